@@ -1,0 +1,143 @@
+"""Every error this package raises, with the evidence as attributes.
+
+An error here never prints, logs or exits. The gate turns errors into HTTP answers, the command into exit
+codes; nowhere else does either happen.
+
+    StepUpError
+    ├── ConfigError            a configuration that must not start; carries every problem found
+    ├── PatternError           a route path that is not Starlette path syntax
+    ├── AmbiguousRequest       a request that a router below could read in more than one way, or two identities
+    ├── BodyTooLarge           a body over the cap where the proof must be bound to the whole of it
+    ├── BadToken               a token whose signature, shape or purpose is wrong
+    ├── Unavailable
+    │   ├── StoreUnavailable   the state store did not answer, or answered with an error
+    │   ├── TrailUnavailable   an audit line could not be made durable
+    │   └── IdentityUnavailable  the identity provider raised
+    ├── SealError              a sealed secret that does not open under any configured key
+    ├── NoteError              a signed note or a key file that does not parse or verify
+    ├── MissingExtra           an optional package that is not installed; says how to install it
+    └── Unsupported            this platform or server cannot keep a promise that was asked for
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class StepUpError(Exception):
+    """The root. ``code`` is stable and machine readable."""
+
+    code: ClassVar[str] = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigProblem:
+    """One mistake in a configuration.
+
+    ``line`` and ``column`` count from 1 and are None where the value has no place in a file (a mapping, the
+    environment). ``key`` is the dotted name, ``routes[1].risk`` for example.
+    """
+
+    source: str
+    key: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = self.source if self.line is None else f"{self.source}:{self.line}:{self.column}"
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ConfigError(StepUpError):
+    """The configuration cannot be used. ``problems`` holds all of them, in the order of the file."""
+
+    code = "config"
+
+    def __init__(self, problems: tuple[ConfigProblem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class PatternError(StepUpError):
+    """``path`` is not a route path; the message says why and what is allowed."""
+
+    code = "pattern"
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        super().__init__(why)
+
+
+class AmbiguousRequest(StepUpError):
+    """Doubt about what is asked, or by whom. ``reason`` is a short token for the audit line."""
+
+    code = "ambiguous_request"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(detail)
+
+
+class BodyTooLarge(StepUpError):
+    """The body is larger than ``limit`` bytes, so that a proof cannot be bound to the whole of it."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the body is larger than {limit} bytes")
+
+
+class BadToken(StepUpError):
+    """A token that this service did not make for this purpose. ``reason`` is ``shape`` or ``signature``."""
+
+    code = "bad_token"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"bad token: {reason}")
+
+
+class Unavailable(StepUpError):
+    """Something the gate depends on does not answer. Never leads to access."""
+
+    code = "unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    code = "store_unavailable"
+
+
+class TrailUnavailable(Unavailable):
+    code = "trail_unavailable"
+
+
+class IdentityUnavailable(Unavailable):
+    code = "identity_unavailable"
+
+
+class SealError(StepUpError):
+    code = "seal"
+
+
+class NoteError(StepUpError):
+    code = "note"
+
+
+class MissingExtra(StepUpError):
+    """``feature`` needs ``package``, which the extra ``extra`` installs."""
+
+    code = "missing_extra"
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        self.feature = feature
+        self.package = package
+        self.extra = extra
+        super().__init__(f"{feature} needs {package}, which is not installed: pip install 'stepup-mw[{extra}]'")
+
+
+class Unsupported(StepUpError):
+    code = "unsupported"

@@ -1,0 +1,89 @@
+"""What the gate sees and says: requests, responses and decisions, with no framework in them.
+
+The doors (ASGI, WSGI, Django) translate to and from these values and hold no decision of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+ReadBody = Callable[[int], Awaitable[bytes]]
+"""Reads the whole body, at most the given number of bytes.
+
+Raises BodyTooLarge past that. Reading does not take the body away from the app: the door hands it on.
+"""
+
+
+async def _no_body(_limit: int) -> bytes:
+    return b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as the server handed it over.
+
+    method: as sent, in the spelling of the client. path: percent-decoded, the whole path as the server has it
+    (``scope["path"]``, or ``SCRIPT_NAME`` + ``PATH_INFO``), root_path included where the server includes it.
+    root_path: ASGI ``root_path`` or WSGI ``SCRIPT_NAME``. raw_path: the bytes of the target before decoding,
+    without the query, where the server gives them. query: the raw query string. headers: names in lower case
+    as the server gave them, in order, duplicates kept (WSGI has merged them). peer: the address of the socket's
+    other end. native: the ASGI scope or the WSGI environ, for identity providers and your own signals.
+    """
+
+    method: str
+    path: str
+    root_path: str = ""
+    raw_path: bytes | None = None
+    query: bytes = b""
+    headers: Headers = ()
+    peer: str | None = None
+    scheme: str = "http"
+    kind: Literal["http", "websocket"] = "http"
+    door: Literal["asgi", "wsgi"] = "asgi"
+    native: Mapping[str, Any] = field(default_factory=dict)
+    read_body: ReadBody = _no_body
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header (lower-case name), or None."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def header_text(self, name: bytes) -> str:
+        """The first value as text (latin-1, as HTTP/1.1 has it), or an empty string."""
+        value = self.header(name)
+        return value.decode("latin-1") if value is not None else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer the gate gives in the place of the app."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+
+Finish = Callable[[int | None, Literal["completed", "failed", "aborted"]], None]
+"""Called once by the door when the app is done, with its status (None if it never answered) and how it ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """Let the request through to the app.
+
+    context: what the app sees as ``scope["stepup"]`` / ``environ["stepup"]``; None on a request that no rule
+    matches. finish: to be called with the outcome of the app, None likewise.
+    """
+
+    context: Mapping[str, Any] | None = None
+    finish: Finish | None = None
+
+
+UNTOUCHED = Pass()
+"""No rule matches: the request passes as it is, body unread, no line written."""

@@ -1,0 +1,122 @@
+"""A configuration as the program uses it: plain frozen values, durations in seconds, sizes in bytes, paths resolved.
+
+``stepup_mw.config`` makes these from ``stepup.toml``; nothing here reads a file or the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from .policy import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySettings:
+    """``provider`` is a name (header, scope_user, session, remote_user) or ``"package.module:callable"``.
+
+    ``user`` and ``session`` are the header name, session key or attribute, as the provider needs; ``user`` has
+    the provider's own default filled in. ``trusted_proxies`` are addresses or networks in CIDR form.
+    """
+
+    provider: str
+    user: str = ""
+    session: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    login_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieSettings:
+    secure: bool = True
+    same_site: Literal["strict", "lax"] = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSpec:
+    """One entry of ``[risk.signals]``: its name, the points it adds, and its own parameters.
+
+    burst: ``{"limit": int, "window_s": int}``. off_hours: ``{"start": "22:00", "end": "06:00",
+    "timezone": "Europe/Berlin"}``. Your own: ``{"call": "package.module:callable"}``. The rest: ``{}``.
+    """
+
+    name: str
+    points: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskSettings:
+    challenge_at: int = 50
+    deny_at: int = 90
+    signals: tuple[SignalSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeSettings:
+    """``prefix`` has a leading and no trailing slash. ``window``: TOTP steps of drift either way, 0 to 2."""
+
+    prefix: str = "/_stepup"
+    ttl_s: int = 300
+    attempts: int = 5
+    window: int = 1
+    enroll: Literal["admin", "self"] = "admin"
+    resume_max_body: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountThrottle:
+    """``failures`` wrong codes in a row lock the account for ``lock_s``; each further lock is ``grow`` times as
+    long, at most ``max_lock_s``; after ``ceiling`` wrong codes in a row only an unlock helps."""
+
+    failures: int = 5
+    lock_s: int = 30
+    grow: float = 2.0
+    max_lock_s: int = 3600
+    ceiling: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressThrottle:
+    failures: int = 50
+    window_s: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailSettings:
+    """``path``: the live file, absolute. ``checkpoint_lines`` and ``checkpoint_every_s``: what comes first."""
+
+    path: Path
+    durability: Literal["commit", "write", "async"] = "commit"
+    on_failure: Literal["deny", "allow"] = "deny"
+    user_id: Literal["plain", "hmac"] = "plain"
+    rotate_size: int | None = 256 * 1024 * 1024
+    rotate_every_s: int | None = 86_400
+    retain_s: int | None = None
+    checkpoint_lines: int = 1000
+    checkpoint_every_s: int = 60
+    signing_key_file: Path | None = None
+    max_unanchored_lines: int | None = None
+    max_unanchored_s: int | None = None
+    max_unanchored_then: Literal["alert", "deny"] = "alert"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of it. ``secret_keys``: oldest first, the last one signs and seals. ``policy_version`` is
+    ``"sha256:" + hex`` over everything that decides (routes, risk, challenge, throttle, identity)."""
+
+    service: str
+    identity: IdentitySettings
+    rules: tuple[Rule, ...]
+    trail: TrailSettings
+    store_url: str
+    secret_keys: tuple[bytes, ...] = field(repr=False)
+    policy_version: str
+    cookie: CookieSettings = CookieSettings()
+    risk: RiskSettings = RiskSettings()
+    challenge: ChallengeSettings = ChallengeSettings()
+    account_throttle: AccountThrottle = AccountThrottle()
+    address_throttle: AddressThrottle = AddressThrottle()
