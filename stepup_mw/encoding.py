@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _UNITS_B = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -35,14 +36,18 @@ def b64url_decode(text: str) -> bytes:
 
 def format_timestamp(seconds: float) -> str:
     """Unix seconds to RFC 3339 in UTC with microseconds: ``2026-11-23T07:25:00.123456Z``."""
-    micros = round(seconds * 1_000_000)
-    whole, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest:06d}Z"
+    whole, rest = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_format_second(whole)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _format_second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def format_instant(seconds: float) -> str:
     """Unix seconds to RFC 3339 in UTC, whole seconds: ``2026-11-23T07:30:00Z``, as problem bodies show it."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{_format_second(int(seconds))}Z"
 
 
 def parse_timestamp(text: str) -> float:
@@ -87,11 +92,9 @@ def format_size(size: int) -> str:
 
 def format_uuid7(now: float, random: bytes) -> str:
     """A version 7 UUID (RFC 9562 section 5.7) from Unix seconds and 10 random bytes: sorts by time."""
-    value = (int(now * 1000) & (1 << 48) - 1) << 80 | int.from_bytes(random[:10], "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    stamp = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}"
+    noise = random.hex()
+    return f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{'89ab'[random[9] & 3]}{noise[3:6]}-{noise[6:18]}"
 
 
 def safe_text(text: str, limit: int) -> str:

@@ -1,0 +1,52 @@
+"""Identity from a header that a trusted proxy in front has set, ``X-Auth-User`` for example.
+
+Believed from trusted peers only. Servers and bridges spell ``X-Auth-User`` and ``X_Auth_User`` as one name, and
+join repeated headers with a comma: whatever the app behind might take for another user is refused.
+"""
+
+from __future__ import annotations
+
+from ..errors import AmbiguousRequest
+from ..messages import Request
+from ..origin import Networks
+from . import Identity
+
+
+class HeaderProvider:
+    """``user`` and ``session``: header names. ``trusted``: the peers whose headers count."""
+
+    def __init__(self, *, user: str, session: str | None, trusted: Networks) -> None:
+        self._user = _folded(user)
+        self._session = _folded(session) if session else None
+        self._trusted = trusted
+
+    def __call__(self, request: Request) -> Identity | None:
+        if not self._trusted.contain(request.peer):
+            return None
+        user = _single(request, self._user)
+        if user is None:
+            return None
+        session = _single(request, self._session) if self._session else None
+        return Identity(user=user, session=session)
+
+
+def _folded(name: str) -> bytes:
+    return name.lower().replace("_", "-").encode("latin-1")
+
+
+def _single(request: Request, wanted: bytes) -> str | None:
+    """The one value of a header, or None. AmbiguousRequest for two values or an underscore spelling."""
+    found: bytes | None = None
+    for name, value in request.headers:
+        if name == wanted or (b"_" in name and name.replace(b"_", b"-") == wanted):
+            if name != wanted or b"," in value or (found is not None and found != value):
+                raise AmbiguousRequest("identity", f"more than one value for the header {wanted.decode('latin-1')}")
+            found = value
+    return _text(found) if found else None
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip()

@@ -1,0 +1,92 @@
+"""Where a request comes from: the client's address through trusted proxies, and which browser it is.
+
+Only the socket's peer is a fact. ``X-Forwarded-For`` is believed from trusted peers, read from the right, and
+stops at the first address that is not a trusted proxy; garbage is never taken for an address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+_MAX_HOPS = 32
+_VERSION = re.compile(r"/[0-9][0-9A-Za-z.+_-]*|\(.*?\)")
+
+
+class Networks:
+    """A set of addresses and networks in CIDR form."""
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._networks = tuple(ipaddress.ip_network(entry, strict=False) for entry in entries)
+        self.contain = lru_cache(maxsize=4096)(self._contain)
+
+    def _contain(self, address: str | None) -> bool:
+        """Whether the address lies in one of them; False for None and for what is no address."""
+        parsed = parse_address(address or "")
+        if parsed is None:
+            return False
+        return any(parsed.version == network.version and parsed in network for network in self._networks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """``source`` says how ``ip`` was derived: the socket's peer, or ``xff`` through trusted proxies."""
+
+    ip: str | None
+    source: Literal["peer", "xff"]
+
+
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An IPv4 or IPv6 address, IPv4-mapped ones as IPv4, without a zone; None for anything else."""
+    if len(text) > 64 or "%" in text:
+        return None
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed
+
+
+def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Networks) -> Address:
+    """The client's address: ``forwarded_for`` holds the values of the ``X-Forwarded-For`` headers, in order."""
+    if not forwarded_for or not trusted.contain(peer):
+        return Address(ip=_canonical(peer), source="peer")
+    hops = [hop.strip() for value in forwarded_for for hop in value.split(",")][-_MAX_HOPS:]
+    found: str | None = None
+    for hop in reversed(hops):
+        canonical = _canonical(hop)
+        if canonical is None:
+            break
+        found = canonical
+        if not trusted.contain(canonical):
+            break
+    if found is None:
+        return Address(ip=_canonical(peer), source="peer")
+    return Address(ip=found, source="xff")
+
+
+@lru_cache(maxsize=4096)
+def _canonical(text: str | None) -> str | None:
+    parsed = parse_address(text or "")
+    return str(parsed) if parsed is not None else None
+
+
+@lru_cache(maxsize=4096)
+def network_of(ip: str | None) -> str:
+    """The network a person usually stays in: the /24 of an IPv4, the /48 of an IPv6 address, "" for none."""
+    parsed = parse_address(ip or "")
+    if parsed is None:
+        return ""
+    return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+
+
+@lru_cache(maxsize=4096)
+def coarse_user_agent(text: str) -> str:
+    """A user agent without versions and platform details, so that an update is not a new device."""
+    return " ".join(_VERSION.sub("", text[:512]).split())

@@ -1,0 +1,23 @@
+"""More sensitive requests by one user in a window than is usual for a person."""
+
+from __future__ import annotations
+
+from ..state import Store
+from . import Subject
+
+
+class Burst:
+    """Holds when the user has made more than ``limit`` sensitive requests in the last ``window_s`` seconds."""
+
+    name = "burst"
+
+    def __init__(self, points: int, *, limit: int, window_s: int) -> None:
+        self.points = points
+        self._limit = limit
+        self._window_s = window_s
+
+    async def measure(self, subject: Subject, store: Store) -> int:
+        hits = await store.hits(
+            f"burst:{subject.user}", now=subject.now, window_s=self._window_s, record=subject.record
+        )
+        return self.points if hits > self._limit else 0

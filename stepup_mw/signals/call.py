@@ -1,0 +1,33 @@
+"""Your own signal, ``{ points = 30, call = "bank.risk:large_amount" }``, sync or async.
+
+It is called with the Subject and gives a bool, or a number of points (cut to 0 and the configured points).
+``subject.body`` holds the request's body where it is no larger than ``challenge.resume_max_body``, else None.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from anyio import to_thread
+
+from ..state import Store
+from . import Subject
+
+
+class Call:
+    def __init__(self, name: str, points: int, call: Callable[[Subject], Any]) -> None:
+        self.name = name
+        self.points = points
+        self._call = call
+
+    async def measure(self, subject: Subject, store: Store) -> int:  # noqa: ARG002 - one shape for all signals
+        if inspect.iscoroutinefunction(self._call):
+            found = await self._call(subject)
+        else:
+            found = await to_thread.run_sync(self._call, subject, abandon_on_cancel=True)
+            found = await found if inspect.isawaitable(found) else found
+        if isinstance(found, bool):
+            return self.points if found else 0
+        return max(0, min(self.points, int(found)))

@@ -1,0 +1,73 @@
+"""Time-based one-time passwords (RFC 6238): which time step a code belongs to, and what that means.
+
+pyotp does the arithmetic. Nothing here consumes a step: the store does, in one conditional write.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import pyotp
+
+PERIOD_S = 30
+"""The time step. OWASP ASVS 6.5.5 allows at most 30 s."""
+
+DIGITS = 6
+
+FAR_STEPS = 20
+"""How far outside the window a right code is still recognised, never accepted, to say that a clock is off."""
+
+_CODE = re.compile(r"[0-9]{6}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """fresh: right, of a step not taken yet. replayed: right, of a step at or before the last one taken. skewed:
+    right, but ``drift`` steps away from now, outside the window. wrong: none of these."""
+
+    kind: Literal["fresh", "replayed", "skewed", "wrong"]
+    step: int = -1
+    drift: int = 0
+
+
+def parse_code(text: str) -> str | None:
+    """Exactly six ASCII digits, or None. pyotp would fold full-width digits into the same code."""
+    return text if _CODE.fullmatch(text) else None
+
+
+def format_code(secret: str, step: int, *, digits: int = DIGITS) -> str:
+    """The code of a base32 secret for a time step (RFC 6238 section 4, RFC 4226 section 5.3), HMAC-SHA-1."""
+    return pyotp.TOTP(secret, digits=digits).generate_otp(step)
+
+
+def time_step(now: float) -> int:
+    """The time step that Unix second ``now`` lies in; 64 bit and more (RFC 6238 section 4.2)."""
+    return int(now) // PERIOD_S
+
+
+def judge(secret: str, code: str, *, now: float, window: int, last_step: int) -> Judgement:
+    """What a well-formed code means at ``now``, ``window`` steps of drift allowed either way.
+
+    Every candidate is compared in constant time. A code of a step at or before ``last_step`` is never fresh, also
+    when the clock has stepped back (RFC 6238 section 5.2).
+    """
+    generate = pyotp.TOTP(secret, digits=DIGITS).generate_otp
+    current = time_step(now)
+    near = [step for step in range(max(0, current - window), current + window + 1) if _same(generate(step), code)]
+    if near:
+        unused = [step for step in near if step > last_step]
+        if unused:
+            return Judgement(kind="fresh", step=unused[0], drift=unused[0] - current)
+        return Judgement(kind="replayed", step=near[-1], drift=near[-1] - current)
+    for step in range(max(0, current - FAR_STEPS), current + FAR_STEPS + 1):
+        if abs(step - current) > window and _same(generate(step), code):
+            kind: Literal["replayed", "skewed"] = "replayed" if step <= last_step else "skewed"
+            return Judgement(kind=kind, step=step, drift=step - current)
+    return Judgement(kind="wrong")
+
+
+def _same(expected: str, given: str) -> bool:
+    return hmac.compare_digest(expected, given)
