@@ -15,6 +15,8 @@ codes; nowhere else does either happen.
     │   └── IdentityUnavailable  the identity provider raised
     ├── SealError              a sealed secret that does not open under any configured key
     ├── NoteError              a signed note or a key file that does not parse or verify
+    ├── LineError              an audit line that no trail may hold
+    ├── ProofError             an inclusion or consistency proof that does not hold
     ├── MissingExtra           an optional package that is not installed; says how to install it
     └── Unsupported            this platform or server cannot keep a promise that was asked for
 """
@@ -125,6 +127,14 @@ class SealError(StepUpError):
 
 class NoteError(StepUpError):
     code = "note"
+
+
+class LineError(StepUpError):
+    code = "line"
+
+
+class ProofError(StepUpError):
+    code = "proof"
 
 
 class MissingExtra(StepUpError):
