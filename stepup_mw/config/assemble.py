@@ -1,0 +1,141 @@
+"""From the models of the file to ``Settings``: renames, resolves paths, computes versions. Refuses nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..policy import Rule
+from ..settings import (
+    AccountThrottle,
+    AddressThrottle,
+    ChallengeSettings,
+    CookieSettings,
+    IdentitySettings,
+    RiskSettings,
+    Settings,
+    SignalSpec,
+    TrailSettings,
+)
+from .models import Identity, Risk, Route, StepUpFile, Throttle
+from .signals import Burst, OffHours, Own, Plain
+from .trail import Audit
+from .versions import policy_version, rule_version
+
+_SQLITE = "sqlite:///"
+_USER_KEY = {"session": "user_id"}
+
+
+def assemble(file: StepUpFile, *, folder: Path, secret_keys: tuple[bytes, ...], signals: Iterable[str]) -> Settings:
+    """``folder`` is where relative paths start; ``signals`` are the names of [risk.signals], in their order."""
+    settings = Settings(
+        service=file.service,
+        identity=_identity(file.identity),
+        rules=tuple(make_rule(route) for route in file.routes),
+        trail=_trail(file.audit, folder),
+        store_url=_store_url(file.store.url, folder),
+        secret_keys=secret_keys,
+        policy_version="",
+        cookie=CookieSettings(secure=file.cookie.secure, same_site=file.cookie.same_site),
+        risk=_risk(file.risk, signals),
+        challenge=ChallengeSettings(
+            prefix=file.challenge.prefix,
+            ttl_s=file.challenge.ttl,
+            attempts=file.challenge.attempts,
+            window=file.challenge.window,
+            enroll=file.challenge.enroll,
+            resume_max_body=file.challenge.resume_max_body,
+        ),
+        account_throttle=_account(file.throttle),
+        address_throttle=AddressThrottle(
+            failures=file.throttle.address.failures, window_s=file.throttle.address.window
+        ),
+    )
+    return dataclasses.replace(settings, policy_version=policy_version(settings))
+
+
+def make_rule(route: Route) -> Rule:
+    """One route as a rule, with its version."""
+    rule = Rule(
+        name=route.name,
+        path=route.path,
+        version="",
+        methods=frozenset(route.methods) if route.methods is not None else None,
+        risk=route.risk,
+        challenge=route.challenge,
+        max_age_s=route.max_age,
+        grant=route.grant,
+        factors=tuple(route.factors),
+        mode=route.mode,
+    )
+    return dataclasses.replace(rule, version=rule_version(rule))
+
+
+def resolve(folder: Path, name: str) -> Path:
+    """An absolute path; symbolic links are left as they are."""
+    return Path(os.path.abspath(folder / name))  # noqa: PTH100
+
+
+def _identity(identity: Identity) -> IdentitySettings:
+    return IdentitySettings(
+        provider=identity.provider,
+        user=identity.user if identity.user is not None else _USER_KEY.get(identity.provider, ""),
+        session=identity.session,
+        trusted_proxies=tuple(identity.trusted_proxies),
+        login_url=identity.login_url,
+    )
+
+
+def _account(throttle: Throttle) -> AccountThrottle:
+    account = throttle.account
+    return AccountThrottle(
+        failures=account.failures,
+        lock_s=account.lock,
+        grow=account.grow,
+        max_lock_s=account.max_lock,
+        ceiling=account.ceiling,
+    )
+
+
+def _risk(risk: Risk, names: Iterable[str]) -> RiskSettings:
+    signals = tuple(_signal(name, getattr(risk.signals, name)) for name in names)
+    return RiskSettings(challenge_at=risk.challenge_at, deny_at=risk.deny_at, signals=signals)
+
+
+def _signal(name: str, signal: Plain) -> SignalSpec:
+    params: dict[str, Any] = {}
+    match signal:
+        case Burst():
+            params = {"limit": signal.limit, "window_s": signal.window}
+        case OffHours():
+            params = {"start": signal.hours[0], "end": signal.hours[1], "timezone": signal.timezone}
+        case Own():
+            params = {"call": signal.call}
+    return SignalSpec(name=name, points=signal.points, params=params)
+
+
+def _trail(audit: Audit, folder: Path) -> TrailSettings:
+    unanchored = audit.max_unanchored
+    return TrailSettings(
+        path=resolve(folder, audit.path),
+        durability=audit.durability,
+        on_failure=audit.on_failure,
+        user_id=audit.user_id,
+        rotate_size=audit.rotate.size,
+        rotate_every_s=audit.rotate.every,
+        retain_s=audit.retain,
+        checkpoint_lines=audit.checkpoint.lines,
+        checkpoint_every_s=audit.checkpoint.every,
+        signing_key_file=resolve(folder, audit.signing_key_file) if audit.signing_key_file is not None else None,
+        max_unanchored_lines=unanchored.lines if unanchored is not None else None,
+        max_unanchored_s=unanchored.seconds if unanchored is not None else None,
+        max_unanchored_then=unanchored.then if unanchored is not None else "alert",
+    )
+
+
+def _store_url(url: str, folder: Path) -> str:
+    """``sqlite:///stepup.db`` to ``sqlite:////srv/bank/stepup.db``: what follows the three slashes is a path."""
+    return _SQLITE + str(resolve(folder, url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) else url

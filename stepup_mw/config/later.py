@@ -1,0 +1,28 @@
+"""Keys and values of the contract whose machinery this version does not have: each is refused with a word about it."""
+
+from __future__ import annotations
+
+_LATER = "comes with a later version of stepup-mw; take it out until then"
+
+KEYS: dict[tuple[str, ...], str] = {
+    ("geo",): f"[geo] {_LATER}",
+    ("audit", "anchor"): f"sending checkpoints to an anchor {_LATER}",
+    ("identity", "jwks"): f'provider = "jwt" {_LATER}',
+    ("identity", "issuer"): f'provider = "jwt" {_LATER}',
+    ("identity", "audience"): f'provider = "jwt" {_LATER}',
+}
+"""By the path of the key, without indexes."""
+
+SIGNALS: dict[str, str] = {
+    "new_country": f"it needs [geo], which {_LATER}",
+    "impossible_travel": f"it needs [geo], which {_LATER}",
+}
+
+_PROVIDER = f'it {_LATER}; "package.module:callable" takes a function of your own'
+PROVIDERS: dict[str, str] = dict.fromkeys(("jwt", "flask", "django"), _PROVIDER)
+
+FACTORS: dict[str, str] = {"passkey": "it comes with a later version of stepup-mw"}
+
+ENROLL: dict[str, str] = {"self": "it comes with a later version of stepup-mw"}
+
+UNANCHORED: dict[str, str] = {"deny": "it needs an [[audit.anchor]], which comes with a later version of stepup-mw"}

@@ -1,0 +1,53 @@
+"""Reads a configuration: document, models, review, secrets, settings. All problems come out at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import Any
+
+from ..errors import ConfigError, ConfigProblem
+from . import Config
+from .assemble import assemble, resolve
+from .cautions import find_cautions
+from .document import Document, Flaw, read_document
+from .flaws import validate
+from .relations import check_relations
+from .review import review, sound_parts
+from .secret import VARIABLE, Secrets, read_secrets
+
+
+def read_config(source: str | PathLike[str] | Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """See ``load_config``."""
+    document = read_document(source)
+    file, flaws = validate(document.data)
+    flaws += check_relations(document.data, flaws)
+    flaws += review(document.data, sound_parts(document.data, file), document.folder)
+    secrets = _find_secrets(document, environ, flaws)
+    problems = _place(document, flaws, secrets.origin, secrets.flaws)
+    if problems or file is None:
+        raise ConfigError(problems)
+    settings = assemble(file, folder=document.folder, secret_keys=secrets.keys, signals=_signal_names(document.data))
+    warnings = _place(document, find_cautions(settings), secrets.origin, secrets.cautions)
+    return Config(settings=settings, path=document.path, warnings=warnings)
+
+
+def _find_secrets(document: Document, environ: Mapping[str, str], flaws: list[Flaw]) -> Secrets:
+    if any(flaw.path == ("secret_key_file",) for flaw in flaws):
+        return Secrets(origin="secret_key_file")
+    name = document.data.get("secret_key_file")
+    return read_secrets(environ, resolve(document.folder, name) if isinstance(name, str) else None)
+
+
+def _place(
+    document: Document, flaws: Iterable[Flaw], origin: str, messages: tuple[str, ...]
+) -> tuple[ConfigProblem, ...]:
+    """Flaws of the document in its order; what is about the environment comes last."""
+    if origin != VARIABLE:
+        return document.problems([*flaws, *(Flaw(path=("secret_key_file",), message=text) for text in messages)])
+    outside = (ConfigProblem(source="environment", key=VARIABLE, message=message) for message in messages)
+    return (*document.problems(flaws), *outside)
+
+
+def _signal_names(data: dict[str, Any]) -> list[str]:
+    return list(data.get("risk", {}).get("signals", {}))

@@ -1,0 +1,70 @@
+"""The shape of ``[risk.signals]``: what each known signal takes, and your own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .values import Call, Count, Hours, OrPoints, Period, Points, Timezone
+
+KNOWN = ("recent_failures", "burst", "off_hours", "new_device", "new_network")
+
+
+class Plain(BaseModel):
+    """Points, and nothing to set."""
+
+    model_config = ConfigDict(title="Signal", extra="forbid", strict=True, frozen=True)
+
+    points: Points = Field(description="Points added when the signal holds.", examples=[20])
+
+
+class Burst(Plain):
+    """Many sensitive requests of one user in a short time."""
+
+    model_config = ConfigDict(title="Burst")
+
+    limit: Count = Field(default=10, description="Requests in the window before it holds.", examples=[10])
+    window: Period = Field(default="1m", validate_default=True, description="Length of the window.", examples=["1m"])
+
+
+class OffHours(Plain):
+    """A request outside working hours."""
+
+    model_config = ConfigDict(title="Off hours")
+
+    hours: Hours = Field(description="When it holds, as HH:MM-HH:MM.", examples=["22:00-06:00"])
+    timezone: Timezone = Field(default="UTC", description="The time zone of the hours.", examples=["Europe/Berlin"])
+
+
+class Own(Plain):
+    """A signal of your own: a function that says whether it holds."""
+
+    model_config = ConfigDict(title="Your own signal")
+
+    call: Call = Field(description="The function, sync or async.", examples=["bank.risk:large_amount"])
+
+
+class Signals(BaseModel):
+    """Points by signal: a number, or a table with points. Any other name is your own and needs call."""
+
+    model_config = ConfigDict(title="Signals", extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, Annotated[Own, OrPoints()]] = Field(init=False)
+
+    recent_failures: Annotated[Plain, OrPoints()] | None = Field(
+        default=None, description="Wrong codes for this account shortly before.", examples=[10]
+    )
+    burst: Annotated[Burst, OrPoints()] | None = Field(
+        default=None, description="Many sensitive requests of one user in a short time.", examples=[20]
+    )
+    off_hours: Annotated[OffHours, OrPoints()] | None = Field(
+        default=None,
+        description="A request outside working hours.",
+        examples=[{"points": 10, "hours": "22:00-06:00", "timezone": "Europe/Berlin"}],
+    )
+    new_device: Annotated[Plain, OrPoints()] | None = Field(
+        default=None, description="A browser this user has not proved from before.", examples=[20]
+    )
+    new_network: Annotated[Plain, OrPoints()] | None = Field(
+        default=None, description="A network this user has not proved from before.", examples=[15]
+    )

@@ -1,0 +1,115 @@
+"""The text of a first ``stepup.toml``: what must be decided stands live, the rest as comments with its default."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SECRET_FILE = "stepup.secret"  # noqa: S105  (the name of a file)
+SIGNING_FILE = "stepup-audit.key"
+VKEY_FILE = "stepup-audit.vkey"
+CONFIG_FILE = "stepup.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A route of an app that looks sensitive. ``path`` is in Starlette's syntax; no methods means every method."""
+
+    name: str
+    path: str
+    methods: tuple[str, ...] = ()
+    risk: int = 60
+
+
+EXAMPLE = Proposal(name="transfer", path="/accounts/{account}/transfer", methods=("POST",))
+
+
+def render_config(service: str, routes: Sequence[Proposal] = ()) -> str:
+    """A commented configuration, with these routes or one example."""
+    tables = "\n".join(_route(route, explained=index == 0) for index, route in enumerate(routes or (EXAMPLE,)))
+    return _HEAD.replace("@service@", _quote(service)) + tables + _TAIL
+
+
+def _route(route: Proposal, *, explained: bool) -> str:
+    lines = ["[[routes]]", f"name = {_quote(route.name)}", f"path = {_quote(route.path)}"]
+    if route.methods:
+        lines.append(f"methods = [{', '.join(_quote(method) for method in route.methods)}]")
+    lines.append(f"risk = {route.risk}")
+    if explained:
+        lines[2] += "  # Starlette path syntax; {rest:path} for a whole tree"
+        lines[-1] += "  # 0 to 100; from risk.challenge_at on, a code is asked for"
+        lines += _ROUTE_NOTES
+    return "\n".join(lines) + "\n"
+
+
+def _quote(value: str) -> str:
+    """A TOML basic string; JSON's escapes are a subset of TOML's, but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+_ROUTE_NOTES = (
+    '# challenge = "auto"  # auto: by score | always | never',
+    '# max_age = "5m"      # how fresh a proof must be',
+    '# grant = "route"     # what one proof opens: request (this very request, once) | route | service',
+    '# factors = ["totp", "recovery_code"]',
+    '# mode = "enforce"    # report: log what would have happened, let it through',
+)
+
+_HEAD = """\
+# Which requests need a fresh proof, and where the audit trail goes.
+# `stepup check` tells you what is wrong in here; lines that begin with "# key =" show the defaults.
+
+service = @service@  # stands in every audit line
+secret_key_file = "stepup.secret"  # or STEPUP_SECRET_KEY in the environment, which goes first
+
+[identity]  # who is asking? your app, or the proxy before it, has logged them in
+provider = "header"  # header | scope_user | session | remote_user | "package.module:callable"
+user = "X-Auth-User"
+# session = "X-Auth-Session"      # the app's session id, where there is one
+trusted_proxies = ["127.0.0.1"]  # identity headers are believed from these addresses only
+# login_url = "/login"            # where an anonymous browser is sent; others get 401
+
+# The sensitive routes, in order; the first match wins. Everything else passes untouched.
+
+"""
+
+_TAIL = """
+[risk]
+challenge_at = 50  # ask for a code from this score on
+deny_at = 90       # refuse from this score on
+
+[risk.signals]  # points added to the route's risk when the signal holds
+new_device = 20
+new_network = 15
+recent_failures = 10
+# burst = { points = 20, limit = 10, window = "1m" }
+# off_hours = { points = 10, hours = "22:00-06:00", timezone = "Europe/Berlin" }
+# large_amount = { points = 30, call = "bank.risk:large_amount" }  # your own function, sync or async
+
+[cookie]
+secure = true  # false for plain http in development
+# same_site = "strict"
+
+[store]
+url = "sqlite:///stepup.db"
+
+[audit]
+path = "audit/stepup.jsonl"
+signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` checks them with stepup-audit.vkey
+# durability = "commit"  # commit: on stable storage before the app runs | write | async
+# on_failure = "deny"    # when a line cannot be written: deny | allow
+# user_id = "plain"      # plain | hmac
+# rotate = { size = "256MiB", every = "1d" }
+# checkpoint = { lines = 1000, every = "1m" }
+
+# [challenge]
+# prefix = "/_stepup"    # where the package's own pages live
+# ttl = "5m"             # how long a challenge waits for its code
+# attempts = 5           # codes to try in one challenge
+# window = 1             # TOTP steps of drift either way, 0 to 2
+
+# [throttle]  # wrong codes of one account, and from one address
+# account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }
+# address = { failures = 50, window = "10m" }
+"""

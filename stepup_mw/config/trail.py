@@ -1,0 +1,80 @@
+"""The shape of ``[audit]``: the trail's file, what a line must survive, rotation and checkpoints."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .kinds import choice
+from .later import UNANCHORED
+from .values import Count, FileName, KeyFileName, Period, Retention, Seconds, SegmentAge, SegmentSize
+
+_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Rotate(BaseModel):
+    """When the live file is sealed and a new one begun: what comes first. A key left out keeps its default."""
+
+    model_config = ConfigDict(**_STRICT, title="Rotation")
+
+    size: SegmentSize = Field(
+        default="256MiB",
+        validate_default=True,
+        description='The size of the live file, or "never".',
+        examples=["256MiB"],
+    )
+    every: SegmentAge = Field(
+        default="1d", validate_default=True, description='The age of the live file, or "never".', examples=["1d"]
+    )
+
+
+class Checkpoint(BaseModel):
+    """When a signed checkpoint is made: what comes first."""
+
+    model_config = ConfigDict(**_STRICT, title="Checkpoint")
+
+    lines: Count = Field(default=1000, description="Lines since the last one.")
+    every: Period = Field(default="1m", validate_default=True, description="Time since the last one.", examples=["1m"])
+
+
+class MaxUnanchored(BaseModel):
+    """How much of the tail may lie beyond the last anchor."""
+
+    model_config = ConfigDict(**_STRICT, title="Unanchored tail")
+
+    lines: Count | None = Field(default=None, description="Lines.", examples=[10000])
+    seconds: Seconds | None = Field(default=None, description="Seconds.", examples=[3600])
+    then: Annotated[Literal["alert"], choice("alert", why=UNANCHORED)] = Field(
+        default="alert", description="What happens beyond it."
+    )
+
+
+class Audit(BaseModel):
+    """The audit trail."""
+
+    model_config = ConfigDict(**_STRICT, title="Audit trail")
+
+    path: FileName = Field(default="audit/stepup.jsonl", description="The living file; tail -F follows it.")
+    durability: Annotated[Literal["commit", "write", "async"], choice("commit", "write", "async")] = Field(
+        default="commit", description="commit: on stable storage before the app runs. write. async."
+    )
+    on_failure: Annotated[Literal["deny", "allow"], choice("deny", "allow")] = Field(
+        default="deny", description="When a line cannot be written: deny answers 503."
+    )
+    user_id: Annotated[Literal["plain", "hmac"], choice("plain", "hmac")] = Field(
+        default="plain", description="How user ids stand in the lines: as they are, or as a keyed hash."
+    )
+    rotate: Rotate = Field(default_factory=Rotate, description="When the live file is sealed.")
+    retain: Retention | None = Field(
+        default=None, description="How long sealed files are kept before they may be pruned.", examples=["400d"]
+    )
+    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="When a checkpoint is signed.")
+    signing_key_file: KeyFileName | None = Field(
+        default=None,
+        description="Ed25519, PKCS#8 PEM; never inside the audit folder. Left out: no checkpoints.",
+        examples=["stepup-audit.key"],
+    )
+    max_unanchored: MaxUnanchored | None = Field(
+        default=None, description="How much of the tail may lie beyond the last anchor."
+    )
