@@ -20,7 +20,8 @@ from itsdangerous import BadSignature, Signer
 
 from .errors import BadToken, SealError
 
-TokenPurpose = Literal["grant", "device"]
+TokenPurpose = Literal["grant", "grant_cookie", "device"]
+_PURPOSES: tuple[TokenPurpose, ...] = ("grant", "grant_cookie", "device")
 DigestPurpose = Literal["session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst"]
 SealPurpose = Literal["totp", "return_to"]
 
@@ -34,7 +35,7 @@ class Keyring:
 
     def __init__(self, secret_keys: Sequence[bytes], random: Callable[[int], bytes]) -> None:
         self._random = random
-        self._signers = {purpose: _signer(secret_keys, purpose) for purpose in ("grant", "device")}
+        self._signers = {purpose: _signer(secret_keys, purpose) for purpose in _PURPOSES}
         self._digest_key = _derive(secret_keys[-1], b"digest")
         self._sealers = {_key_id(key): AESGCM(_derive(key, b"seal")) for key in secret_keys}
         self._newest = _key_id(secret_keys[-1])

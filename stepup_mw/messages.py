@@ -69,8 +69,12 @@ class Response:
     body: bytes = b""
 
 
-Finish = Callable[[int | None, Literal["completed", "failed", "aborted"]], None]
-"""Called once by the door when the app is done, with its status (None if it never answered) and how it ended."""
+Ending = Literal["completed", "failed", "aborted"]
+"""How the app's answer ended: whole, with an error (an exception or a 5xx), or cut off by the client."""
+
+Finish = Callable[[int | None, Ending, float], None]
+"""Called once by the door when the app is done: its status (None if it never answered), how, and after how many
+seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

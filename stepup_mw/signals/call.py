@@ -10,10 +10,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 
 from ..state import Store
 from . import Subject
+
+TIMEOUT_S = 2.0
+"""A call that has not answered by then counts as one that raised."""
 
 
 class Call:
@@ -23,11 +26,14 @@ class Call:
         self._call = call
 
     async def measure(self, subject: Subject, store: Store) -> int:  # noqa: ARG002 - one shape for all signals
-        if inspect.iscoroutinefunction(self._call):
-            found = await self._call(subject)
-        else:
-            found = await to_thread.run_sync(self._call, subject, abandon_on_cancel=True)
-            found = await found if inspect.isawaitable(found) else found
+        with fail_after(TIMEOUT_S):
+            found = await self._ask(subject)
         if isinstance(found, bool):
             return self.points if found else 0
         return max(0, min(self.points, int(found)))
+
+    async def _ask(self, subject: Subject) -> Any:
+        if inspect.iscoroutinefunction(self._call):
+            return await self._call(subject)
+        found = await to_thread.run_sync(self._call, subject, abandon_on_cancel=True)
+        return await found if inspect.isawaitable(found) else found

@@ -1,0 +1,33 @@
+"""Step-up authentication around an existing ASGI or WSGI app, with an audit trail to rely on.
+
+    from stepup_mw.asgi import StepUpMiddleware   # Starlette, FastAPI, Litestar, Django (ASGI) …
+    from stepup_mw.wsgi import StepUpMiddleware   # Flask, Django (WSGI) …
+
+    app = StepUpMiddleware(app, config="stepup.toml")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigError, StepUpError
+
+if TYPE_CHECKING:
+    from .config import Config, load_config
+
+__all__ = ["Config", "ConfigError", "StepUpError", "__version__", "load_config"]
+
+_LATER = {"Config": "config", "load_config": "config"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loaded at first use: the version's metadata, and the configuration with its parser."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - costs more than the rest of this import
+
+        return version("stepup-mw")
+    if name in _LATER:
+        from importlib import import_module  # noqa: PLC0415 - only needed here
+
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,29 @@
+"""The ASGI middleware: ``app = StepUpMiddleware(app)``, or ``app.add_middleware(StepUpMiddleware, config=…)``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .compose import Assembly, assemble
+from .doors.asgi import App, AsgiDoor
+
+__all__ = ["StepUpMiddleware"]
+
+
+class StepUpMiddleware(AsgiDoor):
+    """Wraps an ASGI app.
+
+    config: a path, a mapping of the same shape, or a loaded Config. clock: gives Unix seconds (for tests).
+    ConfigError where the configuration must not start. Works with and without lifespan events, and after a fork.
+    """
+
+    def __init__(self, app: App, config: Any = "stepup.toml", *, clock: Callable[[], float] = time.time) -> None:
+        self.assembly: Assembly = assemble(config, clock=clock)
+        super().__init__(app, self.assembly)
+
+    async def reload(self, config: Any = None) -> None:
+        """Read the configuration again, from where it came unless told otherwise. ConfigError leaves the running
+        policy in force; both ends are on record."""
+        await self.assembly.reload_from(config)

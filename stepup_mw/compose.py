@@ -1,0 +1,240 @@
+"""The one wiring place: a configuration becomes a store, a trail, a gate and the housekeeping around them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from .doors.driver import Driver
+from .errors import ConfigError, ConfigProblem, StepUpError
+from .gate import Gate
+from .gate.journal import Journal
+from .gate.services import Services
+from .identity import Provider
+from .identity.call import CallProvider
+from .identity.header import HeaderProvider
+from .identity.remote_user import RemoteUserProvider
+from .identity.scope_user import ScopeUserProvider
+from .identity.session import SessionProvider
+from .keyring import Keyring
+from .messages import Pass, Request, Response
+from .origin import Networks
+from .policy import Policy
+from .settings import IdentitySettings, Settings, SignalSpec
+from .signals import Signal
+from .signals.burst import Burst
+from .signals.call import Call
+from .signals.new_device import NewDevice
+from .signals.new_network import NewNetwork
+from .signals.off_hours import OffHours
+from .signals.recent_failures import RecentFailures
+from .state import Store
+from .stores import open_store
+from .stores.workers import refuse_many_workers
+from .trail import Trail
+
+if TYPE_CHECKING:
+    from .config import Config
+
+ConfigSource = "str | PathLike[str] | Mapping[str, Any] | Config"
+
+SWEEP_EVERY_S = 1.0
+"""How often challenges that nobody came back to are looked for."""
+
+_log = logging.getLogger("stepup_mw")
+
+
+class Assembly:
+    """Everything that runs for one wrapped app in one process. Opens nothing before first use; fork-safe."""
+
+    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
+        settings = config.settings
+        self.config = config
+        self._clock = clock
+        self.trail = Trail(settings.trail, service=settings.service, clock=clock, random=os.urandom)
+        self.store: Store = open_store(settings.store_url)
+        self._memory = settings.store_url.startswith("memory:")
+        if self._memory:
+            refuse_many_workers(os.environ, sys.argv)
+        self.gate = Gate(make_services(settings, self.store, self.trail, clock))
+        self.concerns = self.gate.services.policy.concerns
+        self.driver = Driver()
+        self._started_in = -1
+        self._start_lock = threading.Lock()
+
+    async def start(self) -> None:
+        """Put the policy in force on record and begin the housekeeping, once a process. Never raises: what cannot
+        be written now is refused, request by request, until it can."""
+        pid = os.getpid()
+        if self._started_in == pid:
+            return
+        if self._started_in != -1:
+            self._start_lock = threading.Lock()  # after a fork, whoever held it is gone
+        with self._start_lock:
+            if self._started_in == pid:
+                return
+            self._started_in = pid
+        services = self.gate.services
+        detail = {"policy": services.settings.policy_version, "routes": len(services.settings.rules)}
+        self.trail.post([services.journal.notice("config", "loaded", detail=detail)])
+        self.driver.portal().start_task_soon(self._keep_house)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            try:
+                await self.gate.sweep()
+            except StepUpError as error:
+                _log.warning("housekeeping put off: %s", error)
+
+    def handle_blocking(self, request: Request) -> Pass | Response:
+        """Ask the gate from a thread without a loop."""
+        if self._started_in != os.getpid():
+            if self._memory:
+                many = bool(request.native.get("wsgi.multiprocess"))
+                refuse_many_workers(os.environ, sys.argv, multiprocess=many)
+            self.driver.call(self.start)
+        return self.driver.call(self.gate.handle, request)
+
+    def reload(self, config: Config) -> None:
+        """Put another policy in force, whole. Raises ConfigError, and keeps the one in force, where the new one
+        changes what only a restart can change."""
+        old, new = self.config.settings, config.settings
+        fixed = [
+            name
+            for name in ("service", "store_url", "trail", "secret_keys")
+            if getattr(old, name) != getattr(new, name)
+        ]
+        if fixed:
+            source = str(config.path or "configuration")
+            raise ConfigError(
+                tuple(
+                    ConfigProblem(source=source, key=name, message="changed; that needs a restart, not a reload")
+                    for name in fixed
+                )
+            )
+        services = make_services(new, self.store, self.trail, self._clock)
+        self.config = config
+        self.gate.services = services
+        self.concerns = services.policy.concerns
+
+    async def reload_from(self, source: Any = None) -> Config:
+        """Read the configuration again (from where it came, unless told otherwise) and put it in force. Both ends
+        are on record: ``config/reloaded``, or ``config/reload_failed`` with the old policy still in force, and the
+        ConfigError raised."""
+        from .config import load_config  # noqa: PLC0415 - pydantic is loaded only where a configuration is read
+
+        journal, before = self.gate.services.journal, self.config.settings.policy_version
+        try:
+            config = load_config(source if source is not None else self.config.path or self.config, os.environ)
+            self.reload(config)
+        except ConfigError as error:
+            detail = {"policy": before, "problems": len(error.problems)}
+            await journal.write(journal.notice("config", "reload_failed", detail=detail))
+            raise
+        detail = {"policy": config.settings.policy_version, "before": before}
+        await journal.write(journal.notice("config", "reloaded", detail=detail))
+        return config
+
+    async def aclose(self) -> None:
+        """Close what is open. The assembly can be used again: everything opens at first use."""
+        await self.store.aclose()
+        await asyncio.to_thread(self._close_rest)
+
+    def close(self) -> None:
+        """As aclose, from a thread without a loop."""
+        if self._started_in == os.getpid():
+            self.driver.call(self.store.aclose)
+        self._close_rest()
+
+    def _close_rest(self) -> None:
+        self._started_in = -1
+        self.driver.close()
+        self.trail.close()
+
+
+def assemble(source: Any, *, clock: Callable[[], float] = time.time) -> Assembly:
+    """From a path, a mapping or a Config to a running assembly. ConfigError names everything that is wrong."""
+    from .config import load_config  # noqa: PLC0415 - pydantic is loaded only where a configuration is read
+
+    config = load_config(source, os.environ)
+    for warning in config.warnings:
+        _log.warning("%s", warning)
+    return Assembly(config, clock=clock)
+
+
+def make_services(settings: Settings, store: Store, trail: Trail, clock: Callable[[], float]) -> Services:
+    """The gate's parts for one set of settings."""
+    journal = Journal(
+        trail,
+        service=settings.service,
+        clock=clock,
+        random=os.urandom,
+        allow_on_failure=settings.trail.on_failure == "allow",
+    )
+    trusted = Networks(settings.identity.trusted_proxies)
+    return Services(
+        settings=settings,
+        policy=Policy(settings.rules, settings.challenge.prefix),
+        store=store,
+        journal=journal,
+        keyring=Keyring(settings.secret_keys, os.urandom),
+        identify=make_provider(settings.identity, trusted),
+        signals=tuple(make_signal(spec) for spec in settings.risk.signals),
+        trusted=trusted,
+        clock=clock,
+        random=os.urandom,
+        reads_body=any("call" in spec.params for spec in settings.risk.signals),
+    )
+
+
+def make_provider(settings: IdentitySettings, trusted: Networks) -> Provider:
+    """The identity provider by its name, or your own callable."""
+    if ":" in settings.provider:
+        return CallProvider(import_named(settings.provider, "identity.provider"))
+    makers: dict[str, Callable[[], Provider]] = {
+        "header": lambda: HeaderProvider(user=settings.user, session=settings.session, trusted=trusted),
+        "scope_user": lambda: ScopeUserProvider(user=settings.user, session=settings.session),
+        "session": lambda: SessionProvider(user=settings.user, session=settings.session),
+        "remote_user": lambda: RemoteUserProvider(session=settings.session),
+    }
+    return makers[settings.provider]()
+
+
+def make_signal(spec: SignalSpec) -> Signal:
+    """A risk signal by its name, or your own callable."""
+    if "call" in spec.params:
+        return Call(spec.name, spec.points, import_named(spec.params["call"], f"risk.signals.{spec.name}.call"))
+    makers: dict[str, Callable[..., Signal]] = {
+        "recent_failures": RecentFailures,
+        "burst": Burst,
+        "off_hours": OffHours,
+        "new_device": NewDevice,
+        "new_network": NewNetwork,
+    }
+    return makers[spec.name](spec.points, **spec.params)
+
+
+def import_named(name: str, key: str) -> Callable[..., Any]:
+    """``"package.module:callable"`` to the callable. ConfigError where it is not there or cannot be called."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError((ConfigProblem(source="configuration", key=key, message=f"{name}: {error}"),)) from error
+    if not callable(found) or inspect.isclass(found):
+        problem = ConfigProblem(source="configuration", key=key, message=f"{name} is not a function")
+        raise ConfigError((problem,))
+    result: Callable[..., Any] = found
+    return result

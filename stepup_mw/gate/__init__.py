@@ -1,0 +1,96 @@
+"""The one door: every request of every framework is asked about here, ``await gate.handle(request)``.
+
+Doubt never leads to access: what raises, times out or cannot be written ends in a refusal.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from starlette._utils import get_route_path
+
+from ..encoding import safe_text
+from ..errors import AmbiguousRequest, StepUpError, TrailUnavailable, Unavailable
+from ..events import Facts
+from ..messages import UNTOUCHED, Pass, Request, Response
+from . import admission, answers, challenges, endpoints
+from .services import Services
+from .visit import action_of, locate, origin_of, survey, trace_of
+
+__all__ = ["Gate", "Services"]
+
+_log = logging.getLogger("stepup_mw")
+
+
+class Gate:
+    """``services`` may be swapped whole at any time (a reload); one request works with one set throughout."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    async def handle(self, request: Request) -> Pass | Response:
+        """Decide. A Pass lets the request through to the app, a Response answers in its place. Never raises, but
+        for cancellation."""
+        services = self.services
+        try:
+            return await _decide(services, request)
+        except AmbiguousRequest as error:
+            status, detail = 400, error.reason
+            reply = answers.refusal(request, "bad-request", 400, error.detail)
+        except Unavailable as error:
+            _log.error("refused, %s: %s", error.code, error)
+            status, detail = 503, error.code
+            reply = answers.unavailable(request)
+        except Exception as error:
+            _log.exception("refused, the gate itself failed")
+            status, detail = 503, f"error:{type(error).__name__}"
+            reply = answers.unavailable(request)
+        return await _refused(services, request, reply, status, detail)
+
+    async def sweep(self) -> int:
+        """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done."""
+        return await challenges.sweep(self.services)
+
+
+async def _decide(services: Services, request: Request) -> Pass | Response:
+    prefix = services.settings.challenge.prefix
+    path = get_route_path({"type": "http", "path": request.path, "root_path": request.root_path})
+    if request.kind == "http" and (path == prefix or path.startswith(prefix + "/")):
+        return await endpoints.serve(services, request, path[len(prefix) :])
+    overrides = [
+        value.decode("latin-1")
+        for name, value in request.headers
+        if name in (b"x-http-method-override", b"x-http-method", b"x-method-override")
+    ]
+    match = services.policy.match(request.method, request.path, request.root_path, request.raw_path, overrides)
+    if match is None:
+        return UNTOUCHED
+    return await admission.admit(services, await survey(services, request, match))
+
+
+async def _refused(services: Services, request: Request, reply: Response, status: int, detail: str) -> Response:
+    """Put the refusal on record if that can be done; the answer is a refusal either way."""
+    try:
+        now = services.clock()
+        address = locate(services, request)
+        facts = Facts(
+            user_id=None,
+            session_id=None,
+            flow_id=services.new_id(now),
+            request_id=services.new_id(now),
+            service=services.settings.service,
+            action=action_of(None, request),
+            origin=origin_of(services, request, None, address, known=False),
+            risk=None,
+            policy={"version": services.settings.policy_version, "mode": None},
+            trace=trace_of(request),
+        )
+        line = services.journal.line(
+            facts, "access", "refused", detail=safe_text(detail, 64), http={"status": status, "duration_ms": None}
+        )
+        await services.journal.write(line)
+    except (TrailUnavailable, StepUpError) as error:
+        _log.error("a refusal is not on record: %s", error)
+        if status == 400:
+            return answers.unavailable(request)
+    return reply

@@ -1,0 +1,247 @@
+"""The decision about one sensitive request: let it through, ask for a proof, or refuse. Writes the line first.
+
+Every way through to the app ends in ``_let_through``, which has the ``access/allowed`` line on stable storage before
+it gives a Pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ..encoding import format_instant
+from ..errors import BodyTooLarge
+from ..events import Facts
+from ..messages import Ending, Finish, Pass, Request, Response
+from ..state import Challenge, Grant
+from . import answers, challenges, grants, replies
+from .cookies import device_cookie, new_device, read_device
+from .journal import proof
+from .services import Services
+from .trial import Attempting, try_code
+from .visit import Person, Visit, facts_of
+
+Decision = Pass | Response
+
+
+async def admit(services: Services, visit: Visit) -> Decision:
+    """Decide about a request that a rule matches."""
+    if visit.rule.mode == "report":
+        return await _report(services, visit)
+    if visit.person is None:
+        return await _anonymous(services, visit)
+    if visit.assessment.verdict == "deny":
+        return await _deny(services, visit)
+    if visit.assessment.verdict == "allow":
+        return await _let_through(
+            services, visit, facts_of(services, visit, services.new_id(visit.now)), proof("below_threshold")
+        )
+    return await _demand_proof(services, visit, visit.person)
+
+
+async def _report(services: Services, visit: Visit) -> Decision:
+    """``mode = "report"``: say what would have happened, and let it through."""
+    verdict = "challenge" if visit.person is None else visit.assessment.verdict
+    if verdict == "challenge" and visit.person is not None and visit.rule.grant != "request":
+        search = await grants.find_grant(services, visit, visit.person, "")
+        if search.grant is not None:
+            return await _by_grant(services, visit, search.grant)
+    basis, would = ("below_threshold", None) if verdict == "allow" else ("report_mode", verdict)
+    facts = facts_of(services, visit, services.new_id(visit.now))
+    return await _let_through(services, visit, facts, proof(basis), would=would)
+
+
+async def _anonymous(services: Services, visit: Visit) -> Response:
+    facts = facts_of(services, visit, services.new_id(visit.now))
+    await services.journal.write(services.journal.line(facts, "trigger", "anonymous", reason=_reason(visit)))
+    return replies.login_required(services, visit.request)
+
+
+async def _deny(services: Services, visit: Visit) -> Response:
+    facts = facts_of(services, visit, services.new_id(visit.now))
+    await services.journal.write(services.journal.line(facts, "trigger", "denied", reason="risk_denied"))
+    return answers.refusal(
+        visit.request, "denied", 403, "This request is not allowed from here now.", flow_id=facts.flow_id
+    )
+
+
+async def _demand_proof(services: Services, visit: Visit, person: Person) -> Decision:
+    code = visit.request.header(b"step-up-code")
+    try:
+        binding = await grants.bind_request(services, visit.request) if visit.rule.grant == "request" else ""
+    except BodyTooLarge as error:
+        if code is None:
+            return await refuse_large(services, visit, error)
+        binding = ""
+    if code is not None:
+        return await _inline(services, visit, person, binding, code.decode("latin-1"))
+    search = await grants.find_grant(services, visit, person, binding)
+    if search.grant is not None:
+        return await _by_grant(services, visit, search.grant)
+    if search.forged or search.foreign:
+        facts = facts_of(services, visit, services.new_id(visit.now))
+        detail = "forged_grant" if search.forged else "foreign_grant"
+        await services.journal.write(
+            services.journal.line(facts, "access", "refused", reason=_reason(visit), detail=detail)
+        )
+    return await _ask(services, visit, person, binding, "stale_grant" if search.stale else _reason(visit))
+
+
+async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) -> Response:
+    """A proof for this very request needs the whole of it, and it is over the cap."""
+    facts = facts_of(services, visit, services.new_id(visit.now))
+    await services.journal.write(
+        services.journal.line(facts, "access", "refused", reason=_reason(visit), detail="body_too_large")
+    )
+    text = f"A proof for this very request covers at most {error.limit} bytes of body. Send Step-Up-Code with it."
+    return answers.refusal(visit.request, "bad-request", 413, text)
+
+
+async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
+    facts = facts_of(services, visit, grant.flow_id)
+    age_s = max(0, int(visit.now - grant.proved_at))
+    shown = proof("grant", method=grant.method, challenge_id=grant.challenge_id, age_s=age_s)
+    used_up = ()
+    if grant.uses_left is not None:
+        detail = {"flow_id": grant.flow_id, "route": grant.rule, "challenge_id": grant.challenge_id}
+        used_up = (services.journal.notice("grant", "used_up", user=facts.user_id, detail=detail),)
+    return await _let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up)
+
+
+async def _ask(services: Services, visit: Visit, person: Person, binding: str, reason: str) -> Response:
+    """Issue a challenge: 401 for an API client, 303 to the page for a browser; or say that no factor is there."""
+    if not await services.store.factors(person.user):
+        return await _not_enrolled(services, visit)
+    request, navigation = visit.request, answers.is_navigation(visit.request)
+    device, headers = read_device(services, request), ()
+    if not device:
+        device = new_device(services)
+        headers = (device_cookie(services, device),)
+    challenge = await challenges.issue(
+        services,
+        visit,
+        person,
+        reason=reason,
+        binding=binding,
+        browser=services.keyring.digest("device", device) if navigation else "",
+        return_to=_return_to(request) if navigation and request.method == "GET" else "",
+    )
+    if navigation:
+        return answers.redirect(
+            answers.endpoint(services, request, f"challenges/{challenge.challenge_id}"), headers=headers
+        )
+    return challenge_required(services, visit, challenge, headers)
+
+
+async def _not_enrolled(services: Services, visit: Visit) -> Response:
+    facts = facts_of(services, visit, services.new_id(visit.now))
+    await services.journal.write(services.journal.line(facts, "trigger", "not_enrolled", reason=_reason(visit)))
+    return answers.refusal(
+        visit.request, "not-enrolled", 403, "This action needs an authenticator, and none is enrolled for you."
+    )
+
+
+def challenge_required(
+    services: Services, visit: Visit, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
+) -> Response:
+    """The 401 of CONTRACT section 3: what to do, where, and until when; never the score."""
+    page = answers.endpoint(services, visit.request, f"challenges/{challenge.challenge_id}")
+    return answers.problem(
+        "challenge-required",
+        401,
+        f"Send a code to verify_url within {services.settings.challenge.ttl_s} seconds, then repeat the request.",
+        headers=(answers.challenge_header(services, visit.request, visit.rule), *headers),
+        flow_id=challenge.flow_id,
+        challenge_id=challenge.challenge_id,
+        factors=list(visit.rule.factors),
+        max_age=visit.rule.max_age_s,
+        expires_at=format_instant(challenge.expires_at),
+        verify_url=f"{page}/verify",
+        page_url=page,
+    )
+
+
+async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:
+    """The code came with the request: one round trip, and it opens this request only."""
+    if not await services.store.factors(person.user):
+        return await _not_enrolled(services, visit)
+    rule = visit.rule
+    challenge = await services.store.latest_challenge(
+        person.user, person.session, rule.name, binding, now=visit.now
+    )
+    if challenge is None or challenge.rule_version != rule.version or challenge.browser not in ("", person.device):
+        challenge = await challenges.issue(
+            services, visit, person, reason=_reason(visit), binding=binding, browser="", return_to=""
+        )
+    attempting = Attempting(
+        request=visit.request,
+        person=person,
+        address=visit.address,
+        network=visit.network,
+        challenge=challenge,
+        rule=rule,
+        code=code,
+        now=visit.now,
+        request_id=visit.request_id,
+    )
+    trial = await try_code(services, attempting)
+    if trial.kind != "approved":
+        await challenges.conclude(services, trial)
+        return replies.rejected(services, visit.request, trial)
+    shown = proof(
+        "inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0
+    )
+    facts = facts_of(services, visit, challenge.flow_id)
+    passed = await _let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
+    await services.store.mark_logged(challenge.challenge_id)
+    return passed
+
+
+async def _let_through(
+    services: Services,
+    visit: Visit,
+    facts: Facts,
+    shown: Mapping[str, Any],
+    *,
+    would: str | None = None,
+    proved_at: float | None = None,
+    before: tuple[bytes, ...] = (),
+) -> Pass:
+    """Put ``access/allowed`` on stable storage, then let the request through, once."""
+    reason = _reason(visit)
+    line = services.journal.line(facts, "access", "allowed", reason=reason, proof=shown, would=would)
+    await services.journal.write(*before, line)
+    context = {
+        "request_id": facts.request_id,
+        "flow_id": facts.flow_id,
+        "user_id": visit.person.user if visit.person else None,
+        "basis": shown["basis"],
+        "proved_at": proved_at,
+        "risk_score": visit.assessment.score,
+    }
+    return Pass(context=context, finish=_finish(services, facts, reason, shown, would))
+
+
+def _finish(
+    services: Services, facts: Facts, reason: str, shown: Mapping[str, Any], would: str | None
+) -> Finish:
+    def finish(status: int | None, how: Ending, seconds: float) -> None:
+        http = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+        services.journal.post(
+            services.journal.line(facts, "result", how, reason=reason, proof=shown, http=http, would=would)
+        )
+
+    return finish
+
+
+def _reason(visit: Visit) -> str:
+    return visit.assessment.reason
+
+
+def _return_to(request: Request) -> str:
+    """The target of a GET as a path on this origin: exactly one leading slash, nothing that names a host."""
+    whole = request.path if request.path.startswith(request.root_path) else request.root_path + request.path
+    path = "/" + quote(whole.encode("utf-8", "surrogateescape"), safe="/:@!$&'()*+,;=~-._").lstrip("/")
+    query = quote(request.query, safe="/?:@!$&'()*+,;=~-._%")
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,138 @@
+"""What the gate says to a client: problem documents (RFC 9457), challenges (RFC 9110, RFC 9470), redirects, pages.
+
+Score and signals are never told. Every answer is ``no-store``; every redirect stays on the origin.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from ..messages import Headers, Request, Response
+from ..pages import notice_page
+from ..policy import Rule
+from .services import Services
+
+NO_STORE = (b"cache-control", b"no-store")
+RETRY_UNAVAILABLE_S = 5
+
+_TITLES = {
+    "challenge-required": "A fresh proof of identity is required",
+    "login-required": "Sign in first",
+    "invalid-code": "That code is not valid",
+    "clock-skew": "The clock of your authenticator is off",
+    "locked": "Too many wrong codes",
+    "challenge-gone": "This challenge has ended",
+    "denied": "This request is denied",
+    "not-enrolled": "No authenticator is enrolled",
+    "bad-request": "This request cannot be judged",
+    "unavailable": "Try again later",
+}
+_QUALITY = re.compile(r";\s*q=([0-9.]+)")
+
+
+def problem(kind: str, status: int, detail: str, *, headers: Headers = (), **members: Any) -> Response:
+    """``application/problem+json`` with ``urn:stepup:<kind>`` as its type."""
+    body = {"type": f"urn:stepup:{kind}", "title": _TITLES[kind], "status": status, "detail": detail, **members}
+    return Response(
+        status=status,
+        headers=((b"content-type", b"application/problem+json"), NO_STORE, *headers),
+        body=orjson.dumps(body),
+    )
+
+
+def refusal(
+    request: Request, kind: str, status: int, detail: str, *, headers: Headers = (), **members: Any
+) -> Response:
+    """A problem for an API client, the same said on a page for a person."""
+    if is_navigation(request):
+        return notice_page(title=_TITLES[kind], text=detail, status=status, headers=headers)
+    return problem(kind, status, detail, headers=headers, **members)
+
+
+def notice(services: Services, title: str, text: str, *, status: int, headers: Headers = ()) -> Response:
+    """A page with one message, under the service's name."""
+    return notice_page(title=title, text=text, status=status, service=services.settings.service, headers=headers)
+
+
+def as_json(status: int, body: Mapping[str, Any], *, headers: Headers = ()) -> Response:
+    return Response(
+        status=status,
+        headers=((b"content-type", b"application/json"), NO_STORE, *headers),
+        body=orjson.dumps(body),
+    )
+
+
+def redirect(location: str, *, headers: Headers = ()) -> Response:
+    """``303 See Other`` to a path on this origin, or to the configured login page."""
+    return Response(
+        status=303, headers=((b"location", location.encode("ascii", "ignore")), NO_STORE, *headers), body=b""
+    )
+
+
+def unavailable(request: Request) -> Response:
+    """The store, the trail or the identity provider does not answer: nothing is let through."""
+    return refusal(
+        request,
+        "unavailable",
+        503,
+        "A part that this decision depends on does not answer. Nothing was done.",
+        headers=((b"retry-after", str(RETRY_UNAVAILABLE_S).encode()),),
+    )
+
+
+def challenge_header(services: Services, request: Request, rule: Rule) -> tuple[bytes, bytes]:
+    """``WWW-Authenticate``: RFC 9470 for a request that came with an access token, else the scheme ``StepUp``."""
+    scheme = request.header_text(b"authorization").partition(" ")[0].lower()
+    if scheme in ("bearer", "dpop"):
+        acr = " ".join(f"urn:stepup:{factor}" for factor in rule.factors)
+        value = (
+            'Bearer error="insufficient_user_authentication", '
+            'error_description="A fresh proof of identity is required", '
+            f'acr_values="{acr}", max_age="{rule.max_age_s}"'
+        )
+    else:
+        value = f'StepUp realm="{services.settings.service}", max_age="{rule.max_age_s}"'
+    return b"www-authenticate", value.encode("ascii")
+
+
+def plain_challenge(services: Services) -> tuple[bytes, bytes]:
+    """``WWW-Authenticate`` for a 401 that is not about a rule's freshness (RFC 9110 section 11.6.1 wants one)."""
+    return b"www-authenticate", f'StepUp realm="{services.settings.service}"'.encode("ascii")
+
+
+def endpoint(services: Services, request: Request, path: str) -> str:
+    """The URL path of an endpoint as the client sees it: below the root path and the prefix."""
+    root = quote(request.root_path.rstrip("/"), safe="/:@!$&'()*+,;=~-._")
+    return f"{root}{services.settings.challenge.prefix}/{path}"
+
+
+def is_navigation(request: Request) -> bool:
+    """A browser that goes to a page and prefers HTML, not a script or an API client."""
+    if request.kind != "http" or request.header(b"x-requested-with") is not None:
+        return False
+    if request.header_text(b"authorization").partition(" ")[0].lower() in ("bearer", "dpop"):
+        return False
+    mode = request.header(b"sec-fetch-mode")
+    if mode is not None and mode != b"navigate":
+        return False
+    accept = request.header_text(b"accept")[:1024].lower()
+    html = _quality(accept, ("text/html", "application/xhtml+xml"))
+    return html > 0 and html >= _quality(accept, ("application/json", "application/problem+json"))
+
+
+def _quality(accept: str, types: Sequence[str]) -> float:
+    best = 0.0
+    for part in accept.split(","):
+        name = part.partition(";")[0].strip()
+        if name in types:
+            found = _QUALITY.search(part)
+            try:
+                best = max(best, float(found[1]) if found else 1.0)
+            except ValueError:
+                continue
+    return best

@@ -1,0 +1,122 @@
+"""The life of a challenge: issued once, tried a bounded number of times, ended exactly once, also if nobody returns."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+
+from ..encoding import b64url_encode
+from ..errors import SealError, StoreUnavailable, TrailUnavailable
+from ..state import Challenge
+from .journal import proof
+from .services import Services
+from .trial import Trial, facts_of_challenge
+from .visit import Person, Visit, facts_of
+
+KEEP_OPEN = 32
+"""Open challenges of one user; a new one beyond ends the oldest as abandoned."""
+
+GRACE_S = 30.0
+"""A settled challenge without its line for this long has lost its writer: the line is written by another."""
+
+_SWEEP_LIMIT = 256
+
+_log = logging.getLogger("stepup_mw")
+
+
+async def issue(
+    services: Services, visit: Visit, person: Person, *, reason: str, binding: str, browser: str, return_to: str
+) -> Challenge:
+    """Open a challenge and put ``trigger/required`` and ``challenge/issued`` on record.
+
+    ``browser``: the keyed hash of the browser that must answer, "" for any. ``return_to``: the target a browser
+    goes back to, "" for none; it is sealed, for queries can hold secrets.
+    """
+    flow_id = services.new_id(visit.now)
+    challenge_id = b64url_encode(services.random(18))
+    challenge = Challenge(
+        challenge_id=challenge_id,
+        user=person.user,
+        session=person.session,
+        browser=browser,
+        rule=visit.rule.name,
+        rule_version=visit.rule.version,
+        binding=binding,
+        flow_id=flow_id,
+        reason=reason,
+        facts=orjson.dumps({**visit.shared, "request_id": visit.request_id}),
+        created_at=visit.now,
+        expires_at=visit.now + services.settings.challenge.ttl_s,
+        return_to=services.keyring.seal("return_to", return_to.encode(), challenge_id) if return_to else b"",
+    )
+    evicted = await services.store.open_challenge(challenge, keep=KEEP_OPEN)
+    facts = facts_of(services, visit, flow_id)
+    shown = proof(None, challenge_id=challenge_id)
+    try:
+        await services.journal.write(
+            services.journal.line(facts, "trigger", "required", reason=reason),
+            services.journal.line(facts, "challenge", "issued", reason=reason, proof=shown),
+        )
+    except TrailUnavailable:
+        await _withdraw(services, challenge, visit.now)
+        raise
+    for old in evicted:
+        await log_outcome(services, old)
+    return challenge
+
+
+async def _withdraw(services: Services, challenge: Challenge, now: float) -> None:
+    """A challenge that was never put on record is never shown either, and has no outcome to log."""
+    if await services.store.settle_challenge(challenge.challenge_id, "error", now=now):
+        await services.store.mark_logged(challenge.challenge_id)
+
+
+async def conclude(services: Services, trial: Trial, *more: bytes) -> None:
+    """Write the lines of a trial, and ``more`` after them, before anyone acts on it."""
+    if trial.records or more:
+        await services.journal.write(*trial.records, *more)
+    if trial.settled:
+        await services.store.mark_logged(trial.challenge.challenge_id)
+
+
+async def cancel(services: Services, challenge: Challenge, now: float) -> bool:
+    """End an open challenge by the person's wish: outcome ``denied``. False if it had ended before."""
+    if now >= challenge.expires_at:
+        return False
+    if not await services.store.settle_challenge(challenge.challenge_id, "denied", now=now):
+        return False
+    await log_outcome(services, challenge, state="denied")
+    return True
+
+
+async def sweep(services: Services) -> int:
+    """Give every challenge that nobody came back to its outcome line; how many."""
+    due = await services.store.due_challenges(now=services.clock(), grace_s=GRACE_S, limit=_SWEEP_LIMIT)
+    for challenge in due:
+        await log_outcome(services, challenge)
+    return len(due)
+
+
+async def log_outcome(services: Services, challenge: Challenge, *, state: str | None = None) -> None:
+    """The one outcome line of a settled challenge. Where it cannot be written now, a later sweep writes it."""
+    facts = facts_of_challenge(services, challenge, None)
+    shown = proof(None, challenge_id=challenge.challenge_id, attempt=challenge.attempts)
+    status = state or challenge.state
+    try:
+        await services.journal.write(
+            services.journal.line(facts, "outcome", status, reason=challenge.reason, proof=shown)
+        )
+        await services.store.mark_logged(challenge.challenge_id)
+    except (TrailUnavailable, StoreUnavailable) as error:
+        _log.warning("outcome of a challenge not recorded yet: %s", error)
+
+
+def where_to(services: Services, challenge: Challenge) -> str:
+    """The path on this origin that the browser came from, or "" for none."""
+    if not challenge.return_to:
+        return ""
+    try:
+        return services.keyring.unseal("return_to", challenge.return_to, challenge.challenge_id).decode("ascii")
+    except (SealError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,176 @@
+"""Grants: what a passed challenge earns, and whether one opens the request at hand.
+
+A token carries nothing but a signed id; all that a grant means stands in the store, so that revocation, single use
+and loss of the store hang on the id, not on a spelling. The age is the rule's to judge, the time is the proof's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..encoding import b64url_encode
+from ..errors import BadToken
+from ..messages import Request
+from ..state import Challenge, Grant
+from .cookies import MAX_GRANTS, read_grants
+from .services import Services
+from .visit import Person, Visit
+
+CLOCK_LEEWAY_S = 5
+"""A proof this much in the future is taken for now (clocks of two hosts); further ahead it is refused."""
+
+KEEP = 64
+"""Grants kept for one user; the oldest go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What came of looking: the grant that opens the request, or why none does.
+
+    stale: one would, were its proof fresh enough. forged: a token was not made by this service. foreign: a token
+    that was made for another user, session or browser.
+    """
+
+    grant: Grant | None = None
+    stale: bool = False
+    forged: bool = False
+    foreign: bool = False
+
+
+async def find_grant(services: Services, visit: Visit, person: Person, binding: str) -> Search:
+    """Look through the grants of the request. Takes a single-use grant in the same step as it accepts it."""
+    stale = forged = foreign = False
+    for token in _tokens(services, visit.request):
+        try:
+            grant_id, portable = _opened(services, token)
+        except BadToken:
+            forged = True
+            continue
+        grant = await services.store.grant(grant_id)
+        standing = "stale" if grant is None else _standing(services, visit, person, grant, binding, portable)
+        if grant is not None and standing == "good" and await _usable(services, grant):
+            return Search(grant=grant)
+        stale = stale or standing in ("good", "stale")
+        foreign = foreign or standing == "foreign"
+    return Search(stale=stale, forged=forged, foreign=foreign)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    text: str
+    from_header: bool
+
+
+def _tokens(services: Services, request: Request) -> list[_Token]:
+    tokens = [_Token(text=text, from_header=False) for text in read_grants(services, request)]
+    header = request.header_text(b"step-up-grant")
+    return [_Token(text=header, from_header=True), *tokens] if header else tokens
+
+
+def _opened(services: Services, token: _Token) -> tuple[str, bool]:
+    """The grant's id, and whether the token is of the portable kind, made for clients without cookies. A token of
+    the cookie's kind counts with its browser only, also when it comes in the header."""
+    if token.from_header:
+        try:
+            return services.keyring.unsign("grant", token.text), True
+        except BadToken:
+            pass
+    return services.keyring.unsign("grant_cookie", token.text), False
+
+
+async def _usable(services: Services, grant: Grant) -> bool:
+    return grant.uses_left is None or await services.store.use_grant(grant.grant_id)
+
+
+def _standing(
+    services: Services, visit: Visit, person: Person, grant: Grant, binding: str, portable: bool
+) -> Literal["good", "stale", "foreign", "other"]:
+    if grant.user != person.user or grant.session != person.session or grant.service != services.settings.service:
+        return "foreign"
+    if not portable and grant.browser not in ("", person.device):
+        return "foreign"
+    if not _covers(services, visit, grant, binding) or grant.method not in visit.rule.factors:
+        return "other"
+    age = visit.now - grant.proved_at
+    fresh = -CLOCK_LEEWAY_S <= age < visit.rule.max_age_s and visit.now < grant.expires_at
+    return "good" if fresh else "stale"
+
+
+def _covers(services: Services, visit: Visit, grant: Grant, binding: str) -> bool:
+    """Whether the grant's scope reaches the rule: a ``route`` or ``service`` grant never opens a rule that wants a
+    proof for each request, and a grant of a rule that has changed since opens nothing."""
+    rule = visit.rule
+    earned = services.policy.rule(grant.rule)
+    if earned is None or earned.version != grant.rule_version:
+        return False
+    if rule.grant == "request" or grant.scope == "request":
+        same = grant.scope == rule.grant and grant.rule == rule.name
+        return same and bool(binding) and grant.binding == binding
+    return grant.scope == "service" or grant.rule == rule.name
+
+
+async def freshness_s(services: Services, visit: Visit, person: Person) -> int:
+    """For how many more seconds a grant of this request opens the rule; 0 for none. Takes no use of any."""
+    best = 0.0
+    for token in _tokens(services, visit.request):
+        try:
+            grant_id, portable = _opened(services, token)
+        except BadToken:
+            continue
+        grant = await services.store.grant(grant_id)
+        if grant is not None and _standing(services, visit, person, grant, "", portable) == "good":
+            best = max(best, min(grant.proved_at + visit.rule.max_age_s, grant.expires_at) - visit.now)
+    return int(best)
+
+
+async def mint(services: Services, challenge: Challenge, *, method: str, browser: str, now: float) -> Grant:
+    """Keep the grant that a passed challenge has earned. Its row goes when no rule could accept it any more."""
+    rule = services.policy.rule(challenge.rule)
+    scope = rule.grant if rule is not None else "request"
+    ages = [r.max_age_s for r in services.settings.rules if r.grant != "request"] if scope == "service" else []
+    max_age_s = max([rule.max_age_s if rule is not None else 0, *ages])
+    grant = Grant(
+        grant_id=b64url_encode(services.random(16)),
+        user=challenge.user,
+        session=challenge.session,
+        browser=browser,
+        service=services.settings.service,
+        scope=scope,
+        rule=challenge.rule,
+        rule_version=challenge.rule_version,
+        binding=challenge.binding,
+        method=method,
+        flow_id=challenge.flow_id,
+        challenge_id=challenge.challenge_id,
+        proved_at=now,
+        expires_at=now + max_age_s,
+        uses_left=1 if scope == "request" else None,
+    )
+    await services.store.put_grant(grant, keep=KEEP)
+    return grant
+
+
+async def held_tokens(services: Services, request: Request, person: Person) -> Sequence[str]:
+    """The tokens of the cookie that still stand for a grant of this person, for a new one to join them."""
+    held: list[str] = []
+    for token in read_grants(services, request):
+        try:
+            grant = await services.store.grant(services.keyring.unsign("grant_cookie", token))
+        except BadToken:
+            continue
+        if grant is not None and grant.user == person.user and grant.session == person.session:
+            held.append(token)
+    return held[-(MAX_GRANTS - 1) :]
+
+
+async def bind_request(services: Services, request: Request) -> str:
+    """The keyed digest of this very request: method, path, query and body. BodyTooLarge over ``resume_max_body``."""
+    body = await request.read_body(services.settings.challenge.resume_max_body)
+    digest = hashlib.sha256()
+    for part in (request.method.encode("utf-8", "surrogatepass"), request.path.encode("utf-8", "surrogatepass"),
+                 request.root_path.encode("utf-8", "surrogatepass"), request.query, body):  # fmt: skip
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return services.keyring.digest("binding", digest.hexdigest())

@@ -1,0 +1,109 @@
+"""The gate's pen: makes audit records of what happens to a request and hands them to the trail.
+
+Writes and never decides. A record that could not be made durable raises TrailUnavailable (unless the configuration
+says ``audit.on_failure = "allow"``, which lets the request go on and says so in the program's log).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from .. import events
+from ..encoding import format_uuid7
+from ..errors import TrailUnavailable
+
+_log = logging.getLogger("stepup_mw")
+
+
+class TrailLike(Protocol):
+    """The part of the trail that the gate writes to."""
+
+    async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None: ...
+
+    def post(self, records: Sequence[bytes]) -> None: ...
+
+
+class Journal:
+    def __init__(
+        self,
+        trail: TrailLike,
+        *,
+        service: str,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        allow_on_failure: bool = False,
+    ) -> None:
+        self._trail = trail
+        self._service = service
+        self._clock = clock
+        self._random = random
+        self._allow_on_failure = allow_on_failure
+
+    def line(
+        self,
+        facts: events.Facts,
+        phase: str,
+        status: str,
+        *,
+        reason: str | None = None,
+        proof: Mapping[str, Any] | None = None,
+        http: Mapping[str, Any] | None = None,
+        would: str | None = None,
+        detail: str | None = None,
+    ) -> bytes:
+        """One ``step_up`` record, stamped now."""
+        now = self._clock()
+        return events.step_up(
+            facts,
+            phase=phase,
+            status=status,
+            now=now,
+            event_id=format_uuid7(now, self._random(10)),
+            reason=reason,
+            proof=proof,
+            http=http,
+            would=would,
+            detail=detail,
+        )
+
+    def notice(
+        self, event_type: str, phase: str, *, user: str | None = None, detail: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """One record of another event type, stamped now."""
+        now = self._clock()
+        return events.other(
+            event_type,
+            phase,
+            now=now,
+            event_id=format_uuid7(now, self._random(10)),
+            service=self._service,
+            user_id=user,
+            detail=detail,
+        )
+
+    async def write(self, *records: bytes) -> None:
+        """Returns when all of them are as durable as the configuration promises. TrailUnavailable otherwise."""
+        try:
+            await self._trail.append(records)
+        except TrailUnavailable as error:
+            if not self._allow_on_failure:
+                raise
+            _log.error("audit line lost, request allowed as configured (audit.on_failure): %s", error)
+
+    def post(self, *records: bytes) -> None:
+        """Hands records over without waiting: for what has happened already and can no longer be stopped."""
+        self._trail.post(records)
+
+
+def proof(
+    basis: str | None,
+    *,
+    method: str | None = None,
+    challenge_id: str | None = None,
+    attempt: int | None = None,
+    age_s: int | None = None,
+) -> dict[str, Any]:
+    """The ``proof`` object of a line: always the same keys."""
+    return {"basis": basis, "method": method, "challenge_id": challenge_id, "attempt": attempt, "age_s": age_s}

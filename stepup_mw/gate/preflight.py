@@ -1,0 +1,45 @@
+"""``GET status``: would this request need a proof now, and how fresh is mine? Changes nothing, tells no score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import parse_qs
+
+from ..messages import Request, Response
+from . import answers, replies
+from .grants import freshness_s
+from .services import Services
+from .visit import Person, survey
+
+
+async def status(services: Services, request: Request, person: Person | None) -> Response:
+    """Answers for ``?method=POST&path=/x``, with the path as the wrapped app sees it.
+
+    ``proof_required`` is whether a request now would be asked; ``fresh_for_s`` how long the proof at hand lasts.
+    """
+    if person is None:
+        return replies.login_required(services, request)
+    asked = parse_qs(request.query.decode("latin-1"), max_num_fields=8)
+    method, path = asked.get("method", ["GET"])[0], asked.get("path", [""])[0]
+    if not path.startswith("/") or len(path) > 2048 or len(method) > 32:
+        return answers.refusal(request, "bad-request", 400, "Name the request as ?method=POST&path=/where/it/goes")
+    match = services.policy.match(method, path, "", None)
+    if match is None:
+        return answers.as_json(200, {"sensitive": False, "proof_required": False})
+    imagined = replace(request, method=method.upper(), path=path, root_path="", raw_path=None, query=b"")
+    visit = await survey(services, imagined, match, record=False)
+    left_s = await freshness_s(services, visit, person) if match.rule.grant != "request" else 0
+    verdict = visit.assessment.verdict
+    return answers.as_json(
+        200,
+        {
+            "sensitive": True,
+            "route": match.rule.name,
+            "proof_required": match.rule.mode == "enforce" and verdict != "allow" and left_s == 0,
+            "fresh_for_s": left_s,
+            "max_age": match.rule.max_age_s,
+            "grant": match.rule.grant,
+            "factors": list(match.rule.factors),
+            "enrolled": bool(await services.store.factors(person.user)),
+        },
+    )

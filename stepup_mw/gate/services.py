@@ -1,0 +1,37 @@
+"""What the gate works with: one frozen set of parts. A reload makes a new set and swaps it in whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..encoding import format_uuid7
+from ..identity import Provider
+from ..keyring import Keyring
+from ..origin import Networks
+from ..policy import Policy
+from ..settings import Settings
+from ..signals import Signal
+from ..state import Store
+from .journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """clock: Unix seconds. random: n random bytes. reads_body: some signal wants to see the body."""
+
+    settings: Settings
+    policy: Policy
+    store: Store
+    journal: Journal
+    keyring: Keyring
+    identify: Provider
+    signals: Sequence[Signal]
+    trusted: Networks
+    clock: Callable[[], float]
+    random: Callable[[int], bytes]
+    reads_body: bool = False
+
+    def new_id(self, now: float) -> str:
+        """A UUIDv7: sorts by time, unique over all machines."""
+        return format_uuid7(now, self.random(10))

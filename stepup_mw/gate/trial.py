@@ -1,0 +1,216 @@
+"""A code against a challenge: count, compare, consume, settle; and the lines that say so.
+
+The order is the safety: the attempt is counted before the code is looked at, the time step is consumed before the
+challenge is settled, and the outcome is on record before anything is given for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import orjson
+
+from .. import recovery, totp
+from ..errors import SealError
+from ..events import Facts
+from ..messages import Request
+from ..origin import Address
+from ..policy import Rule
+from ..state import Attempt, Challenge
+from .journal import proof
+from .services import Services
+from .visit import Person, origin_of, shown_user
+
+KEEP_SIGHTINGS = 50
+
+Kind = Literal["approved", "wrong", "replayed", "skewed", "locked", "gone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """``records`` are the audit lines of the trial, not written yet. ``method`` is the proof that succeeded.
+
+    settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds. drift_s: how far off the authenticator's clock is, where kind is ``skewed``.
+    """
+
+    kind: Kind
+    challenge: Challenge
+    facts: Facts
+    records: tuple[bytes, ...] = ()
+    settled: bool = False
+    method: str = ""
+    attempt: int = 0
+    attempts_left: int = 0
+    locked_until: float = 0.0
+    drift_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempting:
+    """One try: whose, from where, at which challenge, under which rule."""
+
+    request: Request
+    person: Person
+    address: Address
+    network: str
+    challenge: Challenge
+    rule: Rule
+    code: str
+    now: float
+    request_id: str
+
+
+async def try_code(services: Services, attempting: Attempting) -> Trial:
+    """Judge one code. The caller writes ``records`` before it acts on the verdict, and marks the challenge logged."""
+    challenge, now = attempting.challenge, attempting.now
+    facts = facts_of_challenge(services, challenge, attempting)
+    _, locked_until = await services.store.failures(attempting.person.user)
+    if now < locked_until:
+        return _locked(services, challenge, facts, locked_until)
+    if challenge.state != "open" or now >= challenge.expires_at:
+        return Trial(kind="gone", challenge=challenge, facts=facts)
+    counted = await services.store.take_attempt(
+        attempting.person.user,
+        services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else "",
+        now=now,
+        account=services.settings.account_throttle,
+        limit=services.settings.address_throttle,
+    )
+    if not counted.allowed:
+        return _locked(services, challenge, facts, counted.locked_until)
+    number = await services.store.count_attempt(challenge.challenge_id, limit=services.settings.challenge.attempts)
+    if number is None:
+        return Trial(kind="gone", challenge=challenge, facts=facts)
+    verdict, method, drift = await _judge(services, attempting)
+    if verdict == "right":
+        return await _approve(services, attempting, facts, method, number)
+    return await _reject(services, attempting, facts, verdict, number, counted, drift)
+
+
+async def _approve(services: Services, attempting: Attempting, facts: Facts, method: str, number: int) -> Trial:
+    challenge, person, now = attempting.challenge, attempting.person, attempting.now
+    address = services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else ""
+    if not await services.store.settle_challenge(challenge.challenge_id, "approved", now=now):
+        return Trial(kind="gone", challenge=challenge, facts=facts)
+    await services.store.forgive(person.user, address)
+    if person.device:
+        await services.store.remember(person.user, "device", person.device, now=now, keep=KEEP_SIGHTINGS)
+    if attempting.network:
+        network = services.keyring.digest("network", attempting.network)
+        await services.store.remember(person.user, "network", network, now=now, keep=KEEP_SIGHTINGS)
+    shown = proof(None, method=method, challenge_id=challenge.challenge_id, attempt=number)
+    record = services.journal.line(facts, "outcome", "approved", reason=challenge.reason, proof=shown)
+    return Trial(
+        kind="approved",
+        challenge=challenge,
+        facts=facts,
+        records=(record,),
+        settled=True,
+        method=method,
+        attempt=number,
+    )
+
+
+async def _reject(
+    services: Services,
+    attempting: Attempting,
+    facts: Facts,
+    verdict: Literal["wrong", "replayed", "skewed"],
+    number: int,
+    counted: Attempt,
+    drift: int,
+) -> Trial:
+    challenge, limit = attempting.challenge, services.settings.challenge.attempts
+    shown = proof(None, challenge_id=challenge.challenge_id, attempt=number)
+    status = "replayed" if verdict == "replayed" else "rejected"
+    detail = "clock_skew" if verdict == "skewed" else None
+    records = [
+        services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)
+    ]
+    if counted.locks:
+        until = {"failures": counted.failures, "locked_until": counted.locked_until}
+        shown_name = shown_user(services, attempting.person.user)
+        records.append(services.journal.notice("throttle", "locked", user=shown_name, detail=until))
+    settled = number >= limit and await services.store.settle_challenge(
+        challenge.challenge_id, "locked", now=attempting.now
+    )
+    if settled:
+        records.append(services.journal.line(facts, "outcome", "locked", reason=challenge.reason, proof=shown))
+    budget = services.settings.account_throttle.failures
+    left = 0 if counted.locks else min(limit - number, budget - counted.failures % budget)
+    return Trial(
+        kind=verdict,
+        challenge=challenge,
+        facts=facts,
+        records=tuple(records),
+        settled=settled,
+        attempt=number,
+        attempts_left=left,
+        drift_s=drift * totp.PERIOD_S,
+    )
+
+
+def _locked(services: Services, challenge: Challenge, facts: Facts, until: float) -> Trial:
+    shown = proof(None, challenge_id=challenge.challenge_id)
+    record = services.journal.line(facts, "challenge", "locked", reason=challenge.reason, proof=shown)
+    return Trial(kind="locked", challenge=challenge, facts=facts, records=(record,), locked_until=until)
+
+
+async def _judge(
+    services: Services, attempting: Attempting
+) -> tuple[Literal["right", "wrong", "replayed", "skewed"], str, int]:
+    code, factors = attempting.code, attempting.rule.factors
+    digits = totp.parse_code(code)
+    if digits is not None and "totp" in factors:
+        return await _judge_totp(services, attempting, digits)
+    letters = recovery.parse_code(code)
+    if letters is not None and "recovery_code" in factors:
+        digest = services.keyring.digest("recovery", f"{attempting.person.user}\0{letters}")
+        if await services.store.consume_recovery(attempting.person.user, digest):
+            return "right", "recovery_code", 0
+    return "wrong", "", 0
+
+
+async def _judge_totp(
+    services: Services, attempting: Attempting, digits: str
+) -> tuple[Literal["right", "wrong", "replayed", "skewed"], str, int]:
+    user, worst, drift = attempting.person.user, "wrong", 0
+    for factor in await services.store.factors(user):
+        try:
+            secret = services.keyring.unseal("totp", factor.sealed, user).decode("ascii")
+        except SealError:
+            continue
+        found = totp.judge(
+            secret,
+            digits,
+            now=attempting.now,
+            window=services.settings.challenge.window,
+            last_step=factor.last_step,
+        )
+        if found.kind == "fresh":
+            if await services.store.consume_step(user, factor.factor_id, found.step):
+                return "right", "totp", found.drift
+            worst = "replayed"
+        elif found.kind != "wrong":
+            worst, drift = found.kind, found.drift
+    return ("replayed" if worst == "replayed" else "skewed" if worst == "skewed" else "wrong"), "", drift
+
+
+def facts_of_challenge(services: Services, challenge: Challenge, attempting: Attempting | None) -> Facts:
+    """The shared part of a challenge's later lines: the action and risk that raised it, the origin of this try."""
+    shared: dict[str, Any] = orjson.loads(challenge.facts)
+    request_id = shared.pop("request_id")
+    facts = Facts(
+        user_id=shown_user(services, challenge.user),
+        session_id=challenge.session or None,
+        flow_id=challenge.flow_id,
+        request_id=request_id,
+        service=services.settings.service,
+        **shared,
+    )
+    if attempting is None:
+        return facts
+    known = bool((shared["origin"] or {}).get("device_known"))
+    origin = origin_of(services, attempting.request, attempting.person, attempting.address, known)
+    return replace(facts, request_id=attempting.request_id, origin=origin)

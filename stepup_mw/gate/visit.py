@@ -1,0 +1,238 @@
+"""One sensitive request as the gate understands it: who, what, from where, and how risky.
+
+Gathers and never decides; what it gathers is the same whether the request is live or only explained.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ..encoding import safe_text
+from ..errors import BodyTooLarge
+from ..events import Facts
+from ..identity import Identity, checked
+from ..messages import Request
+from ..origin import Address, client_address, coarse_user_agent, network_of
+from ..policy import Match, Rule
+from ..risk import Assessment, assess
+from ..signals import Signal, Subject
+from .cookies import read_device
+from .services import Services
+
+_log = logging.getLogger("stepup_mw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who asks, and with what: also at the gate's own endpoints, where there is no rule.
+
+    ``session`` and ``device`` are keyed hashes, "" for none.
+    """
+
+    user: str
+    session: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """``person`` is None for an anonymous request. ``shared`` is the part of the line that does not depend on the
+    flow: action, origin, risk, policy, trace."""
+
+    request: Request
+    rule: Rule
+    path: str
+    person: Person | None
+    address: Address
+    network: str
+    assessment: Assessment
+    now: float
+    request_id: str
+    shared: dict[str, Any]
+
+
+async def identify(services: Services, request: Request) -> Person | None:
+    """The person by the configured provider, or None. AmbiguousRequest or Unavailable on doubt."""
+    found = services.identify(request)
+    identity = checked(await found if inspect.isawaitable(found) else found)
+    return _person(services, request, identity) if identity is not None else None
+
+
+def _person(services: Services, request: Request, identity: Identity) -> Person:
+    device = read_device(services, request)
+    return Person(
+        user=identity.user,
+        session=services.keyring.digest("session", identity.session) if identity.session is not None else "",
+        device=services.keyring.digest("device", device) if device else "",
+    )
+
+
+async def survey(services: Services, request: Request, match: Match, *, record: bool = True) -> Visit:
+    """Gather everything about a request that a rule matches. ``record = False`` counts nothing (explain)."""
+    now = services.clock()
+    person = await identify(services, request)
+    address = locate(services, request)
+    network = network_of(address.ip)
+    known = False
+    points: dict[str, int] = {}
+    if person is not None:
+        if person.device:
+            known = (await services.store.sighting(person.user, "device", person.device)).known
+        if services.signals:
+            subject = await _subject(services, request, match, person, address, network, known, now, record)
+            points = await _measure(services, subject)
+    assessment = assess(match.rule, points, services.settings.risk)
+    return Visit(
+        request=request,
+        rule=match.rule,
+        path=match.path,
+        person=person,
+        address=address,
+        network=network,
+        assessment=assessment,
+        now=now,
+        request_id=services.new_id(now),
+        shared=_shared(services, request, match, person, address, known, assessment),
+    )
+
+
+def locate(services: Services, request: Request) -> Address:
+    """The client's address, through the trusted proxies."""
+    forwarded = [value.decode("latin-1") for name, value in request.headers if name == b"x-forwarded-for"]
+    return client_address(request.peer, forwarded, services.trusted)
+
+
+def facts_of(services: Services, visit: Visit, flow_id: str) -> Facts:
+    """The line's shared part for one flow."""
+    return Facts(
+        user_id=shown_user(services, visit.person.user) if visit.person else None,
+        session_id=(visit.person.session or None) if visit.person else None,
+        flow_id=flow_id,
+        request_id=visit.request_id,
+        service=services.settings.service,
+        **visit.shared,
+    )
+
+
+def pack_facts(visit: Visit) -> bytes:
+    """The shared part as JSON, for a challenge to keep."""
+    return orjson.dumps(visit.shared)
+
+
+def shown_user(services: Services, user: str) -> str:
+    """The user id as lines show it: plain, or a keyed hash (``audit.user_id``)."""
+    return services.keyring.digest("user", user) if services.settings.trail.user_id == "hmac" else user
+
+
+async def _subject(
+    services: Services,
+    request: Request,
+    match: Match,
+    person: Person,
+    address: Address,
+    network: str,
+    known: bool,
+    now: float,
+    record: bool,
+) -> Subject:
+    body: bytes | None = None
+    if services.reads_body:
+        try:
+            body = await request.read_body(services.settings.challenge.resume_max_body)
+        except BodyTooLarge:
+            body = None
+    return Subject(
+        request=request,
+        rule=match.rule,
+        user=person.user,
+        ip=address.ip,
+        device=person.device,
+        device_known=known,
+        network=services.keyring.digest("network", network) if network else "",
+        path=match.path,
+        params=dict(match.params),
+        now=now,
+        record=record,
+        body=body,
+    )
+
+
+async def _measure(services: Services, subject: Subject) -> dict[str, int]:
+    points: dict[str, int] = {}
+    for signal in services.signals:
+        found = await _points(services, signal, subject)
+        if found:
+            points[signal.name] = found
+    return points
+
+
+async def _points(services: Services, signal: Signal, subject: Subject) -> int:
+    try:
+        return await signal.measure(subject, services.store)
+    except Exception as error:  # noqa: BLE001 - a signal of the user's may raise anything; doubt adds its points
+        _log.warning("signal %s failed (%s), its points are added", signal.name, type(error).__name__)
+        return signal.points
+
+
+def _shared(
+    services: Services,
+    request: Request,
+    match: Match,
+    person: Person | None,
+    address: Address,
+    known: bool,
+    assessment: Assessment,
+) -> dict[str, Any]:
+    return {
+        "action": action_of(match.rule, request),
+        "origin": origin_of(services, request, person, address, known),
+        "risk": assessment.as_line(),
+        "policy": {"version": services.settings.policy_version, "mode": match.rule.mode},
+        "trace": trace_of(request),
+    }
+
+
+def action_of(rule: Rule | None, request: Request) -> dict[str, Any]:
+    """The ``action`` object of a line."""
+    return {
+        "route": rule.name if rule else None,
+        "method": safe_text(request.method, 32),
+        "template": rule.path if rule else None,
+        "path": safe_text(request.path, 1024),
+    }
+
+
+def origin_of(
+    services: Services, request: Request, person: Person | None, address: Address, known: bool
+) -> dict[str, Any]:
+    """The ``origin`` object of a line."""
+    agent = request.header_text(b"user-agent")
+    return {
+        "ip": address.ip,
+        "ip_source": address.source,
+        "geo": None,
+        "device_id": (person.device or None) if person else None,
+        "device_known": known,
+        "fingerprint": services.keyring.digest("fingerprint", coarse_user_agent(agent)) if agent else None,
+        "user_agent": safe_text(agent, 256) if agent else None,
+    }
+
+
+def trace_of(request: Request) -> dict[str, Any] | None:
+    """The ``trace`` object of a line from ``traceparent`` (W3C Trace Context) and ``X-Request-ID``, if any."""
+    parent = request.header_text(b"traceparent").split("-")
+    request_id = request.header_text(b"x-request-id")
+    well_formed = len(parent) >= 4 and len(parent[1]) == 32 and len(parent[2]) == 16
+    hexadecimal = well_formed and all(c in "0123456789abcdef" for c in parent[1] + parent[2])
+    if not hexadecimal and not request_id:
+        return None
+    return {
+        "trace_id": parent[1] if hexadecimal else None,
+        "span_id": parent[2] if hexadecimal else None,
+        "request_id": safe_text(request_id, 128) or None,
+    }
