@@ -1,0 +1,70 @@
+"""Grants, in memory. Not safe for threads: the store holds the lock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from heapq import heappop, heappush
+from itertools import count
+
+from ...errors import StoreUnavailable
+from ...state import Grant
+
+
+class Grants:
+    """``_ends`` may name a grant that is gone; it says when to look, no more."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, tuple[Grant, int]] = {}
+        self._of: dict[str, dict[str, None]] = {}
+        self._ends: list[tuple[float, str]] = []
+        self._order = count()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def get(self, grant_id: str) -> Grant | None:
+        kept = self._all.get(grant_id)
+        return None if kept is None else kept[0]
+
+    def put(self, grant: Grant, *, keep: int) -> None:
+        if grant.grant_id in self._all:
+            raise StoreUnavailable("there is a grant of this id")
+        self._drop_expired(grant.proved_at)
+        for old in self._newest_first(grant.user)[max(keep - 1, 0) :]:
+            self._drop(old.grant_id)
+        self._all[grant.grant_id] = (grant, next(self._order))
+        self._of.setdefault(grant.user, {})[grant.grant_id] = None
+        heappush(self._ends, (grant.expires_at, grant.grant_id))
+
+    def use(self, grant_id: str) -> bool:
+        grant, order = self._all.get(grant_id, (None, 0))
+        if grant is None or grant.uses_left is None or grant.uses_left <= 0:
+            return False
+        self._all[grant_id] = (replace(grant, uses_left=grant.uses_left - 1), order)
+        return True
+
+    def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
+        return tuple(grant for grant in self._newest_first(user) if grant.expires_at > now)
+
+    def revoke(self, user: str, grant_id: str | None = None) -> int:
+        doomed = [key for key in self._of.get(user, ()) if grant_id is None or key == grant_id]
+        for key in doomed:
+            self._drop(key)
+        return len(doomed)
+
+    def _newest_first(self, user: str) -> list[Grant]:
+        kept = [self._all[key] for key in self._of.get(user, ())]
+        return [grant for grant, _ in sorted(kept, key=lambda pair: (-pair[0].proved_at, -pair[1]))]
+
+    def _drop_expired(self, now: float) -> None:
+        while self._ends and self._ends[0][0] <= now:
+            grant = self.get(heappop(self._ends)[1])
+            if grant is not None and grant.expires_at <= now:
+                self._drop(grant.grant_id)
+
+    def _drop(self, grant_id: str) -> None:
+        grant, _ = self._all.pop(grant_id)
+        mine = self._of[grant.user]
+        del mine[grant_id]
+        if not mine:
+            del self._of[grant.user]

@@ -1,0 +1,180 @@
+"""``memory://``: the state of one process, in plain dicts under one lock.
+
+For development, tests and services of one process. It may be asked from several threads and event loops. It must
+never be shared by two processes, and refuses to answer in the second (StoreUnavailable).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+
+from ...settings import AccountThrottle, AddressThrottle
+from ...state import Attempt, Challenge, ChallengeState, Factor, Grant, Sighting, SightingKind, UserSummary
+from ..bounds import HITS_KEPT
+from ..workers import SoleProcess
+from .challenges import Challenges
+from .factors import Factors
+from .grants import Grants
+from .hits import Hits
+from .sightings import Sightings
+from .throttle import Throttle
+
+
+class MemoryStore:
+    """The Store protocol; what each method promises stands there."""
+
+    def __init__(self) -> None:
+        self._sole = SoleProcess()
+        self._lock = Lock()
+        self._factors = Factors()
+        self._throttle = Throttle()
+        self._challenges = Challenges()
+        self._grants = Grants()
+        self._sightings = Sightings()
+        self._hits = Hits()
+
+    def _step(self) -> Lock:
+        """The lock, to be entered by ``with``. StoreUnavailable in a process that must not answer."""
+        self._sole.claim()
+        return self._lock
+
+    # Factors
+
+    async def factors(self, user: str) -> tuple[Factor, ...]:
+        with self._step():
+            return self._factors.of(user)
+
+    async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
+        with self._step():
+            self._grants.revoke(factor.user)
+            self._throttle.clear(factor.user)
+            return self._factors.put(factor, recovery)
+
+    async def remove_factors(self, user: str) -> int:
+        with self._step():
+            self._grants.revoke(user)
+            self._sightings.forget(user)
+            return self._factors.remove(user)
+
+    async def users(self) -> tuple[UserSummary, ...]:
+        with self._step():
+            return tuple(
+                UserSummary(
+                    user=user,
+                    factors=factors,
+                    recovery_codes=codes,
+                    created_at=created_at,
+                    failures=self._throttle.failures(user)[0],
+                    locked_until=self._throttle.failures(user)[1],
+                )
+                for user, factors, codes, created_at in self._factors.users()
+            )
+
+    async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
+        with self._step():
+            return self._factors.consume_step(user, factor_id, step)
+
+    async def consume_recovery(self, user: str, digest: str) -> bool:
+        with self._step():
+            return self._factors.consume_recovery(user, digest)
+
+    async def recovery_left(self, user: str) -> int:
+        with self._step():
+            return self._factors.recovery_left(user)
+
+    # Throttle
+
+    async def take_attempt(
+        self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
+    ) -> Attempt:
+        with self._step():
+            return self._throttle.take(user, address, now=now, account=account, limit=limit)
+
+    async def forgive(self, user: str, address: str) -> None:
+        with self._step():
+            self._throttle.forgive(user, address)
+
+    async def failures(self, user: str) -> tuple[int, float]:
+        with self._step():
+            return self._throttle.failures(user)
+
+    async def unlock(self, user: str) -> bool:
+        with self._step():
+            return self._throttle.clear(user)
+
+    # Challenges
+
+    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+        with self._step():
+            return self._challenges.open(challenge, keep=keep)
+
+    async def challenge(self, challenge_id: str) -> Challenge | None:
+        with self._step():
+            return self._challenges.get(challenge_id)
+
+    async def latest_challenge(
+        self, user: str, session: str, rule: str, binding: str, *, now: float
+    ) -> Challenge | None:
+        with self._step():
+            return self._challenges.latest(user, session, rule, binding, now=now)
+
+    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
+        with self._step():
+            return self._challenges.count_attempt(challenge_id, limit=limit)
+
+    async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
+        with self._step():
+            return self._challenges.settle(challenge_id, state, now=now)
+
+    async def mark_logged(self, challenge_id: str) -> None:
+        with self._step():
+            self._challenges.mark_logged(challenge_id)
+
+    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+        with self._step():
+            return self._challenges.due(now=now, grace_s=grace_s, limit=limit)
+
+    # Grants
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> None:
+        with self._step():
+            self._grants.put(grant, keep=keep)
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        with self._step():
+            return self._grants.get(grant_id)
+
+    async def use_grant(self, grant_id: str) -> bool:
+        with self._step():
+            return self._grants.use(grant_id)
+
+    async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
+        with self._step():
+            return self._grants.of(user, now=now)
+
+    async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
+        with self._step():
+            return self._grants.revoke(user, grant_id)
+
+    # What signals remember
+
+    async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
+        with self._step():
+            return self._sightings.get(user, kind, value)
+
+    async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
+        with self._step():
+            self._sightings.remember(user, kind, value, now=now, keep=keep)
+
+    async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
+        with self._step():
+            before = self._hits.since(key, now - window_s)
+            if record:
+                self._hits.add(key, now=now, window_s=window_s)
+            return min(len(before) + 1, HITS_KEPT)
+
+    # Life
+
+    async def aclose(self) -> None:
+        """Nothing to give back: the state lives as long as this object."""

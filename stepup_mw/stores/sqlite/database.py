@@ -1,0 +1,250 @@
+"""The database file of a process: its connections, its faults, and what happens to both at a fork.
+
+Two connections a process, each under its own lock. Reads run on the calling thread: they wait for no writer
+(write-ahead log) and take microseconds. Writes run in a worker thread, one at a time and whole: ``BEGIN
+IMMEDIATE``, the step, the sync. Every fault is a StoreUnavailable and leaves nothing changed.
+
+A database file that was removed or replaced is refused until it is back or the process starts again: going on
+with the old file, or with an older copy, would allow what was taken already.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, fail_after, to_thread
+from anyio.lowlevel import RunVar
+
+from ...errors import StoreUnavailable
+from .schema import check_version, connect, identify, prepare
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+_READ_WAIT_S = 0.1
+"""A read meets a lock only while a log is being recovered after a crash; it holds up the event loop meanwhile."""
+
+_LOOK_EVERY_S = 0.25
+"""How often a read looks whether the file is still there. A write always looks."""
+
+_FAULTS = (sqlite3.Error, OSError, UnicodeError, OverflowError)
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+_writers: RunVar[CapacityLimiter] = RunVar("stepup_mw_store_writers")
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_inherited: list[_Handles] = []
+
+
+class _Handles:
+    """What one process holds open."""
+
+    __slots__ = ("looked_at", "pid", "reader", "reading", "writer", "writing")
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.reading = threading.Lock()
+        self.writing = threading.Lock()
+        self.reader: sqlite3.Connection | None = None
+        self.writer: sqlite3.Connection | None = None
+        self.looked_at = 0.0
+
+    def close(self) -> None:
+        """To be called with both locks held."""
+        for db in (self.reader, self.writer):
+            if db is not None:
+                db.close()
+        self.reader = self.writer = None
+
+
+class Database:
+    """One file. ``wait_s``: how long a write waits, for its turn in this process and then for other processes."""
+
+    def __init__(self, path: Path, *, wait_s: float = 2.0) -> None:
+        self._path = str(path.absolute())
+        self._wait_s = wait_s
+        try:
+            self._identity = prepare(self._path, wait_s=wait_s)
+        except _FAULTS as error:
+            raise self._unavailable(error) from error
+        self._handles = _Handles()
+        _databases.add(self)
+
+    # Reading
+
+    def one(self, sql: str, values: tuple[object, ...]) -> Row | None:
+        """The first row, or None."""
+        handles = self._own()
+        with handles.reading:
+            try:
+                row: Row | None = self._reader(handles).execute(sql, values).fetchone()
+            except _FAULTS as error:
+                raise self._lost_reader(handles, error) from error
+        return row
+
+    def all(self, sql: str, values: tuple[object, ...]) -> list[Row]:
+        """Every row."""
+        handles = self._own()
+        with handles.reading:
+            try:
+                return self._reader(handles).execute(sql, values).fetchall()
+            except _FAULTS as error:
+                raise self._lost_reader(handles, error) from error
+
+    def _reader(self, handles: _Handles) -> sqlite3.Connection:
+        now = time.monotonic()
+        if now - handles.looked_at > _LOOK_EVERY_S:
+            self._look()
+            handles.looked_at = now
+        if handles.reader is None:
+            handles.reader = self._open(_READ_WAIT_S, "query_only = ON")
+        return handles.reader
+
+    def _lost_reader(self, handles: _Handles, error: Exception) -> StoreUnavailable:
+        handles.looked_at = 0.0
+        if handles.reader is not None and not _is_busy(error):
+            handles.reader.close()
+            handles.reader = None
+        return self._unavailable(error)
+
+    # Writing
+
+    async def write(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``step(db, ...)`` as one transaction, on stable storage when this returns.
+
+        A step that has begun runs to its end even if the caller is cancelled.
+        """
+
+        def run(db: sqlite3.Connection) -> T:
+            return step(db, *args, **kwargs)
+
+        try:
+            with fail_after(self._wait_s):
+                return await to_thread.run_sync(self._write, run, limiter=_turn())
+        except TimeoutError as error:
+            raise StoreUnavailable(f"{self._path}: too many writes are waiting") from error
+
+    def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        handles = self._own()
+        if not handles.writing.acquire(timeout=self._wait_s):
+            raise StoreUnavailable(f"{self._path}: a write takes too long")
+        try:
+            if handles.writer is None:
+                handles.writer = self._open(self._wait_s, "synchronous = FULL")
+            return self._transact(handles.writer, step)
+        except _FAULTS as error:
+            if handles.writer is not None and not _is_busy(error):
+                handles.writer.close()
+                handles.writer = None
+            raise self._unavailable(error) from error
+        finally:
+            handles.writing.release()
+
+    def _transact(self, db: sqlite3.Connection, step: Callable[[sqlite3.Connection], T]) -> T:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            result = step(db)
+            self._look()
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return result
+
+    # The file
+
+    def _open(self, wait_s: float, pragma: str) -> sqlite3.Connection:
+        db = connect(self._path, wait_s=wait_s)
+        try:
+            self._look()
+            check_version(db)
+            db.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _look(self) -> None:
+        if identify(self._path) != self._identity:
+            raise StoreUnavailable(f"{self._path} was replaced by another file: start again to use that one")
+
+    def _unavailable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._path}: {error or type(error).__name__}")
+
+    # The process
+
+    def close(self) -> None:
+        """Give the connections back. A later call opens them again."""
+        self.pause()
+        self.resume()
+
+    def pause(self) -> None:
+        """Wait for what runs, close, and hold off the rest until ``resume``: no connection may cross a fork."""
+        handles = self._own()
+        handles.writing.acquire()
+        handles.reading.acquire()
+        handles.close()
+
+    def resume(self) -> None:
+        self._handles.reading.release()
+        self._handles.writing.release()
+
+    def start_again(self) -> None:
+        """In a forked child, whose locks are held by threads it does not have."""
+        self._handles = _Handles()
+
+    def _own(self) -> _Handles:
+        handles = self._handles
+        if handles.pid == os.getpid():
+            return handles
+        # A fork that ran no hooks. The connections are the parent's: to use or close them here would end its locks
+        # (https://www.sqlite.org/howtocorrupt.html, 2.6), so they are kept and left alone.
+        _inherited.append(handles)
+        self._handles = _Handles()
+        return self._handles
+
+
+def _turn() -> CapacityLimiter:
+    """One write at a time from an event loop, first come first served; apart from the threads of the app."""
+    try:
+        return _writers.get()
+    except LookupError:
+        limiter = CapacityLimiter(1)
+        _writers.set(limiter)
+        return limiter
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
+_paused: list[Database] = []
+
+
+def _before_fork() -> None:
+    for database in list(_databases):
+        database.pause()
+        _paused.append(database)
+
+
+def _after_fork_in_parent() -> None:
+    while _paused:
+        _paused.pop().resume()
+
+
+def _after_fork_in_child() -> None:
+    while _paused:
+        _paused.pop().start_again()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

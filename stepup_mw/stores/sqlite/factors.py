@@ -1,0 +1,70 @@
+"""Factors and recovery codes, as steps on a connection inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sqlite3 import Connection
+
+from ...state import Factor, UserSummary
+from .database import Row
+
+FACTORS = "SELECT user, factor_id, sealed, created_at, last_step FROM factor WHERE user = ? ORDER BY created_at, rowid"
+RECOVERY_LEFT = "SELECT count(*) FROM recovery WHERE user = ?"
+USERS = """SELECT factor.user, count(*), min(created_at),
+    (SELECT count(*) FROM recovery WHERE recovery.user = factor.user),
+    coalesce((SELECT failures FROM account WHERE account.user = factor.user), 0),
+    coalesce((SELECT locked_until FROM account WHERE account.user = factor.user), 0.0)
+    FROM factor GROUP BY factor.user ORDER BY factor.user"""
+
+
+def to_factor(row: Row) -> Factor:
+    user, factor_id, sealed, created_at, last_step = row
+    return Factor(user=user, factor_id=factor_id, sealed=sealed, created_at=created_at, last_step=last_step)
+
+
+def to_summary(row: Row) -> UserSummary:
+    user, factors, created_at, recovery_codes, failures, locked_until = row
+    return UserSummary(
+        user=user,
+        factors=factors,
+        recovery_codes=recovery_codes,
+        created_at=created_at,
+        failures=failures,
+        locked_until=locked_until,
+    )
+
+
+def put_factor(db: Connection, factor: Factor, recovery: Sequence[str]) -> bool:
+    before = db.execute(FACTORS, (factor.user,)).fetchall()
+    taken = max((old[4] for old in before if old[1] == factor.factor_id), default=-1)
+    _void(db, factor.user)
+    db.execute("DELETE FROM account WHERE user = ?", (factor.user,))
+    db.execute(
+        "INSERT INTO factor (user, factor_id, sealed, created_at, last_step) VALUES (?, ?, ?, ?, ?)",
+        (factor.user, factor.factor_id, factor.sealed, factor.created_at, max(factor.last_step, taken)),
+    )
+    db.executemany("INSERT OR IGNORE INTO recovery VALUES (?, ?)", [(factor.user, digest) for digest in recovery])
+    return bool(before)
+
+
+def remove_factors(db: Connection, user: str) -> int:
+    db.execute("DELETE FROM sighting WHERE user = ?", (user,))
+    return _void(db, user)
+
+
+def _void(db: Connection, user: str) -> int:
+    db.execute("DELETE FROM granted WHERE user = ?", (user,))
+    db.execute("DELETE FROM recovery WHERE user = ?", (user,))
+    return db.execute("DELETE FROM factor WHERE user = ?", (user,)).rowcount
+
+
+def consume_step(db: Connection, user: str, factor_id: str, step: int) -> bool:
+    found = db.execute(
+        "UPDATE factor SET last_step = ? WHERE user = ? AND factor_id = ? AND last_step < ?",
+        (step, user, factor_id, step),
+    )
+    return found.rowcount == 1
+
+
+def consume_recovery(db: Connection, user: str, digest: str) -> bool:
+    return db.execute("DELETE FROM recovery WHERE user = ? AND digest = ?", (user, digest)).rowcount == 1

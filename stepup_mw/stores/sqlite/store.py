@@ -1,0 +1,133 @@
+"""``sqlite:///``: the state of one host, shared by its processes through a file.
+
+Reads run where they are called, without a hop; writes leave the event loop. What a step does stands in the modules
+beside this one, how it becomes atomic and durable in ``database``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...settings import AccountThrottle, AddressThrottle
+from ...state import Attempt, Challenge, ChallengeState, Factor, Grant, Sighting, SightingKind, UserSummary
+from ..bounds import HITS_KEPT
+from . import challenges, factors, grants, throttle
+from .database import Database
+
+
+class SqliteStore:
+    """The Store protocol; what each method promises stands there.
+
+    wait_s: how long a write waits for its turn, and then for other processes, before it is StoreUnavailable.
+    """
+
+    def __init__(self, path: Path, *, wait_s: float = 2.0) -> None:
+        self._db = Database(path, wait_s=wait_s)
+
+    # Factors
+
+    async def factors(self, user: str) -> tuple[Factor, ...]:
+        return tuple(map(factors.to_factor, self._db.all(factors.FACTORS, (user,))))
+
+    async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
+        return await self._db.write(factors.put_factor, factor, recovery)
+
+    async def remove_factors(self, user: str) -> int:
+        return await self._db.write(factors.remove_factors, user)
+
+    async def users(self) -> tuple[UserSummary, ...]:
+        return tuple(map(factors.to_summary, self._db.all(factors.USERS, ())))
+
+    async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
+        return await self._db.write(factors.consume_step, user, factor_id, step)
+
+    async def consume_recovery(self, user: str, digest: str) -> bool:
+        return await self._db.write(factors.consume_recovery, user, digest)
+
+    async def recovery_left(self, user: str) -> int:
+        row = self._db.one(factors.RECOVERY_LEFT, (user,))
+        return row[0] if row else 0
+
+    # Throttle
+
+    async def take_attempt(
+        self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
+    ) -> Attempt:
+        return await self._db.write(throttle.take_attempt, user, address, now=now, account=account, limit=limit)
+
+    async def forgive(self, user: str, address: str) -> None:
+        await self._db.write(throttle.forgive, user, address)
+
+    async def failures(self, user: str) -> tuple[int, float]:
+        row = self._db.one(throttle.FAILURES, (user,))
+        return (row[0], row[1]) if row else (0, 0.0)
+
+    async def unlock(self, user: str) -> bool:
+        return await self._db.write(throttle.clear, user)
+
+    # Challenges
+
+    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+        return await self._db.write(challenges.open_challenge, challenge, keep=keep)
+
+    async def challenge(self, challenge_id: str) -> Challenge | None:
+        row = self._db.one(challenges.CHALLENGE, (challenge_id,))
+        return challenges.to_challenge(row) if row else None
+
+    async def latest_challenge(
+        self, user: str, session: str, rule: str, binding: str, *, now: float
+    ) -> Challenge | None:
+        row = self._db.one(challenges.LATEST, (user, session, rule, binding, now))
+        return challenges.to_challenge(row) if row else None
+
+    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
+        return await self._db.write(challenges.count_attempt, challenge_id, limit=limit)
+
+    async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
+        return await self._db.write(challenges.settle_challenge, challenge_id, state, now=now)
+
+    async def mark_logged(self, challenge_id: str) -> None:
+        await self._db.write(challenges.mark_logged, challenge_id)
+
+    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+        return await self._db.write(challenges.due_challenges, now=now, grace_s=grace_s, limit=limit)
+
+    # Grants
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> None:
+        await self._db.write(grants.put_grant, grant, keep=keep)
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        row = self._db.one(grants.GRANT, (grant_id,))
+        return grants.to_grant(row) if row else None
+
+    async def use_grant(self, grant_id: str) -> bool:
+        return await self._db.write(grants.use_grant, grant_id)
+
+    async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
+        return tuple(map(grants.to_grant, self._db.all(grants.GRANTS, (user, now))))
+
+    async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
+        return await self._db.write(grants.revoke_grants, user, grant_id)
+
+    # What signals remember
+
+    async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
+        row = self._db.one(grants.SIGHTING, (user, kind, value))
+        return Sighting(known=bool(row and row[0]), any=bool(row and row[1]))
+
+    async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
+        await self._db.write(grants.remember, user, kind, value, now=now, keep=keep)
+
+    async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
+        if record:
+            return await self._db.write(throttle.record_hit, key, now=now, window_s=window_s)
+        row = self._db.one(throttle.HITS, (throttle.hit_key(key), now - window_s))
+        return min((row[0] if row else 0) + 1, HITS_KEPT)
+
+    # Life
+
+    async def aclose(self) -> None:
+        """Give the connections of this process back. A later call opens them again."""
+        self._db.close()
