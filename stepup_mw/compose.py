@@ -10,8 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from os import PathLike
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .doors.driver import Driver
@@ -44,8 +43,6 @@ from .trail import Trail
 
 if TYPE_CHECKING:
     from .config import Config
-
-ConfigSource = "str | PathLike[str] | Mapping[str, Any] | Config"
 
 SWEEP_EVERY_S = 1.0
 """How often challenges that nobody came back to are looked for."""

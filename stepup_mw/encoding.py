@@ -62,7 +62,7 @@ def parse_duration(text: str) -> int:
     """``"90s"``, ``"5m"``, ``"1h"``, ``"400d"`` to seconds."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError("a duration is a whole number and a unit, s, m, h or d: \"5m\"")
+        raise ValueError('a duration is a whole number and a unit, s, m, h or d: "5m"')
     return int(match[1]) * _UNITS_S[match[2]]
 
 
@@ -78,7 +78,7 @@ def parse_size(text: str) -> int:
     """``"64KiB"``, ``"256MiB"``, ``"10MB"`` to bytes."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise ValueError("a size is a whole number and a unit, B, KB, MB, GB, KiB, MiB or GiB: \"64KiB\"")
+        raise ValueError('a size is a whole number and a unit, B, KB, MB, GB, KiB, MiB or GiB: "64KiB"')
     return int(match[1]) * _UNITS_B[match[2]]
 
 

@@ -113,7 +113,7 @@ def other(
     user_id: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """A record of another event type (``enrollment``, ``throttle``, ``config``, ``audit`` …); ``detail`` says the rest."""
+    """A record of another event type (``enrollment``, ``throttle``, ``audit`` …); ``detail`` says the rest."""
     return encode(
         {
             "timestamp": format_timestamp(now),

@@ -22,7 +22,9 @@ from .errors import BadToken, SealError
 
 TokenPurpose = Literal["grant", "grant_cookie", "device"]
 _PURPOSES: tuple[TokenPurpose, ...] = ("grant", "grant_cookie", "device")
-DigestPurpose = Literal["session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst"]
+DigestPurpose = Literal[
+    "session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst"
+]
 SealPurpose = Literal["totp", "return_to"]
 
 _NONCE_BYTES = 12

@@ -41,7 +41,7 @@ class Gate:
             _log.error("refused, %s: %s", error.code, error)
             status, detail = 503, error.code
             reply = answers.unavailable(request)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a refusal
             _log.exception("refused, the gate itself failed")
             status, detail = 503, f"error:{type(error).__name__}"
             reply = answers.unavailable(request)

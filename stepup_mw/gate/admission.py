@@ -102,7 +102,7 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
     facts = facts_of(services, visit, grant.flow_id)
     age_s = max(0, int(visit.now - grant.proved_at))
     shown = proof("grant", method=grant.method, challenge_id=grant.challenge_id, age_s=age_s)
-    used_up = ()
+    used_up: tuple[bytes, ...] = ()
     if grant.uses_left is not None:
         detail = {"flow_id": grant.flow_id, "route": grant.rule, "challenge_id": grant.challenge_id}
         used_up = (services.journal.notice("grant", "used_up", user=facts.user_id, detail=detail),)
@@ -114,7 +114,7 @@ async def _ask(services: Services, visit: Visit, person: Person, binding: str, r
     if not await services.store.factors(person.user):
         return await _not_enrolled(services, visit)
     request, navigation = visit.request, answers.is_navigation(visit.request)
-    device, headers = read_device(services, request), ()
+    device, headers = read_device(services, request), answers.NO_HEADERS
     if not device:
         device = new_device(services)
         headers = (device_cookie(services, device),)
@@ -167,9 +167,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     if not await services.store.factors(person.user):
         return await _not_enrolled(services, visit)
     rule = visit.rule
-    challenge = await services.store.latest_challenge(
-        person.user, person.session, rule.name, binding, now=visit.now
-    )
+    challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)
     if challenge is None or challenge.rule_version != rule.version or challenge.browser not in ("", person.device):
         challenge = await challenges.issue(
             services, visit, person, reason=_reason(visit), binding=binding, browser="", return_to=""
@@ -189,9 +187,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     if trial.kind != "approved":
         await challenges.conclude(services, trial)
         return replies.rejected(services, visit.request, trial)
-    shown = proof(
-        "inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0
-    )
+    shown = proof("inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await _let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
     await services.store.mark_logged(challenge.challenge_id)
@@ -223,9 +219,7 @@ async def _let_through(
     return Pass(context=context, finish=_finish(services, facts, reason, shown, would))
 
 
-def _finish(
-    services: Services, facts: Facts, reason: str, shown: Mapping[str, Any], would: str | None
-) -> Finish:
+def _finish(services: Services, facts: Facts, reason: str, shown: Mapping[str, Any], would: str | None) -> Finish:
     def finish(status: int | None, how: Ending, seconds: float) -> None:
         http = {"status": status, "duration_ms": round(seconds * 1000, 3)}
         services.journal.post(

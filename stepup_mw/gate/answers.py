@@ -18,6 +18,7 @@ from ..policy import Rule
 from .services import Services
 
 NO_STORE = (b"cache-control", b"no-store")
+NO_HEADERS: Headers = ()
 RETRY_UNAVAILABLE_S = 5
 
 _TITLES = {

@@ -63,9 +63,7 @@ def device_cookie(services: Services, device: str) -> tuple[bytes, bytes]:
     return _set_cookie(services.settings.cookie, _DEVICE, token, DEVICE_MAX_AGE_S, "lax")
 
 
-def _set_cookie(
-    settings: CookieSettings, kind: str, value: str, max_age_s: int, same_site: str
-) -> tuple[bytes, bytes]:
+def _set_cookie(settings: CookieSettings, kind: str, value: str, max_age_s: int, same_site: str) -> tuple[bytes, bytes]:
     parts = [f"{cookie_name(kind, settings)}={value}", "Path=/", f"Max-Age={max_age_s}", "HttpOnly"]
     if settings.secure:
         parts.append("Secure")

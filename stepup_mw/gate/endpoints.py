@@ -44,7 +44,8 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     if allowed is None:
         return replies.gone(request, 404)
     if method not in allowed:
-        return answers.as_json(405, {"detail": "method not allowed"}, headers=((b"allow", ", ".join(allowed).encode()),))
+        allow = (b"allow", ", ".join(allowed).encode())
+        return answers.as_json(405, {"detail": "method not allowed"}, headers=(allow,))
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)
@@ -103,9 +104,7 @@ def _action(challenge: Challenge) -> dict[str, str]:
     return action
 
 
-async def _verify(
-    services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule
-) -> Response:
+async def _verify(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
     code = await _read_code(request)
     if code is None:
         text = 'Send the code as JSON {"code": "123456"} or as the form field "code".'

@@ -129,7 +129,7 @@ async def freshness_s(services: Services, visit: Visit, person: Person) -> int:
 async def mint(services: Services, challenge: Challenge, *, method: str, browser: str, now: float) -> Grant:
     """Keep the grant that a passed challenge has earned. Its row goes when no rule could accept it any more."""
     rule = services.policy.rule(challenge.rule)
-    scope = rule.grant if rule is not None else "request"
+    scope: Literal["request", "route", "service"] = rule.grant if rule is not None else "request"
     ages = [r.max_age_s for r in services.settings.rules if r.grant != "request"] if scope == "service" else []
     max_age_s = max([rule.max_age_s if rule is not None else 0, *ages])
     grant = Grant(

@@ -125,9 +125,7 @@ async def _reject(
     shown = proof(None, challenge_id=challenge.challenge_id, attempt=number)
     status = "replayed" if verdict == "replayed" else "rejected"
     detail = "clock_skew" if verdict == "skewed" else None
-    records = [
-        services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)
-    ]
+    records = [services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)]
     if counted.locks:
         until = {"failures": counted.failures, "locked_until": counted.locked_until}
         shown_name = shown_user(services, attempting.person.user)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..messages import Request
 from . import Identity
 
@@ -23,6 +25,6 @@ class RemoteUserProvider:
 def _variable(request: Request, name: str) -> str | None:
     value = request.native.get(name)
     if value is None and request.door == "asgi":
-        state = request.native.get("state")
+        state: Any = request.native.get("state")
         value = request.native.get(name.lower()) or (state.get(name.lower()) if hasattr(state, "get") else None)
     return value if isinstance(value, str) else None

@@ -34,7 +34,7 @@ class ScopeUserProvider:
             return None
         value = _attribute(person, self._session)
         if value is None:
-            stored = request.native.get("session")
+            stored: Any = request.native.get("session")
             value = stored.get(self._session) if hasattr(stored, "get") else None
         return str(value) if value is not None else None
 

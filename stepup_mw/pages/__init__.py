@@ -44,8 +44,10 @@ def challenge_page(view: ChallengeView, *, status: int = 200, headers: Headers =
     """The question: who asks, for what, why, until when, and the field for the code."""
     error = f'<p class="error" role="alert" id="error">{_text(view.error)}</p>' if view.error else ""
     described = ' aria-invalid="true" aria-describedby="error"' if view.error else ""
-    back = "" if view.returns else (
-        '<p class="soft">What you were sending is not kept. After the code, go back and send it once more.</p>'
+    back = (
+        ""
+        if view.returns
+        else ('<p class="soft">What you were sending is not kept. After the code, go back and send it once more.</p>')
     )
     content = f"""<h1>Confirm it is you</h1>
 <p>{_text(view.why)}</p>

@@ -1,0 +1,104 @@
+"""Factors for a user: a new TOTP secret or one from elsewhere, recovery codes, and taking them away. All on record.
+
+The secret leaves here once, in the answer to whoever enrolls; the store has it sealed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+import pyotp
+
+from . import recovery
+from .encoding import b64url_encode
+from .errors import StepUpError
+from .gate.services import Services
+from .gate.visit import shown_user
+from .identity import MAX_USER
+from .state import Factor
+
+SECRET_BYTES = 20
+"""160 bits, the length of an HMAC-SHA-1 output (RFC 4226 section 4, R6)."""
+
+MIN_SECRET_BYTES = 16
+"""128 bits: the least that RFC 4226 allows."""
+
+
+class EnrollmentError(StepUpError):
+    """A user name or a secret that cannot be enrolled; the message says why, and never holds the secret."""
+
+    code = "enrollment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """What the person needs, shown once. ``uri`` is an ``otpauth://`` URI for a QR code."""
+
+    user: str
+    secret: str
+    uri: str
+    recovery_codes: tuple[str, ...]
+    replaced: bool
+
+
+def parse_secret(text: str) -> str:
+    """A base32 secret as people write it (spaces, lower case, no padding) in canonical form. EnrollmentError."""
+    secret = "".join(text.split()).replace("-", "").upper().rstrip("=")
+    try:
+        data = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    except (binascii.Error, ValueError):
+        raise EnrollmentError("the secret is not base32 (letters A to Z and digits 2 to 7)") from None
+    if len(data) < MIN_SECRET_BYTES:
+        raise EnrollmentError(f"the secret has {len(data) * 8} bits; at least {MIN_SECRET_BYTES * 8} are needed")
+    return secret
+
+
+async def enroll(services: Services, user: str, *, secret: str | None = None) -> Enrolled:
+    """Give a user a factor, in the place of any they had; earlier grants and recovery codes are void."""
+    if not user or len(user) > MAX_USER or not user.isprintable():
+        raise EnrollmentError(f"a user name has 1 to {MAX_USER} printable characters")
+    plain = base64.b32encode(services.random(SECRET_BYTES)).decode("ascii") if secret is None else parse_secret(secret)
+    codes = recovery.new_codes(services.random)
+    digests = [services.keyring.digest("recovery", f"{user}\0{recovery.parse_code(code)}") for code in codes]
+    factor = Factor(
+        user=user,
+        factor_id=b64url_encode(services.random(12)),
+        sealed=services.keyring.seal("totp", plain.encode("ascii"), user),
+        created_at=services.clock(),
+    )
+    had = bool(await services.store.factors(user))
+    phase = "replaced" if had else "enrolled"
+    detail = {"method": "totp", "factor_id": factor.factor_id, "by": "operator"}
+    await services.journal.write(
+        services.journal.notice("enrollment", phase, user=shown_user(services, user), detail=detail)
+    )
+    replaced = await services.store.put_factor(factor, digests)
+    uri = pyotp.TOTP(plain).provisioning_uri(name=user, issuer_name=services.settings.service)
+    return Enrolled(user=user, secret=plain, uri=uri, recovery_codes=codes, replaced=replaced)
+
+
+async def revoke(services: Services, user: str) -> int:
+    """Take away every factor, recovery code and grant of a user; how many factors there were."""
+    if not await services.store.factors(user):
+        return 0
+    await services.journal.write(
+        services.journal.notice(
+            "enrollment", "removed", user=shown_user(services, user), detail={"method": "totp", "by": "operator"}
+        )
+    )
+    return await services.store.remove_factors(user)
+
+
+async def unlock(services: Services, user: str) -> bool:
+    """Clear a user's failures and lock; true if there was anything to clear."""
+    failures, until = await services.store.failures(user)
+    if not failures and not until:
+        return False
+    await services.journal.write(
+        services.journal.notice(
+            "throttle", "unlocked", user=shown_user(services, user), detail={"failures": failures, "by": "operator"}
+        )
+    )
+    return await services.store.unlock(user)
