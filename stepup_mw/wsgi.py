@@ -1,4 +1,4 @@
-"""The WSGI middleware: ``app = StepUpMiddleware(app)``, or ``flask_app.wsgi_app = StepUpMiddleware(flask_app.wsgi_app)``."""
+"""The WSGI middleware: ``StepUpMiddleware(app)``; for Flask, ``app.wsgi_app = StepUpMiddleware(app.wsgi_app)``."""
 
 from __future__ import annotations
 

@@ -137,8 +137,8 @@ async def _approved(
     held = await grants.held_tokens(services, request, person)
     bound = services.keyring.sign("grant_cookie", grant.grant_id)
     headers = (grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now))),)
-    if _is_form(request):
-        return _back(services, request, trial.challenge, headers)
+    if _wants_page(request, trial.challenge):
+        return _back(services, trial.challenge, headers)
     portable = bound if _is_browser(request) else services.keyring.sign("grant", grant.grant_id)
     return answers.as_json(
         200,
@@ -152,9 +152,7 @@ async def _approved(
     )
 
 
-def _back(
-    services: Services, request: Request, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
-) -> Response:
+def _back(services: Services, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
     target = challenges.where_to(services, challenge)
     if target:
         return answers.redirect(target, headers=headers)
@@ -168,7 +166,7 @@ def _back(
 
 
 def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule) -> Response:
-    if not _is_form(request) or trial.kind == "gone":
+    if not _wants_page(request, trial.challenge) or trial.kind == "gone":
         return replies.rejected(services, request, trial)
     action = _action(trial.challenge)
     if trial.kind == "locked":
@@ -189,7 +187,7 @@ def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule
 async def _cancel(services: Services, request: Request, challenge: Challenge) -> Response:
     if not await challenges.cancel(services, challenge, services.clock()):
         return replies.gone(request, 410)
-    if _is_form(request) and answers.is_navigation(request):
+    if _wants_page(request, challenge):
         return answers.notice(services, "Cancelled", "Nothing was done.", status=200)
     return answers.as_json(200, {"status": "denied", "flow_id": challenge.flow_id})
 
@@ -214,6 +212,11 @@ async def _read_code(request: Request) -> str | None:
 def _is_form(request: Request) -> bool:
     kind = request.header_text(b"content-type").partition(";")[0].strip().lower()
     return kind == "application/x-www-form-urlencoded" or (not kind and answers.is_navigation(request))
+
+
+def _wants_page(request: Request, challenge: Challenge) -> bool:
+    """A person at the page, not a program: a navigation, or the form of a challenge that a navigation met."""
+    return answers.is_navigation(request) or (_is_form(request) and bool(challenge.browser))
 
 
 def _is_browser(request: Request) -> bool:

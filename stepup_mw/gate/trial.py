@@ -31,7 +31,8 @@ Kind = Literal["approved", "wrong", "replayed", "skewed", "locked", "gone"]
 class Trial:
     """``records`` are the audit lines of the trial, not written yet. ``method`` is the proof that succeeded.
 
-    settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds. drift_s: how far off the authenticator's clock is, where kind is ``skewed``.
+    settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds.
+    drift_s: how far off the authenticator's clock is, where kind is ``skewed``.
     """
 
     kind: Kind

@@ -25,7 +25,7 @@ class Identity:
     session: str | None = None
 
 
-Provider = Callable[[Request], "Identity | None | Awaitable[Identity | None]"]
+Provider = Callable[[Request], "Identity | Awaitable[Identity | None] | None"]
 
 
 def checked(identity: Identity | None) -> Identity | None:
