@@ -1,0 +1,190 @@
+"""Signs the root of all lines, now and then, into ``checkpoints.note``; one process at a time, whichever comes first.
+
+Only new lines are hashed: the compact range at the last checkpoint is kept in a file, which proves itself, since it
+has to give the root that was signed. Never signs two histories: what it signs has grown out of the last root it
+signed, and out of the last one in the file. Nothing but this module reads the signing key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ..chain import ZERO, leaf_hash, opening, parse_opening
+from ..errors import NoteError, ProofError, TrailUnavailable
+from ..note import Checkpoint, Note, Signer, format_checkpoint, format_note, verify_note
+from ..tree import CompactRange
+from .ending import first_line, lines_of
+from .files import FileLock, Layout, create, open_regular, sync_data, write_whole
+from .marks import is_mark
+from .notes import append_note, last_checkpoint, read_signer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..settings import TrailSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    fd: int
+    size: int
+    first_seq: int
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the tree has been built: ``range`` over the lines before byte ``offset`` of the file that begins with
+    line ``first_seq``; ``leaf`` is the last one's hash. ``fresh``: whether a line worth signing came since."""
+
+    range: CompactRange
+    leaf: bytes = ZERO
+    first_seq: int = 0
+    offset: int = 0
+    fresh: bool = False
+
+
+class Checkpoints:
+    """``sign`` makes a checkpoint of everything written so far."""
+
+    def __init__(self, settings: TrailSettings, service: str) -> None:
+        self._settings = settings
+        self._service = service
+        self._layout = Layout(settings.path)
+        self._lock = FileLock(self._layout.signing_lock)
+        self._writing = FileLock(self._layout.lock)
+        self._mutex = threading.Lock()
+        self._signer: Signer | None = None
+        self._last: Checkpoint | None = None
+
+    def sign(self, due: int) -> Checkpoint | None:
+        """The checkpoint signed now. None if another process is at it, or fewer than ``due`` lines worth it are new.
+
+        NoteError or TrailUnavailable, and nothing signed, if the key cannot be used or the trail does not continue
+        what was signed before.
+        """
+        if self._settings.signing_key_file is None:
+            return None
+        with self._mutex:  # a flock keeps out other processes, not the other threads that share it
+            if not self._lock.try_acquire():
+                return None
+            try:
+                return self._sign(self._settings.signing_key_file, due)
+            finally:
+                self._lock.release()
+
+    def close(self) -> None:
+        """Let go of the lock files, without unlocking."""
+        self._lock.close()
+        self._writing.close()
+
+    def _sign(self, key_file: Path, due: int) -> Checkpoint | None:
+        signer = self._signer = self._signer or read_signer(key_file, self._service)
+        known = last_checkpoint(self._layout.notes)
+        note, last, end = known if known is not None else (None, None, 0)
+        if self._last is not None and (last is None or last.size < self._last.size):
+            raise TrailUnavailable(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
+        progress = self._progress(signer, note, last)
+        before = progress.range.size
+        self._advance(progress, last)
+        if not progress.fresh or progress.range.size - before < due:
+            return None
+        made = Checkpoint(origin=signer.name, size=progress.range.size, root=progress.range.root())
+        text = format_checkpoint(made)
+        append_note(self._layout.notes, end, format_note(text, [signer.sign(text)]))
+        self._last = made
+        self._keep(progress)
+        return made
+
+    def _progress(self, signer: Signer, note: Note | None, last: Checkpoint | None) -> _Progress:
+        """Where the last checkpoint left off, if the file that says so agrees with what we signed; else the start."""
+        if note is None or last is None:
+            return _Progress(CompactRange())
+        try:
+            verify_note(note, signer.vkey)
+            kept = orjson.loads(self._layout.state.read_bytes())
+            found = CompactRange(kept["size"], [b64decode(item) for item in kept["hashes"]])
+            if (found.size, found.root()) == (last.size, last.root):
+                return _Progress(found, b64decode(kept["leaf"]), int(kept["first_seq"]), int(kept["offset"]))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, NoteError, ProofError):
+            pass
+        return _Progress(CompactRange())
+
+    def _advance(self, progress: _Progress, last: Checkpoint | None) -> None:
+        """Hash on to the end of the trail, which is made durable first: what is signed must never get lost."""
+        files = self._snapshot()
+        try:
+            for file in files:
+                if file.first_seq >= progress.first_seq:
+                    sync_data(file.fd)
+                    progress.offset = progress.offset if file.first_seq == progress.first_seq else 0
+                    progress.first_seq = file.first_seq
+                    _hash(progress, file, last)
+        finally:
+            for file in files:
+                os.close(file.fd)
+        if last is not None and progress.range.size < last.size:
+            raise TrailUnavailable(
+                f"only {progress.range.size} of {last.size} signed lines are left: nothing is signed"
+            )
+
+    def _snapshot(self) -> list[_File]:
+        """All files of the trail at one moment when nobody writes."""
+        files: list[_File] = []
+        self._writing.acquire()
+        try:
+            files.extend(_opened(sealed.path, sealed.first_seq) for sealed in self._layout.sealed())
+            files.append(_opened(self._layout.live, None))
+        except BaseException:
+            for file in files:
+                os.close(file.fd)
+            raise
+        finally:
+            self._writing.release()
+        return files
+
+    def _keep(self, progress: _Progress) -> None:
+        """Written anew beside and renamed; if that fails, the next checkpoint hashes everything once more."""
+        data = {
+            "size": progress.range.size,
+            "hashes": [b64encode(item).decode() for item in progress.range.hashes],
+            "leaf": b64encode(progress.leaf).decode(),
+            "first_seq": progress.first_seq,
+            "offset": progress.offset,
+        }
+        draft = self._layout.state.with_suffix(".draft")
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+            fd = create(draft)
+            try:
+                write_whole(fd, orjson.dumps(data))
+            finally:
+                os.close(fd)
+            draft.rename(self._layout.state)
+
+
+def _opened(path: Path, first_seq: int | None) -> _File:
+    fd = open_regular(path, os.O_RDONLY)
+    if first_seq is None:
+        place = parse_opening(first_line(fd))
+        first_seq = -1 if place is None else place.seq
+    return _File(path, fd, os.fstat(fd).st_size, first_seq)
+
+
+def _hash(progress: _Progress, file: _File, last: Checkpoint | None) -> None:
+    for offset, line in lines_of(file.fd, progress.offset, file.size):
+        if not line.startswith(opening(progress.range.size, progress.leaf)):
+            raise TrailUnavailable(f"line {progress.range.size} of the trail is not in {file.path}: nothing is signed")
+        progress.leaf = leaf_hash(line)
+        progress.range.append(progress.leaf)
+        progress.offset = offset + len(line) + 1
+        progress.fresh = progress.fresh or not is_mark(line, "checkpoint")
+        if last is not None and progress.range.size == last.size and progress.range.root() != last.root:
+            raise TrailUnavailable(f"the first {last.size} lines are not those that were signed: nothing is signed")

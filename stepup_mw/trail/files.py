@@ -1,0 +1,233 @@
+"""Where the files of a trail are, and the calls that lock them, sync them and create them.
+
+    audit/stepup.jsonl            the live file
+    audit/segments/               sealed files, ``000001-000000000000.jsonl``: number and first seq
+    audit/torn/                   bytes that were taken out of the way
+    audit/checkpoints.note        signed notes
+    audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
+    audit/.stepup.next            the next live file, while a rotation is under way
+
+Nothing here knows what a line is. Needs flock and a file sync: Linux or macOS, a local file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import TrailUnavailable, Unsupported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: refused by require_locks
+    fcntl = None  # type: ignore[assignment]  # mypy reads this for POSIX, where the import cannot fail
+
+_SEALED = re.compile(r"([0-9]{6,})-([0-9]{12,16})\.jsonl", re.ASCII)
+_O_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+_NO_FULL_SYNC = frozenset({errno.ENOTSUP, errno.EINVAL, errno.ENOTTY})
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed segment: ``first_seq`` is the number of its first line, as its name says."""
+
+    path: Path
+    index: int
+    first_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of the trail whose live file is ``live``."""
+
+    live: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.live.parent
+
+    @property
+    def segments(self) -> Path:
+        return self.folder / "segments"
+
+    @property
+    def torn(self) -> Path:
+        return self.folder / "torn"
+
+    @property
+    def notes(self) -> Path:
+        return self.folder / "checkpoints.note"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / ".stepup.checkpoint"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / ".stepup.lock"
+
+    @property
+    def signing_lock(self) -> Path:
+        return self.folder / ".stepup.signing"
+
+    @property
+    def fresh(self) -> Path:
+        return self.folder / ".stepup.next"
+
+    def sealed(self) -> list[Sealed]:
+        """The sealed segments, the oldest first."""
+        try:
+            names = os.listdir(self.segments)  # noqa: PTH208 - names are enough, and a Path for each is slow
+        except FileNotFoundError:
+            return []
+        found = [(name, match) for name in names if (match := _SEALED.fullmatch(name))]
+        segments = [Sealed(self.segments / name, int(match[1]), int(match[2])) for name, match in found]
+        return sorted(segments, key=lambda item: (item.index, item.first_seq))
+
+    def next_sealed(self, first_seq: int) -> Path:
+        """The name for the next segment to seal."""
+        index = max((item.index for item in self.sealed()), default=0) + 1
+        return self.segments / f"{index:06d}-{first_seq:012d}.jsonl"
+
+
+class FileLock:
+    """An exclusive flock on a side file, between processes and between the objects of one process."""
+
+    __slots__ = ("_fd", "_id", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+        self._id = (0, 0)
+
+    def acquire(self) -> None:
+        """Wait for the lock. OSError if its file cannot be opened."""
+        while not self._try(fcntl.LOCK_EX):
+            pass
+
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody has it."""
+        try:
+            return self._try(fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+
+    def release(self) -> None:
+        if self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close without unlocking: in a forked child the lock may be its parent's."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _try(self, how: int) -> bool:
+        """False if somebody put another file in the place of the one that was locked; that one is let go."""
+        if self._fd is None:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | _O_SAFE, 0o600)
+            self._id = identity(os.fstat(fd))
+            self._fd = fd
+        fcntl.flock(self._fd, how)
+        with contextlib.suppress(FileNotFoundError):
+            if identity(self._path.stat(follow_symlinks=False)) == self._id:
+                return True
+        self.close()
+        return False
+
+
+def require_locks() -> None:
+    """Unsupported where this system has no flock, so that lines of two processes could mix."""
+    if fcntl is None:
+        raise Unsupported("the audit trail needs file locks (flock), which this system lacks: use Linux or macOS")
+
+
+def identity(status: os.stat_result) -> tuple[int, int]:
+    """What tells one file from another: device and inode."""
+    return status.st_dev, status.st_ino
+
+
+def sync_data(fd: int) -> None:
+    """Return once the file's data is on stable storage; OSError if the system says it is not."""
+    if sys.platform == "darwin":
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in _NO_FULL_SYNC:
+                raise
+            os.fsync(fd)
+    else:
+        os.fdatasync(fd)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(path: Path) -> None:
+    """A folder only its owner can enter, made if it is missing and durable when this returns."""
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_folder(path.parent)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    sync_folder(path.parent)
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of an existing regular file. A symbolic link or anything else is TrailUnavailable, a missing
+    file FileNotFoundError."""
+    try:
+        fd = os.open(path, flags | _O_SAFE)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise TrailUnavailable(f"{path} is a symbolic link, which is not followed") from None
+        if error.errno in (errno.EISDIR, errno.ENXIO):
+            raise TrailUnavailable(f"{path} is not a regular file") from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise TrailUnavailable(f"{path} is not a regular file")
+    return fd
+
+
+def create(path: Path) -> int:
+    """A descriptor of a new file, mode 0600; FileExistsError if the name is taken."""
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _O_SAFE, 0o600)
+
+
+def write_whole(fd: int, data: bytes) -> None:
+    """All of ``data``, or OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def put_aside(folder: Path, name: str, data: bytes) -> Path:
+    """Keep bytes under ``folder/name``, durable; the same bytes kept before are not written again."""
+    make_folder(folder)
+    path = folder / name
+    with contextlib.suppress(FileExistsError):
+        fd = create(path)
+        try:
+            write_whole(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        sync_folder(folder)
+    return path

@@ -1,0 +1,185 @@
+"""The trail as one process writes it: under the lock, after a look at what others did to the live file.
+
+Every method is called by one thread at a time. OSError says that the system refused; TrailUnavailable that the trail
+is not in a state to be continued. A line is durable after ``sync`` or ``again``, not before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from ..errors import TrailUnavailable
+from . import recovery
+from .files import FileLock, Layout, identity, make_folder
+from .live import Live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..chain import Tip
+    from ..settings import TrailSettings
+    from .marks import Marks
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Ledger:
+    """Appends records to the chain that all processes of the host share."""
+
+    def __init__(self, settings: TrailSettings, marks: Marks) -> None:
+        self.layout = Layout(settings.path)
+        self._settings = settings
+        self._marks = marks
+        self._lock = FileLock(self.layout.lock)
+        self._live = Live(self.layout, marks)
+        self._notices = [marks.start(settings.durability)]
+        self._failed: OSError | None = None
+
+    @property
+    def tip(self) -> Tip:
+        """The end of the chain as this process last saw it."""
+        return self._live.tip
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Write all of ``records`` in order with nothing between them, or none of them."""
+        with self._locked():
+            whole = [*self._notices, *records]
+            if self._failed is not None:
+                self._live.roll([self._io_error(self._failed, 0), *whole])
+            elif self._due(whole):
+                self._rotate(whole)
+            else:
+                self._write(whole)
+            self._settled()
+
+    def sync(self) -> None:
+        """Make durable what was appended. After an OSError only ``again`` can."""
+        try:
+            self._live.sync()
+        except OSError as error:
+            self._failed = error
+            raise
+
+    def again(self, records: Sequence[bytes]) -> None:
+        """Write records a second time, into a new file, after a sync failed: what the system could not store it
+        reports only once, so a second sync of the same file would prove nothing. Durable on return."""
+        with self._locked():
+            failed = self._failed or OSError(errno.EIO, os.strerror(errno.EIO))
+            self._live.roll([self._io_error(failed, len(records)), *self._notices], records)
+            self._settled()
+
+    def rotate(self) -> Path | None:
+        """Seal the live file now and begin another. Gives the sealed segment; None if there was nothing in it."""
+        with self._locked():
+            if self._live.size == 0:
+                return None
+            sealed = self._rotate(self._notices)
+            self._settled()
+            return sealed
+
+    def end(self) -> tuple[tuple[int, int], int, int]:
+        """The live file, its size and the number of lines so far, at a moment when nobody writes."""
+        with self._locked():
+            return self._live.file, self._live.size, self._live.tip.seq
+
+    def close(self) -> None:
+        """Let go of the files. Nothing is unlocked: in a forked child the lock is its parent's."""
+        self._live.close()
+        self._lock.close()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._live.fd is None:
+            make_folder(self.layout.folder)
+        self._lock.acquire()
+        try:
+            self._look()
+            yield
+        finally:
+            self._lock.release()
+
+    def _look(self) -> None:
+        """Notice, before anything is written, whatever happened to the live file since the last time."""
+        live = self._live
+        if live.fd is None:
+            self._notices[:0] = live.open()
+            return
+        try:
+            now = self.layout.live.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            self._moved("deleted")
+            return
+        if identity(now) != live.file:
+            self._moved("replaced")
+        elif now.st_size < live.size:
+            self._replace("truncated")
+        elif not now.st_mode & stat.S_IWUSR:
+            self._replace("unwritable")
+        elif now.st_size > live.size:
+            try:
+                self._notices += live.catch_up(now.st_size)
+            except TrailUnavailable:
+                self._replace("rewritten")
+
+    def _moved(self, what: str) -> None:
+        """Another file, or none, stands at the name: another process rotated, or somebody's hand was here."""
+        live, seen = self._live, self._live.tip.seq
+        if not recovery.is_sealed(self.layout, live.file):
+            with contextlib.suppress(TrailUnavailable):
+                self._notices += live.catch_up_to_end()
+            if not recovery.is_continued(self.layout, live.tip):
+                aside = recovery.move_aside(self.layout)
+                live.rescue()
+                return self._begin_anew(what, seal=False, aside=aside.name if aside else None)
+        live.close()
+        self._notices += live.open()
+        if live.tip.seq < seen:
+            raise TrailUnavailable(f"the audit trail went back from line {seen} to {live.tip.seq}: see `stepup verify`")
+        return None
+
+    def _replace(self, what: str) -> None:
+        """The file itself can no longer be trusted: what is left of it is sealed as it is."""
+        self._begin_anew(what, seal=self.layout.live.stat().st_size > 0, aside=None)
+
+    def _begin_anew(self, what: str, *, seal: bool, aside: str | None) -> None:
+        """Go on from the remembered end of the chain in a new file whose first line says why."""
+        detail = {"what": what, "last_seq": self.tip.seq - 1, "expected_bytes": self._live.size, "aside": aside}
+        self._live.roll([self._marks.record("file_replaced", detail), *self._notices], seal=seal)
+        self._settled()
+
+    def _write(self, records: Sequence[bytes]) -> None:
+        try:
+            self._live.write(records)
+        except OSError as error:
+            self._live.take_back()
+            if error.errno in _FULL:
+                raise
+            self._live.roll([self._io_error(error, 0), *records])
+
+    def _due(self, records: Sequence[bytes]) -> bool:
+        live, limit, every = self._live, self._settings.rotate_size, self._settings.rotate_every_s
+        if live.size == 0:
+            return False
+        if limit is not None and live.size + sum(map(len, records)) > limit:
+            return True
+        return every is not None and self._marks.clock() - live.since >= every
+
+    def _rotate(self, records: Sequence[bytes]) -> Path | None:
+        """The old file is durable before its successor is."""
+        self.sync()
+        name = self.layout.next_sealed(self._live.first_seq).name
+        detail = {"segment": name, "first_seq": self._live.first_seq, "last_seq": self.tip.seq - 1}
+        return self._live.roll([self._marks.record("rotated", detail), *records])
+
+    def _settled(self) -> None:
+        self._notices = []
+        self._failed = None
+
+    def _io_error(self, error: OSError, again: int) -> bytes:
+        name = errno.errorcode.get(error.errno or 0, "EIO")
+        return self._marks.record("io_error", {"error": name, "again": again, "last_seq": self.tip.seq - 1})

@@ -1,0 +1,183 @@
+"""The open live file of a trail and the end of its chain: opening it, adding to it, sealing it and beginning the next.
+
+All of it happens while the caller holds the lock. OSError says that the system refused, and then the chain has not
+moved; TrailUnavailable that the file is not one to be continued.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from ..chain import Tip, extend, parse_opening
+from ..encoding import parse_timestamp
+from ..errors import TrailUnavailable
+from . import recovery
+from .ending import continues, first_line, last_line, read_ending, scan, tip_after
+from .files import create, identity, make_folder, open_regular, sync_data, sync_folder, write_whole
+from .marks import event_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .files import Layout
+    from .marks import Marks
+
+
+class Live:
+    """``tip`` and ``size``: the end of the chain and of the file as last seen or written. ``first_seq`` and ``since``:
+    the number and the time of the file's first line."""
+
+    __slots__ = ("_layout", "_marks", "fd", "file", "first_seq", "since", "size", "tip")
+
+    def __init__(self, layout: Layout, marks: Marks) -> None:
+        self._layout = layout
+        self._marks = marks
+        self.fd: int | None = None
+        self.file = (0, 0)
+        self.size = 0
+        self.tip = Tip()
+        self.first_seq = 0
+        self.since = 0.0
+
+    def open(self) -> list[bytes]:
+        """Open the live file, or begin one. Gives the records of what was found and repaired, to be written first."""
+        layout = self._layout
+        recovery.finish_rotation(layout)
+        try:
+            fd = open_regular(layout.live, os.O_RDWR | os.O_APPEND)
+        except FileNotFoundError:
+            return self._begin()
+        try:
+            size = os.fstat(fd).st_size
+            ending = read_ending(fd, size)
+            tip = ending.tip or recovery.sealed_tip(layout)
+            recovery.require_whole(layout, tip.seq)
+            notices = [self._repair(fd, ending.end, size, tip)] if ending.end < size else []
+        except BaseException:
+            os.close(fd)
+            raise
+        self._take(fd, tip, ending.end)
+        return notices
+
+    def close(self) -> None:
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def write(self, records: Sequence[bytes]) -> None:
+        """Append records in one write. If the disk takes only a part, that part is taken back."""
+        data, tip = extend(records, self.tip, self._marks.tail)
+        if os.write(self._open_fd, data) != len(data):
+            self.take_back()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.size += len(data)
+        self.tip = tip
+
+    def take_back(self) -> None:
+        """Cut off what a failed write may have left; if that fails too, the next look at the file finds it torn."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._open_fd, self.size)
+
+    def catch_up(self, size: int) -> list[bytes]:
+        """Move to the new end of a file that others have added to. TrailUnavailable if what they added does not follow
+        what was there. Gives what has to be put on record."""
+        if continues(self._open_fd, self.size, self.tip):
+            line = last_line(self._open_fd, self.size, size)
+            tip = tip_after(line) if line is not None else None
+            if tip is not None and tip.seq > self.tip.seq:
+                self.tip, self.size = tip, size
+                return []
+        ending = scan(self._open_fd, self.size, size, self.tip)
+        self.tip = ending.tip or self.tip
+        notices = [self._repair(self._open_fd, ending.end, size, self.tip)] if ending.end < size else []
+        self.size = ending.end
+        return notices
+
+    def catch_up_to_end(self) -> list[bytes]:
+        """``catch_up`` for a file that no longer has its name."""
+        size = os.fstat(self._open_fd).st_size
+        return self.catch_up(size) if size > self.size else []
+
+    def rescue(self) -> None:
+        """Save the lines of this file, which no longer has its name, as a sealed segment."""
+        recovery.rescue(self._layout, self._open_fd, self.size, self.first_seq)
+
+    def roll(self, first: Sequence[bytes], again: Sequence[bytes] = (), *, seal: bool = True) -> Path | None:
+        """Seal the file and begin the next with the records ``first`` and then ``again``, marked as written again.
+
+        The next file is complete and durable before it takes the name. ``seal=False``: what stands at the name is
+        overwritten. Gives the sealed segment.
+        """
+        head, tip = extend(first, self.tip, self._marks.tail)
+        rest, tip = extend(again, tip, self._marks.tail_again)
+        fd = self._draft(head + rest)
+        sealed: Path | None = None
+        try:
+            if seal:
+                make_folder(self._layout.segments)
+                sealed = self._layout.next_sealed(self.first_seq)
+                self._layout.live.rename(sealed)
+            self._layout.fresh.rename(self._layout.live)
+        except OSError:
+            os.close(fd)
+            if sealed is None or not sealed.exists():
+                self._layout.fresh.unlink(missing_ok=True)
+            raise
+        self._take(fd, tip, len(head) + len(rest))
+        if sealed is not None:
+            sync_folder(self._layout.segments)
+        sync_folder(self._layout.folder)
+        return sealed
+
+    def sync(self) -> None:
+        sync_data(self._open_fd)
+
+    @property
+    def _open_fd(self) -> int:
+        if self.fd is None:
+            raise TrailUnavailable("the audit trail is not open")
+        return self.fd
+
+    def _begin(self) -> list[bytes]:
+        """No live file: the first start ever, or somebody removed it while no process ran."""
+        tip = recovery.sealed_tip(self._layout)
+        recovery.require_whole(self._layout, tip.seq)
+        fd = create(self._layout.live)
+        sync_folder(self._layout.folder)
+        self._take(fd, tip, 0)
+        if tip.seq == 0:
+            return []
+        return [self._marks.record("file_replaced", {"what": "missing", "last_seq": tip.seq - 1})]
+
+    def _draft(self, data: bytes) -> int:
+        self._layout.fresh.unlink(missing_ok=True)
+        fd = create(self._layout.fresh)
+        try:
+            write_whole(fd, data)
+            os.fsync(fd)
+        except OSError:
+            os.close(fd)
+            self._layout.fresh.unlink(missing_ok=True)
+            raise
+        return fd
+
+    def _take(self, fd: int, tip: Tip, size: int) -> None:
+        """From now on this is the live file."""
+        self.close()
+        self.fd, self.tip, self.size = fd, tip, size
+        self.file = identity(os.fstat(fd))
+        line = first_line(fd)
+        place = parse_opening(line)
+        self.first_seq = tip.seq if place is None else place.seq
+        try:
+            self.since = parse_timestamp(str(event_of(line).get("timestamp")))
+        except ValueError:
+            self.since = self._marks.clock()
+
+    def _repair(self, fd: int, end: int, size: int, tip: Tip) -> bytes:
+        taken = recovery.quarantine(self._layout, fd, end, size)
+        return self._marks.record("recovered", {**taken, "next_seq": tip.seq})

@@ -1,0 +1,78 @@
+"""The lines a trail writes about itself (``audit``: start, stop, rotated, recovered …), and who wrote a line.
+
+One object for each process and each life of its writer, since the process id stands in every line.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from binascii import b2a_base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .. import events
+from ..encoding import format_timestamp, format_uuid7, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..note import Checkpoint
+
+ROOM = 512
+"""Bytes of a line that are kept for ``prev``, ``seq`` and ``writer``."""
+
+
+class Marks:
+    """Makes the trail's own records. ``tail`` closes a line with its writer; ``tail_again`` also says that the line
+    stands a second time, after a sync that failed."""
+
+    def __init__(self, service: str, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
+        self._service = service
+        self._random = random
+        self.clock = clock
+        self.writer = {"host": safe_text(socket.gethostname(), 64), "pid": os.getpid(), "boot": _boot(random)}
+        closing = events.encode({"writer": self.writer})[1:]
+        self.tail = b"," + closing
+        self.tail_again = b',"again":true,' + closing
+
+    def record(self, phase: str, detail: Mapping[str, Any]) -> bytes:
+        """One ``audit`` record, not yet in the chain."""
+        now = self.clock()
+        event_id = format_uuid7(now, self._random(10))
+        return events.other("audit", phase, now=now, event_id=event_id, service=self._service, detail=detail)
+
+    def start(self, durability: str) -> bytes:
+        return self.record("start", {**self.writer, "durability": durability})
+
+    def checkpoint(self, made: Checkpoint) -> bytes:
+        """For people who read the file; the signed note stands in ``checkpoints.note``."""
+        return self.record("checkpoint", {"size": made.size, "root": b2a_base64(made.root, newline=False).decode()})
+
+    def gap(self, lost: int, refused: int, why: str, since: float) -> bytes:
+        """``lost`` lines happened and were never written; ``refused`` lines were not written and nothing happened."""
+        return self.record("gap", {"lost": lost, "refused": refused, "why": why, "since": format_timestamp(since)})
+
+
+def is_mark(line: bytes, phase: str) -> bool:
+    """Whether a line is an ``audit`` line of that phase, by its bytes as ``events.other`` spells them."""
+    return b'"event_type":"audit","phase":"%b",' % phase.encode() in line[:256]
+
+
+def event_of(line: bytes) -> Mapping[str, Any]:
+    """The line as an object; empty if it is none. For what is only shown or counted, not for what is checked."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _boot(random: Callable[[int], bytes]) -> str:
+    """The id of this boot of the machine, or, where there is none to be had, of this writer."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()[:36]
+    except (OSError, UnicodeDecodeError):
+        return random(16).hex()

@@ -1,0 +1,162 @@
+"""The audit trail as the gate and the command use it: append and wait, or post and go on.
+
+Any event loop and any thread may call it, before and after a fork; nothing is opened before the first use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+import weakref
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, cast
+
+from ..chain import is_record
+from ..errors import TrailUnavailable
+from .files import require_locks
+from .marks import ROOM, Marks
+from .waiting import Entry
+from .writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ..note import Checkpoint
+    from ..settings import TrailSettings
+
+_TRAILS: weakref.WeakSet[Trail] = weakref.WeakSet()
+
+
+class Trail:
+    """One chain of lines in the files that ``settings`` name, shared with every other process that does the same."""
+
+    def __init__(
+        self,
+        settings: TrailSettings,
+        *,
+        service: str,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """Opens nothing. Unsupported where the system has no file locks."""
+        require_locks()
+        self._settings = settings
+        self._service = service
+        self._clock = clock
+        self._random = random
+        self._mutex = threading.Lock()
+        self._writer: Writer | None = None
+        _TRAILS.add(self)
+
+    async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None:
+        """Add records, in order and with nothing between them; returns when they are as durable as configured.
+
+        ``commit``: on stable storage; ``write``: written; ``async``, or ``wait=False``: queued. TrailUnavailable if
+        that cannot be had; then none of them counts. Being cancelled while waiting does no harm: they are written.
+        """
+        _check(records)
+        durability = self._settings.durability
+        if not wait or durability == "async":
+            self._submit(Entry(records, synced=False))
+            return
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._submit(Entry(records, future, loop, durability == "commit"))
+        await future
+
+    def append_blocking(self, records: Sequence[bytes]) -> None:
+        """``append`` for a thread without an event loop."""
+        _check(records)
+        durability = self._settings.durability
+        if durability == "async":
+            self._submit(Entry(records, synced=False))
+            return
+        future: Future[None] = Future()
+        self._submit(Entry(records, future, None, durability == "commit"))
+        future.result()
+
+    def post(self, records: Sequence[bytes]) -> None:
+        """Add records some time soon. Never waits and never raises for want of room: what cannot be written is
+        counted, and the count is put on record (``audit/gap``)."""
+        try:
+            _check(records)
+            self._submit(Entry(records, synced=False))
+        except TrailUnavailable as error:
+            (self._writer or self._begin()).count_lost(len(records), str(error))
+
+    def rotate_now(self) -> Path | None:
+        """Seal the live file and begin another; blocks. Gives the sealed segment, None if there was none to seal."""
+        return cast("Path | None", self._ask(lambda writer: writer.rotate))
+
+    def checkpoint_now(self) -> Checkpoint | None:
+        """Sign what is written now; blocks. None without a signing key, or if nothing is new, or another process
+        is signing."""
+        return cast("Checkpoint | None", self._ask(lambda writer: writer.checkpoint))
+
+    def close(self) -> None:
+        """Write what is queued, an ``audit/stop`` line and a checkpoint; blocks. A later use starts anew."""
+        with self._mutex:
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def _ask(self, task: Callable[[Writer], Callable[[], Any]]) -> Any:
+        future: Future[Any] = Future()
+        entry = Entry((), future)
+        while True:
+            writer = self._writer or self._begin()
+            entry.task = task(writer)
+            if writer.offer(entry):
+                return future.result()
+            self._forget(writer)
+
+    def _submit(self, entry: Entry) -> None:
+        while True:
+            writer = self._writer or self._begin()
+            if writer.offer(entry):
+                return
+            self._forget(writer)
+
+    def _begin(self) -> Writer:
+        with self._mutex:
+            if self._writer is None:
+                writer = Writer(self._settings, self._service, Marks(self._service, self._clock, self._random))
+                writer.start()
+                self._writer = writer
+            return self._writer
+
+    def _forget(self, writer: Writer) -> None:
+        with self._mutex:
+            if self._writer is writer:
+                self._writer = None
+
+    def _after_fork(self) -> None:
+        """In the child: the writer is the parent's, and a lock may be held by a thread that is not here."""
+        self._mutex = threading.Lock()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.abandon()
+
+
+def _check(records: Sequence[bytes]) -> None:
+    for record in records:
+        if not is_record(record, ROOM):
+            raise TrailUnavailable("a record that is not one JSON object on one line, or too long for an audit line")
+
+
+def _forked() -> None:
+    for trail in list(_TRAILS):
+        trail._after_fork()  # noqa: SLF001 - same module
+
+
+def _exiting() -> None:
+    for trail in list(_TRAILS):
+        trail.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+atexit.register(_exiting)

@@ -1,0 +1,245 @@
+"""The one thread of a process that writes its audit lines: everything queued while it syncs goes out in the next write.
+
+Waiters are released together after the sync, one wake-up for each event loop. What could not be written is
+refused to those who wait, and counted for those who do not; the count is the first thing written afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NoteError, TrailUnavailable
+from .checkpoints import Checkpoints
+from .ledger import Ledger
+from .losses import Losses
+from .waiting import Entry, release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..note import Checkpoint
+    from ..settings import TrailSettings
+    from .marks import Marks
+
+MAX_QUEUED = 10_000
+"""Records that may wait for the writer; more are refused."""
+
+_MAX_UNSYNCED = 1000
+_TICK_S = 0.5
+"""How soon what nobody waits for is synced, and checkpoints and gaps are looked after."""
+
+
+class Writer:
+    """One life of the writing thread. ``close`` ends it for good."""
+
+    def __init__(self, settings: TrailSettings, service: str, marks: Marks) -> None:
+        self._settings = settings
+        self._marks = marks
+        self._ledger = Ledger(settings, marks)
+        self._checkpoints = Checkpoints(settings, service)
+        self._mutex = threading.Lock()
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._asleep = False
+        self._closing = False
+        self._entries: list[Entry] = []
+        self._queued = 0
+        self._unsynced: list[bytes] = []
+        self._losses = Losses(marks)
+        self._opened = False
+        self._signed_size = 0
+        self._signed_at = marks.clock()
+        self._complaint = ""
+        self._signing: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run, name="stepup-trail", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def offer(self, entry: Entry) -> bool:
+        """Queue an entry. False if this writer is closing; TrailUnavailable if the queue is full."""
+        with self._mutex:
+            if self._closing:
+                return False
+            if self._queued + len(entry.records) > MAX_QUEUED:
+                raise TrailUnavailable(f"{self._queued} audit lines are waiting to be written")
+            self._entries.append(entry)
+            self._queued += len(entry.records)
+            if self._asleep:
+                self._asleep = False
+                self._wake.release()
+        return True
+
+    def count_lost(self, lines: int, why: str) -> None:
+        """Remember lines that happened and will not be written."""
+        self._losses.add(lost=lines, refused=0, why=why)
+
+    def rotate(self) -> Any:
+        """For the writer's thread: seal the live file now."""
+        sealed = self._ledger.rotate()
+        self._start_signing(1)
+        return sealed
+
+    def checkpoint(self) -> Checkpoint | None:
+        """For the writer's thread: sign what there is now."""
+        self._commit([], [])
+        self._await_signing()
+        return self._sign(1)
+
+    def close(self) -> None:
+        """Write what is queued, ``audit/stop`` and a checkpoint; return when the thread has ended."""
+        with self._mutex:
+            self._closing = True
+            if self._asleep:
+                self._asleep = False
+                self._wake.release()
+        self._thread.join()
+
+    def abandon(self) -> None:
+        """In a forked child: the thread, the queue and the files belong to the parent."""
+        self._ledger.close()
+        self._checkpoints.close()
+
+    def _run(self) -> None:
+        while True:
+            entries, closing = self._take()
+            if entries:
+                self._work(entries)
+            elif closing:
+                break
+            self._tend(idle=not entries)
+        self._finish()
+
+    def _take(self) -> tuple[list[Entry], bool]:
+        with self._mutex:
+            if self._entries or self._closing:
+                return self._taken()
+            self._asleep = True
+        self._wake.acquire(timeout=_TICK_S if self._restless() else -1)
+        with self._mutex:
+            self._asleep = False
+            self._wake.acquire(blocking=False)
+            entries, _ = self._taken()
+            return entries, False
+
+    def _taken(self) -> tuple[list[Entry], bool]:
+        entries, self._entries, self._queued = self._entries, [], 0
+        return entries, self._closing
+
+    def _restless(self) -> bool:
+        """Whether something is left to do though nobody asks."""
+        unsigned = self._settings.signing_key_file is not None and self._ledger.tip.seq > self._signed_size
+        return bool(self._unsynced or self._losses or unsigned)
+
+    def _work(self, entries: list[Entry]) -> None:
+        """Write all records of the entries, then run their tasks in order."""
+        writing = [entry for entry in entries if entry.task is None]
+        if writing:
+            self._commit([record for entry in writing for record in entry.records], writing)
+        for entry in entries:
+            if entry.task is not None:
+                self._perform(entry)
+
+    def _perform(self, entry: Entry) -> None:
+        try:
+            result = entry.task() if entry.task is not None else None
+        except (OSError, NoteError, TrailUnavailable) as error:
+            release([entry], str(error))
+        else:
+            release([entry], None, result)
+
+    def _commit(self, records: list[bytes], entries: list[Entry]) -> None:
+        """Write, release those who wait for the write, sync, release the rest."""
+        try:
+            self._ledger.append([*self._losses.records(), *records])
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever or be told it was written
+            self._fail(entries, error)
+            return
+        self._opened = True
+        self._losses.written()
+        self._unsynced += records
+        waiting = [entry for entry in entries if entry.synced and entry.future is not None]
+        release([entry for entry in entries if not entry.synced], None)
+        if waiting or len(self._unsynced) > _MAX_UNSYNCED:
+            failure = self._sync()
+            if failure is None:
+                release(waiting, None)
+            else:
+                self._fail(waiting, failure)
+
+    def _sync(self) -> Exception | None:
+        """Make durable what was written; if the system says it cannot, write it again elsewhere."""
+        unsynced, self._unsynced = self._unsynced, []
+        try:
+            self._ledger.sync()
+        except OSError:
+            try:
+                self._ledger.again(unsynced)
+            except Exception as error:  # noqa: BLE001 - as in _commit
+                return error
+        except TrailUnavailable as error:
+            return error
+        return None
+
+    def _sync_unasked(self) -> None:
+        count = len(self._unsynced)
+        failure = self._sync()
+        if failure is not None:
+            self.count_lost(count, str(failure))
+
+    def _fail(self, entries: Sequence[Entry], error: Exception) -> None:
+        lost = sum(len(entry.records) for entry in entries if entry.future is None)
+        refused = sum(len(entry.records) for entry in entries if entry.future is not None)
+        self._losses.add(lost=lost, refused=refused, why=str(error))
+        release(entries, f"the audit trail {self._settings.path} cannot be written: {error}")
+
+    def _tend(self, *, idle: bool) -> None:
+        """What is due though nobody waits for it."""
+        if idle and self._losses:
+            self._commit([], [])
+        if idle and self._unsynced:
+            self._sync_unasked()
+        new = self._ledger.tip.seq - self._signed_size
+        if self._settings.signing_key_file is None or not self._opened or new <= 0:
+            return
+        age = self._marks.clock() - self._signed_at
+        if new >= self._settings.checkpoint_lines or not 0 <= age < self._settings.checkpoint_every_s:
+            self._start_signing(1)
+
+    def _start_signing(self, due: int) -> None:
+        """Sign beside the writing, so that no line waits for it."""
+        if self._signing is not None and self._signing.is_alive():
+            return
+        self._signed_size, self._signed_at = self._ledger.tip.seq, self._marks.clock()
+        self._signing = threading.Thread(target=self._sign, args=(due,), name="stepup-checkpoint", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the interpreter is ending: close() signs
+            self._signing.start()
+
+    def _sign(self, due: int) -> Checkpoint | None:
+        try:
+            made = self._checkpoints.sign(due)
+        except (OSError, NoteError, TrailUnavailable) as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                self.offer(Entry([self._marks.record("io_error", {"error": "checkpoint", "why": str(error)[:300]})]))
+            return None
+        self._complaint = ""
+        if made is not None:
+            self.offer(Entry([self._marks.checkpoint(made)]))
+        return made
+
+    def _await_signing(self) -> None:
+        if self._signing is not None and self._signing.ident is not None:
+            self._signing.join()
+
+    def _finish(self) -> None:
+        self._await_signing()
+        if self._opened:
+            self._commit([self._marks.record("stop", {"pid": self._marks.writer["pid"]})], [])
+            if self._unsynced:
+                self._sync_unasked()
+            self._sign(1)
+        self._ledger.close()
+        self._checkpoints.close()
