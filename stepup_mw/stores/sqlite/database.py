@@ -35,7 +35,8 @@ _READ_WAIT_S = 0.1
 _LOOK_EVERY_S = 0.25
 """How often a read looks whether the file is still there. A write always looks."""
 
-_FAULTS = (sqlite3.Error, OSError, UnicodeError, OverflowError)
+_FAULTS = (sqlite3.Error, OSError, OverflowError, TypeError, ValueError)
+"""What SQLite raises, and what damaged rows and text that is no Unicode lead to."""
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _writers: RunVar[CapacityLimiter] = RunVar("stepup_mw_store_writers")
@@ -79,22 +80,22 @@ class Database:
 
     # Reading
 
-    def one(self, sql: str, values: tuple[object, ...]) -> Row | None:
-        """The first row, or None."""
+    def one(self, read: Callable[[Row], T], sql: str, *values: object) -> T | None:
+        """The first row as ``read`` makes it, or None."""
         handles = self._own()
         with handles.reading:
             try:
                 row: Row | None = self._reader(handles).execute(sql, values).fetchone()
+                return None if row is None else read(row)
             except _FAULTS as error:
                 raise self._lost_reader(handles, error) from error
-        return row
 
-    def all(self, sql: str, values: tuple[object, ...]) -> list[Row]:
-        """Every row."""
+    def all(self, read: Callable[[Row], T], sql: str, *values: object) -> tuple[T, ...]:
+        """Every row as ``read`` makes it."""
         handles = self._own()
         with handles.reading:
             try:
-                return self._reader(handles).execute(sql, values).fetchall()
+                return tuple(map(read, self._reader(handles).execute(sql, values).fetchall()))
             except _FAULTS as error:
                 raise self._lost_reader(handles, error) from error
 
@@ -179,7 +180,7 @@ class Database:
             raise StoreUnavailable(f"{self._path} was replaced by another file: start again to use that one")
 
     def _unavailable(self, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._path}: {error or type(error).__name__}")
+        return StoreUnavailable(f"{self._path}: {error}")
 
     # The process
 
@@ -216,12 +217,11 @@ class Database:
 
 def _turn() -> CapacityLimiter:
     """One write at a time from an event loop, first come first served; apart from the threads of the app."""
-    try:
-        return _writers.get()
-    except LookupError:
+    limiter = _writers.get(None)
+    if limiter is None:
         limiter = CapacityLimiter(1)
         _writers.set(limiter)
-        return limiter
+    return limiter
 
 
 def _is_busy(error: Exception) -> bool:

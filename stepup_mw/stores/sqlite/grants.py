@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from sqlite3 import Connection
 
-from ...state import Grant, SightingKind
+from orjson import dumps, loads
+
+from ...state import Grant, Sighting, SightingKind
 from .database import Row
 
-_SELECT = """SELECT grant_id, user, session, browser, service, scope, rule, rule_version, binding, method, flow_id,
-    challenge_id, proved_at, expires_at, uses_left FROM granted """
-
-GRANT = f"{_SELECT} WHERE grant_id = ?"
-GRANTS = f"{_SELECT} WHERE user = ? AND expires_at > ? ORDER BY proved_at DESC, rowid DESC"
+GRANT = "SELECT body, uses_left FROM granted WHERE grant_id = ?"
+GRANTS = """SELECT body, uses_left FROM granted WHERE user = ? AND expires_at > ?
+    ORDER BY proved_at DESC, rowid DESC"""
 SIGHTING = """SELECT EXISTS (SELECT 1 FROM sighting WHERE user = ?1 AND kind = ?2 AND value = ?3),
     EXISTS (SELECT 1 FROM sighting WHERE user = ?1 AND kind = ?2)"""
 
 
+# The hot path reads one grant a request. Two columns and one JSON array cost half of what fifteen columns do, and
+# filling the slots half of what the __init__ of a frozen dataclass does; ``body`` holds every field but uses_left.
+_BODY = tuple(field.name for field in fields(Grant) if field.name != "uses_left")
+_SETTERS = tuple(Grant.__dict__[name].__set__ for name in (*_BODY, "uses_left"))
+
+
 def to_grant(row: Row) -> Grant:
-    return Grant(
-        grant_id=row[0],
-        user=row[1],
-        session=row[2],
-        browser=row[3],
-        service=row[4],
-        scope=row[5],
-        rule=row[6],
-        rule_version=row[7],
-        binding=row[8],
-        method=row[9],
-        flow_id=row[10],
-        challenge_id=row[11],
-        proved_at=row[12],
-        expires_at=row[13],
-        uses_left=row[14],
-    )
+    """From ``body`` and ``uses_left``."""
+    values = loads(row[0])
+    values.append(row[1])
+    grant = object.__new__(Grant)
+    for put, value in zip(_SETTERS, values, strict=True):
+        put(grant, value)
+    return grant
+
+
+def to_sighting(row: Row) -> Sighting:
+    return Sighting(known=bool(row[0]), any=bool(row[1]))
 
 
 def put_grant(db: Connection, grant: Grant, *, keep: int) -> None:
@@ -44,23 +45,14 @@ def put_grant(db: Connection, grant: Grant, *, keep: int) -> None:
         (grant.user, max(keep - 1, 0)),
     )
     db.execute(
-        "INSERT INTO granted VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO granted (grant_id, user, proved_at, expires_at, uses_left, body) VALUES (?, ?, ?, ?, ?, ?)",
         (
             grant.grant_id,
             grant.user,
-            grant.session,
-            grant.browser,
-            grant.service,
-            grant.scope,
-            grant.rule,
-            grant.rule_version,
-            grant.binding,
-            grant.method,
-            grant.flow_id,
-            grant.challenge_id,
             grant.proved_at,
             grant.expires_at,
             grant.uses_left,
+            dumps([getattr(grant, name) for name in _BODY]),
         ),
     )
 

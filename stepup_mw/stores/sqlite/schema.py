@@ -39,10 +39,8 @@ _TABLES = (
     "CREATE INDEX challenge_unlogged ON challenge (claimed_at) WHERE state <> 'open' AND logged = 0",
     "CREATE INDEX challenge_logged ON challenge (settled_at) WHERE logged = 1",
     """CREATE TABLE granted (
-        grant_id TEXT NOT NULL PRIMARY KEY, user TEXT NOT NULL, session TEXT NOT NULL, browser TEXT NOT NULL,
-        service TEXT NOT NULL, scope TEXT NOT NULL, rule TEXT NOT NULL, rule_version TEXT NOT NULL,
-        binding TEXT NOT NULL, method TEXT NOT NULL, flow_id TEXT NOT NULL, challenge_id TEXT NOT NULL,
-        proved_at REAL NOT NULL, expires_at REAL NOT NULL, uses_left INTEGER)""",
+        grant_id TEXT NOT NULL PRIMARY KEY, user TEXT NOT NULL, proved_at REAL NOT NULL, expires_at REAL NOT NULL,
+        uses_left INTEGER, body BLOB NOT NULL)""",
     "CREATE INDEX granted_user ON granted (user, proved_at)",
     "CREATE INDEX granted_end ON granted (expires_at)",
     """CREATE TABLE sighting (

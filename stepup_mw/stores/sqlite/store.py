@@ -13,7 +13,7 @@ from ...settings import AccountThrottle, AddressThrottle
 from ...state import Attempt, Challenge, ChallengeState, Factor, Grant, Sighting, SightingKind, UserSummary
 from ..bounds import HITS_KEPT
 from . import challenges, factors, grants, throttle
-from .database import Database
+from .database import Database, Row
 
 
 class SqliteStore:
@@ -28,7 +28,7 @@ class SqliteStore:
     # Factors
 
     async def factors(self, user: str) -> tuple[Factor, ...]:
-        return tuple(map(factors.to_factor, self._db.all(factors.FACTORS, (user,))))
+        return self._db.all(factors.to_factor, factors.FACTORS, user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         return await self._db.write(factors.put_factor, factor, recovery)
@@ -37,7 +37,7 @@ class SqliteStore:
         return await self._db.write(factors.remove_factors, user)
 
     async def users(self) -> tuple[UserSummary, ...]:
-        return tuple(map(factors.to_summary, self._db.all(factors.USERS, ())))
+        return self._db.all(factors.to_summary, factors.USERS)
 
     async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
         return await self._db.write(factors.consume_step, user, factor_id, step)
@@ -46,8 +46,7 @@ class SqliteStore:
         return await self._db.write(factors.consume_recovery, user, digest)
 
     async def recovery_left(self, user: str) -> int:
-        row = self._db.one(factors.RECOVERY_LEFT, (user,))
-        return row[0] if row else 0
+        return self._db.one(_count, factors.RECOVERY_LEFT, user) or 0
 
     # Throttle
 
@@ -60,8 +59,7 @@ class SqliteStore:
         await self._db.write(throttle.forgive, user, address)
 
     async def failures(self, user: str) -> tuple[int, float]:
-        row = self._db.one(throttle.FAILURES, (user,))
-        return (row[0], row[1]) if row else (0, 0.0)
+        return self._db.one(throttle.to_failures, throttle.FAILURES, user) or (0, 0.0)
 
     async def unlock(self, user: str) -> bool:
         return await self._db.write(throttle.clear, user)
@@ -72,14 +70,12 @@ class SqliteStore:
         return await self._db.write(challenges.open_challenge, challenge, keep=keep)
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
-        row = self._db.one(challenges.CHALLENGE, (challenge_id,))
-        return challenges.to_challenge(row) if row else None
+        return self._db.one(challenges.to_challenge, challenges.CHALLENGE, challenge_id)
 
     async def latest_challenge(
         self, user: str, session: str, rule: str, binding: str, *, now: float
     ) -> Challenge | None:
-        row = self._db.one(challenges.LATEST, (user, session, rule, binding, now))
-        return challenges.to_challenge(row) if row else None
+        return self._db.one(challenges.to_challenge, challenges.LATEST, user, session, rule, binding, now)
 
     async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
         return await self._db.write(challenges.count_attempt, challenge_id, limit=limit)
@@ -99,14 +95,13 @@ class SqliteStore:
         await self._db.write(grants.put_grant, grant, keep=keep)
 
     async def grant(self, grant_id: str) -> Grant | None:
-        row = self._db.one(grants.GRANT, (grant_id,))
-        return grants.to_grant(row) if row else None
+        return self._db.one(grants.to_grant, grants.GRANT, grant_id)
 
     async def use_grant(self, grant_id: str) -> bool:
         return await self._db.write(grants.use_grant, grant_id)
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
-        return tuple(map(grants.to_grant, self._db.all(grants.GRANTS, (user, now))))
+        return self._db.all(grants.to_grant, grants.GRANTS, user, now)
 
     async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
         return await self._db.write(grants.revoke_grants, user, grant_id)
@@ -114,8 +109,7 @@ class SqliteStore:
     # What signals remember
 
     async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
-        row = self._db.one(grants.SIGHTING, (user, kind, value))
-        return Sighting(known=bool(row and row[0]), any=bool(row and row[1]))
+        return self._db.one(grants.to_sighting, grants.SIGHTING, user, kind, value) or Sighting(known=False, any=False)
 
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         await self._db.write(grants.remember, user, kind, value, now=now, keep=keep)
@@ -123,11 +117,15 @@ class SqliteStore:
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         if record:
             return await self._db.write(throttle.record_hit, key, now=now, window_s=window_s)
-        row = self._db.one(throttle.HITS, (throttle.hit_key(key), now - window_s))
-        return min((row[0] if row else 0) + 1, HITS_KEPT)
+        count = self._db.one(_count, throttle.HITS, throttle.hit_key(key), now - window_s) or 0
+        return min(count + 1, HITS_KEPT)
 
     # Life
 
     async def aclose(self) -> None:
         """Give the connections of this process back. A later call opens them again."""
         self._db.close()
+
+
+def _count(row: Row) -> int:
+    return int(row[0])

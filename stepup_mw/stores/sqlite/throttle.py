@@ -10,9 +10,15 @@ from sqlite3 import Connection
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import Attempt
 from ..bounds import HITS_KEPT, address_full_until, lock_until
+from .database import Row
 
 FAILURES = "SELECT failures, locked_until FROM account WHERE user = ?"
 HITS = "SELECT count(*) FROM hit WHERE key = ? AND at > ?"
+
+
+def to_failures(row: Row) -> tuple[int, float]:
+    failures, locked_until = row
+    return failures, locked_until
 
 
 def hit_key(key: str) -> str:
