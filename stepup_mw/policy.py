@@ -1,9 +1,20 @@
-"""Route policies: which requests are sensitive, and what each demands. First match wins."""
+"""Route policies: which requests are sensitive, and what each demands. First match wins.
+
+Owns the verdict on a method and a target: every reading is judged, and the strictest rule found is the one that holds.
+It never answers for an identity, a score or a proof.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from . import paths
+from .errors import AmbiguousRequest
+from .methods import METHODS, covered_methods, method_readings
+from .patterns import compile_pattern, fold
+from .shapes import WILD, Shapes, covers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +35,207 @@ class Rule:
     grant: Literal["request", "route", "service"] = "route"
     factors: tuple[str, ...] = ("totp", "recovery_code")
     mode: Literal["enforce", "report"] = "enforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """``rule`` holds for the request. ``path``: the reading that it matched. ``params``: as text, undecoded by type."""
+
+    rule: Rule
+    path: str
+    params: Mapping[str, str]
+
+
+class Policy:
+    """An ordered list of rules, ready to be asked. Immutable; safe to share between threads.
+
+    ``gate`` is for a caller on the hot path: ``gate(path) is None`` means that no rule and not the prefix can match a
+    path, provided that ``paths.is_plain(path)`` holds, the root path is empty and the raw path has no ``%``.
+    PatternError for a path that is none.
+    """
+
+    __slots__ = ("_allowed", "_by_name", "_index", "_own", "_patterns", "_words", "gate", "prefix", "rules")
+
+    def __init__(self, rules: Sequence[Rule], prefix: str = "/_stepup") -> None:
+        self.rules = tuple(rules)
+        self.prefix = prefix
+        self._patterns = tuple(compile_pattern(rule.path) for rule in self.rules)
+        own = compile_pattern(prefix.rstrip("/") + "/{rest:path}")
+        self.gate: Callable[[str], object] = fold([*self._patterns, own]).fullmatch
+        self._own = own.broad.fullmatch
+        self._index = Shapes(self._patterns)
+        self._allowed = tuple(covered_methods(rule.methods) for rule in self.rules)
+        self._by_name = {rule.name: rule for rule in reversed(self.rules)}
+        self._words = tuple({tuple(pattern.words()) for pattern in (*self._patterns, own)})
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of that name, or None."""
+        return self._by_name.get(name)
+
+    def concerns(self, path: str, root_path: str = "", raw_path: bytes | None = None) -> bool:
+        """False: under no reading does the request meet a rule (whatever its method) or the prefix."""
+        if not root_path and (raw_path is None or b"%" not in raw_path) and paths.is_plain(path):
+            return self.gate(path) is not None
+        return self._concerns(path, root_path, raw_path)
+
+    def match(
+        self,
+        method: str,
+        path: str,
+        root_path: str = "",
+        raw_path: bytes | None = None,
+        override: Sequence[str] = (),
+    ) -> Match | None:
+        """The rule that holds, or None. The prefix is no rule: what lies under it is the gate's to tell.
+
+        ``override``: values of headers such as X-HTTP-Method-Override. AmbiguousRequest where readings meet rules none
+        of which is the strictest (``ambiguous_target``), where there are too many readings and some could meet a rule
+        (``too_many_readings``, ``path_too_long``), and for a target that meets a rule or the prefix and is malformed
+        (``path_too_long``, ``nul_in_path``, ``path_not_text``).
+        """
+        methods = (method,) if method in METHODS and not override else method_readings(method, override)
+        try:
+            texts, found = self._find(methods, path, root_path, raw_path)
+        except AmbiguousRequest:
+            if self._may_touch(path, raw_path):
+                raise
+            return None
+        wrong = paths.refusal(path)
+        if wrong is not None and (found or any(self._own(text) for text in texts)):
+            raise AmbiguousRequest(*wrong)
+        if not found:
+            return None
+        if len(found) == 1:
+            ((number, text),) = found.items()
+        else:
+            rule = strictest([self.rules[number] for number in found])
+            number, text = next(item for item in found.items() if self.rules[item[0]] is rule)
+        return Match(rule=self.rules[number], path=text, params=self._patterns[number].params(text))
+
+    def _find(
+        self, methods: Sequence[str], path: str, root_path: str, raw_path: bytes | None
+    ) -> tuple[Sequence[str], dict[int, str]]:
+        """The readings, and the rules they meet, each with the first reading that meets it.
+
+        Below a root path the whole path is a reading too. Where routers agree on what is below, a rule for that must
+        not be joined with whatever the whole path happens to meet (a last rule for every path, say): the other
+        readings count only where that one meets nothing.
+        """
+        if root_path and paths.is_below(path, root_path):
+            below = raw_path.removeprefix(root_path.encode()) if raw_path is not None else None
+            found = self._judge(paths.readings(path[len(root_path) :] or "/", "", below), methods)
+            if found:
+                return (), found
+        texts = paths.readings(path, root_path, raw_path)
+        return texts, self._judge(texts, methods)
+
+    def _judge(self, texts: Sequence[str], methods: Sequence[str]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for text in texts:
+            if text[:1] == "/":  # any other has a reading that begins with one
+                for method in methods:
+                    self._judge_one(text, method, found)
+        return found
+
+    def _judge_one(self, text: str, method: str, found: dict[int, str]) -> None:
+        """Add the first rule that matches broadly and the first that matches exactly; most often they are one."""
+        broadly = False
+        for number in self._index.find(text):
+            allowed = self._allowed[number]
+            if allowed is not None and method not in allowed:
+                continue
+            pattern = self._patterns[number]
+            if pattern.exactly(text):
+                found.setdefault(number, text)
+                return
+            if not broadly and pattern.broad.fullmatch(text):
+                found.setdefault(number, text)
+                broadly = True
+
+    def _concerns(self, path: str, root_path: str, raw_path: bytes | None) -> bool:
+        if root_path and paths.is_plain(path) and not paths.keeps_slash(raw_path) and paths.is_below(path, root_path):
+            rest = path[len(root_path) :]
+            if not rest.startswith(root_path):
+                return self.gate(rest) is not None or self.gate(path) is not None
+        try:
+            return any(self.gate(text) for text in paths.readings(path, root_path, raw_path))
+        except AmbiguousRequest:
+            return self._may_touch(path, raw_path)
+
+    def _may_touch(self, path: str, raw_path: bytes | None) -> bool:
+        """The cheap test for a path with more readings than are judged: False only if no reading meets a rule.
+
+        A reading that meets a rule holds each literal text of the rule. Steps that are not about characters only cut,
+        at separators that no such text has; so all of the texts stand in one of the path's alphabets.
+        """
+        spellings = paths.alphabets(path, raw_path)
+        if not spellings:
+            return True
+        return any(all(word in text for word in words) for text in spellings for words in self._words)
+
+
+_ORDER = {
+    "report": 0,
+    "enforce": 1,
+    "never": 0,
+    "auto": 1,
+    "always": 2,
+    "service": 0,
+    "route": 1,
+    "request": 2,
+}
+
+
+def strictest(rules: Sequence[Rule]) -> Rule:
+    """The rule at least as strict as all others in every respect, the first of equals.
+
+    AmbiguousRequest (``ambiguous_target``) if there is none, so that no reading is judged by less than its own rule.
+    """
+    for rule in rules:
+        if all(_as_strict(rule, other) for other in rules):
+            return rule
+    names = ", ".join(sorted({rule.name for rule in rules}))
+    raise AmbiguousRequest("ambiguous_target", f"the request can be read as {names}, and none is the strictest")
+
+
+def _as_strict(rule: Rule, other: Rule) -> bool:
+    return (
+        _ORDER[rule.mode] >= _ORDER[other.mode]
+        and _ORDER[rule.challenge] >= _ORDER[other.challenge]
+        and _ORDER[rule.grant] >= _ORDER[other.grant]
+        and rule.risk >= other.risk
+        and rule.max_age_s <= other.max_age_s
+        and set(rule.factors) <= set(other.factors)
+    )
+
+
+def find_unreachable(rules: Sequence[Rule]) -> list[tuple[Rule, Rule]]:
+    """Each rule that can never hold, with the earlier rule that takes all its requests. Never a rule that can."""
+    patterns = [compile_pattern(rule.path) for rule in rules]
+    index = Shapes(patterns)
+    found = []
+    for number, rule in enumerate(rules):
+        segments = [_fixed(segment) for segment in patterns[number].body]
+        for earlier in index.find_segments([*segments, WILD][: max(len(segments), 1)]):
+            if earlier >= number:
+                break
+            if _takes(rules[earlier], rule) and covers(patterns[earlier], patterns[number]):
+                found.append((rule, rules[earlier]))
+                break
+    return found
+
+
+def _fixed(segment: Iterable[object]) -> str:
+    texts = list(segment)
+    return texts[0] if len(texts) == 1 and type(texts[0]) is str else WILD
+
+
+def _takes(earlier: Rule, rule: Rule) -> bool:
+    wide, narrow = covered_methods(earlier.methods), covered_methods(rule.methods)
+    return wide is None or (narrow is not None and narrow <= wide)
+
+
+def check_prefix(rules: Sequence[Rule], prefix: str) -> list[Rule]:
+    """The rules whose path lies under the prefix, where the gate itself answers."""
+    own = compile_pattern(prefix.rstrip("/") + "/{rest:path}")
+    return [rule for rule in rules if covers(own, compile_pattern(rule.path.rstrip("/") + "/"))]

@@ -1,0 +1,168 @@
+"""Every way a router below could read a request target.
+
+Owns the readings and their bounds. There is no one normal form here on purpose: a normal form that hides a handler is
+as bad as a spelling that is missed, so each reading is judged for itself, and the policy takes the strictest verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from . import spellings
+from .errors import AmbiguousRequest
+from .spellings import STEPS, Step
+
+MAX_PATH = 8192
+"""Characters. A longer path is refused where it concerns a rule."""
+MAX_READINGS = 64
+"""More readings than this are not judged one by one; a request that could concern a rule is then refused."""
+
+_ESCAPED_SLASH = re.compile(r"%(2[fF])")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def is_plain(path: str) -> bool:
+    """True for a path with one reading: one leading "/", printable ASCII, no "//", "/.", backslash, ";" or "%".
+
+    A trailing slash is plain: every pattern ignores it.
+    """
+    return (
+        path.isascii()
+        and path.isprintable()
+        and path[:1] == "/"
+        and "//" not in path
+        and "/." not in path
+        and "%" not in path
+        and ";" not in path
+        and "\\" not in path
+    )
+
+
+def route_path(path: str, root_path: str) -> str:
+    """The path below the root path, as Starlette's ``get_route_path`` has it (starlette/_utils.py)."""
+    if not root_path or not path.startswith(root_path):
+        return path
+    rest = path[len(root_path) :]
+    return rest if rest[:1] in ("", "/") else path
+
+
+def is_below(path: str, root_path: str) -> bool:
+    """A path cleanly below a plain root path: routers agree on where it is cut, whatever they make of the rest."""
+    rest = path[len(root_path) :]
+    return (
+        is_plain(root_path)
+        and path.startswith(root_path)
+        and (not rest or (rest[0] == "/" and rest[1:2] != "/"))
+        and rest[-1:] != "\n"
+    )
+
+
+def keeps_slash(raw_path: bytes | None) -> bool:
+    """Whether the undecoded target spells a slash ``%2F``, which a router that matches undecoded keeps apart."""
+    return raw_path is not None and b"%" in raw_path and b"%2f" in raw_path.lower()
+
+
+def refusal(path: str) -> tuple[str, str] | None:
+    """Why a target that concerns a rule is refused outright: a short reason and a sentence; None if it is not."""
+    if len(path) > MAX_PATH:
+        return "path_too_long", f"the path is longer than {MAX_PATH} characters"
+    if "\0" in path:
+        return "nul_in_path", "the path has a NUL"
+    if not path.isascii() and _SURROGATE.search(path):
+        return "path_not_text", "the path is not valid text"
+    return None
+
+
+def readings(path: str, root_path: str = "", raw_path: bytes | None = None) -> tuple[str, ...]:
+    """Every reading, the exact route path first, then the whole path, then by the number of steps from there.
+
+    ``path``, ``root_path`` and ``raw_path`` as in ``messages.Request``. AmbiguousRequest with the reason
+    ``too_many_readings`` past ``MAX_READINGS``, with ``path_too_long`` where an odd path is over ``MAX_PATH``.
+    """
+    exact = route_path(path, root_path)
+    kept = keeps_slash(raw_path)
+    if not kept and not root_path and is_plain(path):
+        return (path,)
+    if len(path) > MAX_PATH and not is_plain(path):
+        raise AmbiguousRequest("path_too_long", f"the path is longer than {MAX_PATH} characters")
+    starts = [exact, path, *_latin(path, raw_path), *spellings.mounted(exact)]
+    if kept and raw_path is not None:
+        starts.append(_undecoded(raw_path))
+    steps = (*STEPS, spellings.below(root_path)) if root_path.strip("/") else STEPS
+    found = _closure(starts, steps)
+    if found is None:
+        raise AmbiguousRequest("too_many_readings", f"the path can be read in more than {MAX_READINGS} ways")
+    return found
+
+
+def alphabets(path: str, raw_path: bytes | None = None) -> tuple[str, ...]:
+    """The spellings of a path by characters alone (decoding, normal forms), for the conservative test.
+
+    Whatever else a reading does only cuts text out at separators; so each literal text of a rule that matches a
+    reading stands in one of these. At most a few dozen, linear in the path. Empty: too many, anything is possible.
+    """
+    starts = [path, *_latin(path, raw_path)]
+    return _closure(starts, (spellings.composed,)) or ()
+
+
+def _undecoded(raw_path: bytes) -> str:
+    """The target with everything decoded but ``%2F``."""
+    target = raw_path.partition(b"?")[0].decode("latin-1")
+    return unquote(_ESCAPED_SLASH.sub(r"%25\1", target))
+
+
+def _latin(path: str, raw_path: bytes | None) -> list[str]:
+    """The target decoded as latin-1, where decoding it as UTF-8 has lost bytes."""
+    if raw_path is None or path.isascii() or ("\ufffd" not in path and not _SURROGATE.search(path)):
+        return []
+    return [unquote(raw_path.partition(b"?")[0].decode("latin-1"), encoding="latin-1")]
+
+
+class _State(NamedTuple):
+    """A text on the way, and what may still be done to it that would otherwise have no end."""
+
+    text: str
+    decodes: int
+    recodes: int
+
+
+def _closure(starts: Iterable[str], steps: tuple[Step, ...]) -> tuple[str, ...] | None:
+    """All texts that steps lead to, in the order they are reached; None past ``MAX_READINGS``.
+
+    Decoding twice and changing the character set once is what a text can go through; every other step only shortens
+    it or has no second effect, so there is an end. NFKC may make a text longer, at most 18 times, once.
+    """
+    todo = [_State(text, 2, 1) for text in dict.fromkeys(starts)]
+    texts = dict.fromkeys(state.text for state in todo)
+    if len(texts) > MAX_READINGS:
+        return None
+    seen = set(todo)
+    for state in todo:  # grows while it is read
+        for following in _next(state, steps):
+            if following in seen:
+                continue
+            seen.add(following)
+            todo.append(following)
+            texts[following.text] = None
+            if len(texts) > MAX_READINGS:
+                return None
+    return tuple(texts)
+
+
+def _next(state: _State, steps: tuple[Step, ...]) -> Iterator[_State]:
+    text, decodes, recodes = state
+    for step in steps:
+        for other in step(text):
+            if other != text:
+                yield state._replace(text=other)
+    if decodes and "%" in text:
+        for other in spellings.decoded(text):
+            if other != text:
+                yield _State(other, decodes - 1, recodes)
+    if recodes and not text.isascii():
+        for other in spellings.recoded(text):
+            if other != text:
+                yield _State(other, decodes, recodes - 1)

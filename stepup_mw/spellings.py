@@ -1,0 +1,126 @@
+"""The single steps from one spelling of a path to another, each as some server, framework or client takes it.
+
+A step gives the texts it leads to, and nothing where it does not apply. How steps combine is for ``paths``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from unicodedata import normalize
+from urllib.parse import unquote
+
+Step = Callable[[str], Iterable[str]]
+
+_MOST_MOUNTS = 65
+_SHORT = 3
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
+_SLASHES = re.compile(r"//+")
+_PARAMS = re.compile(r";[^/]*")
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_HIGH = re.compile("[\x80-\xff]+")
+_NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
+
+def decoded(text: str) -> Iterator[str]:
+    """Percent-decoded as UTF-8, and as latin-1 where that is none."""
+    if _ESCAPED.search(text):
+        once = unquote(text)
+        yield once
+        if "\ufffd" in once:
+            yield unquote(text, encoding="latin-1")
+
+
+def recoded(text: str) -> Iterator[str]:
+    """UTF-8 that was read as latin-1 (as WSGI has it), run by run, and the reverse."""
+    yield _HIGH.sub(_as_utf8, text)
+    yield _NOT_A_BYTE.sub("\ufffd", text).encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _as_utf8(match: re.Match[str]) -> str:
+    try:
+        return match[0].encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return match[0]
+
+
+def mounted(text: str) -> Iterator[str]:
+    """Starlette's Mount counts a newline at the end twice and leaves its child the whole path: below a mount at
+    "/{tenant}", ``/accounts/transfer%0a`` reaches what "/accounts/accounts/transfer" names. Two mounts deep at most
+    for a short path, one for a longer."""
+    if not text.endswith("\n"):
+        return
+    places = [place for place in range(1, len(text) - 1) if text[place] == "/"][:_MOST_MOUNTS]
+    yield from (text[:place] + text for place in places)
+    if len(places) <= _SHORT:
+        yield from (text[:outer] + text[:inner] + text for outer in places for inner in places)
+
+
+def below(root_path: str) -> Step:
+    """What stands behind the root path: as a prefix of the text (Django), or anywhere in it (Litestar)."""
+    roots = tuple(dict.fromkeys((root_path, root_path.rstrip("/"))))
+
+    def below(text: str) -> Iterator[str]:
+        for root in roots:
+            if root in text:
+                yield text.split(root, 1)[1]
+
+    return below
+
+
+def _newline(text: str) -> Iterator[str]:
+    if text.endswith("\n"):  # `$` in Starlette's expressions lets one through
+        yield text[:-1]
+
+
+def _leading(text: str) -> Iterator[str]:
+    if text[:1] != "/":
+        yield "/" + text
+        scheme = _SCHEME.match(text)
+        if scheme:
+            yield text[scheme.end() :]
+    elif text.startswith("//"):
+        yield "/" + text.lstrip("/")
+
+
+def _slashes(text: str) -> Iterator[str]:
+    if "//" in text:
+        yield _SLASHES.sub("/", text)
+    if len(text) > 1 and text.endswith("/"):
+        yield text.rstrip("/") or "/"
+
+
+def _dots(text: str) -> Iterator[str]:
+    """Dot segments resolved (RFC 3986 section 5.2.4)."""
+    if "/." not in text and not text.startswith("."):
+        return
+    out: list[str] = []
+    parts = text.split("/")
+    for part in parts:
+        if part == "..":
+            del out[max(1, len(out) - 1) :]
+        elif part != ".":
+            out.append(part)
+    if parts[-1] in (".", ".."):
+        out.append("")
+    yield "/".join(out)
+
+
+def _marks(text: str) -> Iterator[str]:
+    if "\\" in text:
+        yield text.replace("\\", "/")
+    if ";" in text:
+        yield _PARAMS.sub("", text)
+    if "\0" in text:
+        yield text.partition("\0")[0]
+
+
+def composed(text: str) -> Iterator[str]:
+    """The normal forms NFC and NFKC; NFKC may make slashes, dots and percent signs of full-width ones."""
+    if not text.isascii():
+        yield normalize("NFC", text)
+        yield normalize("NFKC", text)
+
+
+STEPS: tuple[Step, ...] = (_newline, _leading, _slashes, _dots, _marks, composed)
+"""The steps that only shorten a text, or do nothing the second time."""
