@@ -68,7 +68,7 @@ class Assembly:
         self._started_in = -1
         self._start_lock = threading.Lock()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Put the policy in force on record and begin the housekeeping, once a process. Never raises: what cannot
         be written now is refused, request by request, until it can."""
         pid = os.getpid()
@@ -99,7 +99,7 @@ class Assembly:
             if self._memory:
                 many = bool(request.native.get("wsgi.multiprocess"))
                 refuse_many_workers(os.environ, sys.argv, multiprocess=many)
-            self.driver.call(self.start)
+            self.start()
         return self.driver.call(self.gate.handle, request)
 
     def reload(self, config: Config) -> None:

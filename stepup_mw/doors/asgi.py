@@ -28,7 +28,7 @@ class Running(Protocol):
 
     def concerns(self, path: str, root_path: str, raw_path: bytes | None) -> bool: ...
 
-    async def start(self) -> None: ...
+    def start(self) -> None: ...
 
     async def aclose(self) -> None: ...
 
@@ -58,7 +58,7 @@ class AsgiDoor:
     def _with_lifespan(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                await self._running.start()
+                self._running.start()
             elif message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await self._running.aclose()
             await send(message)
@@ -66,7 +66,7 @@ class AsgiDoor:
         return watched
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._running.start()
+        self._running.start()
         body = _Body(receive)
         verdict = await self._running.gate.handle(_request(scope, body))
         if isinstance(verdict, Response):

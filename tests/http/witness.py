@@ -1,0 +1,75 @@
+"""The wrapped apps of the HTTP scenarios: they answer with what they saw, and note on disk that they ran.
+
+``asgi`` runs on uvicorn, ``wsgi`` on gunicorn. The clock is the machine's, moved by what stands in the file
+``offset`` beside the configuration, so that a test can let time pass.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
+from stepup_mw.doors.asgi import Receive, Scope, Send
+from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
+
+FOLDER = Path(os.environ.get("STEPUP_TEST_FOLDER", "."))
+
+
+def clock() -> float:
+    try:
+        return time.time() + float((FOLDER / "offset").read_text())
+    except (FileNotFoundError, ValueError):
+        return time.time()
+
+
+def note(method: str, path: str, context: Any, body: bytes) -> bytes:
+    """One line a run of the app, as bytes; also the answer."""
+    line = json.dumps({"method": method, "path": path, "stepup": context, "body": body.decode("latin-1")}) + "\n"
+    with (FOLDER / "reached").open("a") as file:
+        file.write(line)
+    return line.encode()
+
+
+async def inner_asgi(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": note("WS", scope["path"], scope.get("stepup"), b"").decode()})
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    answer = note(scope["method"], scope["path"], scope.get("stepup"), body)
+    if scope["path"] == "/fail/raise":
+        raise RuntimeError("the app failed")
+    status = 500 if scope["path"] == "/fail/500" else 200
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
+
+
+def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    path = environ["PATH_INFO"]
+    answer = note(environ["REQUEST_METHOD"], path, environ.get("stepup"), body)
+    if path == "/fail/raise":
+        raise RuntimeError("the app failed")
+    status = "500 Internal Server Error" if path == "/fail/500" else "200 OK"
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+if "STEPUP_TEST_FOLDER" in os.environ:
+    asgi = AsgiStepUp(inner_asgi, config=FOLDER / "stepup.toml", clock=clock)
+    wsgi = WsgiStepUp(inner_wsgi, config=FOLDER / "stepup.toml", clock=clock)
+    bare_asgi, bare_wsgi = inner_asgi, inner_wsgi
