@@ -24,6 +24,8 @@ _MAX_DEPTH = 32
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _FRIENDLY = (
     (re.compile(r"Cannot overwrite a value$"), "a key stands here for the second time"),
+    (re.compile(r"Illegal character '\\n'$"), "the quote that ends this text is missing"),
+    (re.compile(r"Invalid value$"), "this is no value; a text stands in quotes"),
     (re.compile(r"Duplicate inline table key '(.*)'$"), r'the key "\1" stands here for the second time'),
     (re.compile(r"Cannot (?:declare|redefine namespace) \('?(.*?)'?,?\)(?: twice)?$"), r"the table [\1] stands twice"),
 )

@@ -103,10 +103,16 @@ class Kind:
         except PydanticCustomError:
             raise
         except ValueError:
-            shown = "a text that is not one" if self.quiet and isinstance(value, str) else found(value)
-            guess = self.guess(value)
-            hint = f'. Did you mean "{guess}"?' if guess is not None else ""
-            raise refuse(f"found {shown}; allowed is {self.allowed}{hint}") from None
+            shown = "another text" if self.quiet and isinstance(value, str) else found(value)
+            raise refuse(f"found {shown}; allowed is {self.allowed}{self._hint(value)}") from None
+
+    def _hint(self, value: Any) -> str:
+        guess = self.guess(value)
+        try:
+            self.read(guess)
+        except ValueError:
+            return ""
+        return f'. Did you mean "{guess}"?'
 
 
 def whole(low: int, high: int) -> Kind:

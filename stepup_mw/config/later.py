@@ -18,7 +18,7 @@ SIGNALS: dict[str, str] = {
     "impossible_travel": f"it needs [geo], which {_LATER}",
 }
 
-_PROVIDER = f'it {_LATER}; "package.module:callable" takes a function of your own'
+_PROVIDER = 'it comes with a later version of stepup-mw; until then "package.module:callable" takes a function of yours'
 PROVIDERS: dict[str, str] = dict.fromkeys(("jwt", "flask", "django"), _PROVIDER)
 
 FACTORS: dict[str, str] = {"passkey": "it comes with a later version of stepup-mw"}

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepup_mw.config import Config, load_config
+from stepup_mw.config.secret import find_weakness
+from stepup_mw.errors import ConfigError
+
+from .samples import KEY, MINIMAL, mapping
+
+OTHER = "f2e95dbd6a0c41b7a8c3f7e04b1c9d8860a7b3c2d1e4f5a6"
+
+
+def _load(environ: dict[str, str], folder: Path, *, file: str | None = None, mode: int = 0o600) -> Config:
+    text = MINIMAL
+    if file is not None:
+        (folder / "stepup.secret").write_text(file)
+        (folder / "stepup.secret").chmod(mode)
+        text = 'secret_key_file = "stepup.secret"\n' + MINIMAL
+    (folder / "stepup.toml").write_text(text)
+    return load_config(folder / "stepup.toml", environ)
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("", "is empty"),
+        ("short", "has 5 bytes; allowed are 32 or more"),
+        (KEY[:31], "has 31 bytes; allowed are 32 or more"),
+        ("x" * 64, "is one character, repeated"),
+        ("abcdefgh" * 4, "is a short text, repeated"),
+        ("a7Kp9x" * 8, "is a short text, repeated"),
+        ("aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccc", "has only 3 different characters; allowed are 8 or more"),
+        ("0123456789abcdef0123456789abcdefX", "begins like a published example, which everybody knows"),
+        ("change-me-change-me-please-change-me!", "begins like a published example, which everybody knows"),
+        ("CHANGE_ME_in_production_0123456789", "begins like a published example, which everybody knows"),
+        ("secret-secret-key-for-the-bank-2026", "begins like a published example, which everybody knows"),
+        ("your-secret-key-goes-here-1234567890", "begins like a published example, which everybody knows"),
+        ("my super secret key, nobody knows it", "begins like a published example, which everybody knows"),
+        ("django-insecure-8x!q2#k0)z^7@m$u1w&v5b", "begins like a published example, which everybody knows"),
+        (
+            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            "begins like a published example, which everybody knows",
+        ),
+        (KEY, None),
+        (OTHER, None),
+        (KEY[:32], None),
+        ("größe über alles hinaus: äöü 12", None),
+    ],
+)
+def test_a_weak_key_is_refused_and_a_good_one_is_not(key: str, why: str | None) -> None:
+    assert find_weakness(key) == why
+
+
+@given(st.binary(min_size=32, max_size=64))
+def test_random_keys_in_hex_pass_unless_they_hardly_vary(data: bytes) -> None:
+    key = data.hex()
+    weakness = find_weakness(key)
+    assert weakness is None or len(set(key)) < 8 or "repeated" in weakness or "published" in weakness
+
+
+def test_the_environment_may_hold_several_keys_newest_last(tmp_path: Path) -> None:
+    assert _load({"STEPUP_SECRET_KEY": f"{KEY}, {OTHER}"}, tmp_path).settings.secret_keys == (
+        KEY.encode(),
+        OTHER.encode(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "not set, and there is no secret_key_file; "),
+        ("  ", "not set, and there is no secret_key_file; "),
+        ("short", "the key has 5 bytes; allowed are 32 or more; "),
+        (f"{KEY},", "key 2 of 2 is empty; "),
+        (f"{KEY},short", "key 2 of 2 has 5 bytes; allowed are 32 or more; "),
+    ],
+    ids=["unset", "blank", "short", "comma_at_the_end", "second"],
+)
+def test_a_bad_environment_refuses_to_start(value: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load({"STEPUP_SECRET_KEY": value}, tmp_path)
+    how = "`stepup init` writes a good one, and so does `openssl rand -base64 32`"
+    assert str(caught.value) == f"environment: STEPUP_SECRET_KEY: {said}{how}"
+
+
+def test_a_key_file_holds_one_key_a_line_with_comments(tmp_path: Path) -> None:
+    config = _load({}, tmp_path, file=f"# the old one\n{OTHER}\n\n  {KEY}  \n")
+    assert config.settings.secret_keys == (OTHER.encode(), KEY.encode())
+    assert not [warning for warning in config.warnings if warning.key == "secret_key_file"]
+
+
+def test_an_empty_variable_leaves_the_file_in_force(tmp_path: Path) -> None:
+    assert _load({"STEPUP_SECRET_KEY": ""}, tmp_path, file=KEY).settings.secret_keys == (KEY.encode(),)
+
+
+def test_the_environment_goes_before_the_file_and_says_so(tmp_path: Path) -> None:
+    config = _load({"STEPUP_SECRET_KEY": OTHER}, tmp_path, file=KEY)
+    assert config.settings.secret_keys == (OTHER.encode(),)
+    assert "environment: STEPUP_SECRET_KEY: secret_key_file is not read: STEPUP_SECRET_KEY is set, and goes first" in [
+        str(warning) for warning in config.warnings
+    ]
+
+
+def test_a_key_file_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
+    config = _load({}, tmp_path, file=KEY, mode=0o640)
+    (warning,) = [warning for warning in config.warnings if warning.key == "secret_key_file"]
+    assert (
+        str(warning) == f"{tmp_path}/stepup.toml:1:19: secret_key_file: others can read the file (mode 0640); chmod 600"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "mode", "said"),
+    [
+        (KEY, 0o602, "anybody can write to the file (mode 0602); chmod 600"),
+        ("# nothing\n", 0o600, "holds no key; `stepup init` writes a good one, and so does `openssl rand -base64 32`"),
+        (
+            f"{KEY}\nshort\n",
+            0o600,
+            "key 2 of 2 has 5 bytes; allowed are 32 or more; "
+            "`stepup init` writes a good one, and so does `openssl rand -base64 32`",
+        ),
+    ],
+    ids=["writable", "empty", "weak"],
+)
+def test_a_bad_key_file_refuses_to_start(file: str, mode: int, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load({}, tmp_path, file=file, mode=mode)
+    assert str(caught.value) == f"{tmp_path}/stepup.toml:1:19: secret_key_file: {said}"
+
+
+def test_a_key_file_that_is_no_text_or_no_file_refuses_to_start(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(b"\xff" * 32)
+    for name, said in (("raw", "is not UTF-8 text"), ("gone", "there is no such file"), (".", "cannot be read")):
+        with pytest.raises(ConfigError, match=said):
+            load_config(mapping(secret_key_file=str(tmp_path / name)), {})
