@@ -64,6 +64,8 @@ def _found_whole(value: object) -> str:
             return "a list" if value else "an empty list"
         case dict():
             return "a table"
+        case None:
+            return "nothing"
         case datetime.date() | datetime.time():
             return "a date or time"
     return f"a value of type {safe_text(type(value).__name__, 40)}"

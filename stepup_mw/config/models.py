@@ -199,7 +199,7 @@ class StepUpFile(BaseModel):
         description="Secret keys, one a line, newest last. STEPUP_SECRET_KEY in the environment goes first.",
         examples=["stepup.secret"],
     )
-    identity: Identity = Field(description="Who is asking?")
+    identity: Identity = Field(description="Who is asking; the app has already logged them in.")
     cookie: Cookie = Field(default_factory=Cookie, description="The cookie that carries grants.")
     routes: list[Route] = Field(description="The route policies, in order; the first match wins.", min_length=1)
     risk: Risk = Field(default_factory=Risk, description="Thresholds and signals.")

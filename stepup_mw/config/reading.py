@@ -50,4 +50,6 @@ def _place(
 
 
 def _signal_names(data: dict[str, Any]) -> list[str]:
-    return list(data.get("risk", {}).get("signals", {}))
+    """In the order of the file; None is a name left out (a mapping may say so)."""
+    signals: dict[str, Any] = data.get("risk", {}).get("signals", {})
+    return [name for name, value in signals.items() if value is not None]

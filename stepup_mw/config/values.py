@@ -118,7 +118,10 @@ class OrPoints:
         return core_schema.no_info_before_validator_function(_as_table, handler(source))
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 100}, handler(core)]}
+        table = handler(core)
+        if "call" in handler.resolve_ref_schema(table)["properties"]:
+            return table  # a signal of your own needs more than points
+        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 100}, table]}
 
 
 def _as_table(value: Any) -> Any:

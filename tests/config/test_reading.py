@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -151,7 +150,8 @@ def _settings(**changes: Any) -> Any:
          (SignalSpec(name="burst", points=5, params={"limit": 10, "window_s": 60}),)),
         ({"risk": {"signals": {"burst": 7}}}, "risk.signals",
          (SignalSpec(name="burst", points=7, params={"limit": 10, "window_s": 60}),)),
-        ({"risk": {"signals": {"new_device": {"points": 0}}}}, "risk.signals", (SignalSpec(name="new_device", points=0),)),
+        ({"risk": {"signals": {"new_device": {"points": 0}}}}, "risk.signals",
+         (SignalSpec(name="new_device", points=0),)),
     ],
 )  # fmt: skip
 def test_a_key_means_this_setting(changes: dict[str, Any], attribute: str, value: Any) -> None:
@@ -227,7 +227,7 @@ def test_relative_paths_start_at_the_file_wherever_one_stands(bank: Path, monkey
     (bank / "elsewhere").mkdir()
     monkeypatch.chdir(bank / "elsewhere")
     settings = load_config("../stepup.toml", ENVIRON).settings
-    assert settings.trail.path == Path(os.path.abspath(bank)) / "audit" / "stepup.jsonl"
+    assert settings.trail.path == bank / "audit" / "stepup.jsonl"
 
 
 @pytest.mark.parametrize(

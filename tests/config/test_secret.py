@@ -122,8 +122,10 @@ def test_a_key_file_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
         (
             f"{KEY}\nshort\n",
             0o600,
-            "key 2 of 2 has 5 bytes; allowed are 32 or more; "
-            "`stepup init` writes a good one, and so does `openssl rand -base64 32`",
+            (
+                "key 2 of 2 has 5 bytes; allowed are 32 or more; "
+                "`stepup init` writes a good one, and so does `openssl rand -base64 32`"
+            ),
         ),
     ],
     ids=["writable", "empty", "weak"],

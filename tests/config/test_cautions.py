@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepup_mw.config import load_config
+
+from .samples import ENVIRON, MINIMAL, mapping
+
+NO_KEY = (
+    "configuration: audit.signing_key_file: no signing_key_file: no checkpoints, so a cut or rewritten tail "
+    "cannot be told; `stepup init` makes a key"
+)
+ROUTE = {"name": "a", "path": "/a", "risk": 60}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"cookie": {"secure": False}},
+            "cookie.secure: false drops the __Host- prefix and sends grants over plain http: for development only",
+        ),
+        (
+            {"store": {"url": "memory://"}},
+            "store.url: memory:// serves one process and forgets factors, locks and grants when it stops",
+        ),
+        (
+            {"audit": {"durability": "write"}},
+            'audit.durability: "write" lets a request reach the app before its line is on stable storage',
+        ),
+        (
+            {"audit": {"durability": "async"}},
+            'audit.durability: "async" lets a request reach the app before its line is on stable storage',
+        ),
+        (
+            {"audit": {"on_failure": "allow"}},
+            'audit.on_failure: "allow" lets a request reach the app when its line cannot be written',
+        ),
+        (
+            {"routes": [{**ROUTE, "mode": "report"}]},
+            'routes[0].mode: "report" lets every request through; the lines say what would have happened',
+        ),
+        (
+            {"routes": [{**ROUTE, "risk": 90}]},
+            "routes[0].risk: 90 reaches risk.deny_at (90) alone: every request is refused",
+        ),
+        (
+            {"routes": [{**ROUTE, "challenge": "never"}]},
+            'routes[0].challenge: "never" asks for no proof, whatever the score below risk.deny_at',
+        ),
+        (
+            {"routes": [{**ROUTE, "risk": 20}], "risk": {"signals": {"new_device": 20}}},
+            (
+                "routes[0].risk: 20 and all signals together (20) stay below risk.challenge_at (50): "
+                'nobody is ever asked; raise it, or set challenge = "always"'
+            ),
+        ),
+    ],
+    ids=["plain_http", "memory", "write", "async", "allow", "report", "denies", "never", "too_low"],
+)
+def test_what_weakens_a_promise_starts_with_a_warning(changes: dict[str, Any], said: str) -> None:
+    config = load_config(mapping(**{"routes": [ROUTE], **changes}), ENVIRON)
+    assert {str(warning) for warning in config.warnings} == {f"configuration: {said}", NO_KEY}
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        [ROUTE],
+        [{**ROUTE, "risk": 0, "challenge": "always"}],
+        [{**ROUTE, "risk": 30}],
+    ],
+    ids=["by_itself", "always", "with_signals"],
+)
+def test_a_sound_configuration_has_no_other_warning(routes: list[dict[str, Any]]) -> None:
+    config = load_config(mapping(routes=routes, risk={"signals": {"new_device": 20}}), ENVIRON)
+    assert [str(warning) for warning in config.warnings] == [NO_KEY]
+
+
+def test_warnings_stand_in_the_order_of_the_file_with_their_places(tmp_path: Path) -> None:
+    file = tmp_path / "stepup.toml"
+    file.write_text(
+        MINIMAL + 'mode = "report"\nrisk = 60\n\n[store]\nurl = "memory://"\n\n[audit]\non_failure = "allow"\n'
+    )
+    warnings = load_config(file, ENVIRON).warnings
+    assert [(warning.line, warning.column, warning.key) for warning in warnings] == [
+        (11, 8, "routes[0].mode"),
+        (15, 7, "store.url"),
+        (17, 2, "audit.signing_key_file"),
+        (18, 14, "audit.on_failure"),
+    ]
