@@ -1,5 +1,9 @@
 """The audit trail: one chained file for all processes of a host, its checkpoints, its verifier and its readers."""
 
+from .follow import Line, follow, read_lines
+from .notes import check_signing_key
+from .report import Finding, Report
 from .trail import Trail
+from .verify import verify_trail
 
-__all__ = ["Trail"]
+__all__ = ["Finding", "Line", "Report", "Trail", "check_signing_key", "follow", "read_lines", "verify_trail"]

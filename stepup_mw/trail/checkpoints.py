@@ -21,7 +21,8 @@ from ..errors import NoteError, ProofError, TrailUnavailable
 from ..note import Checkpoint, Note, Signer, format_checkpoint, format_note, verify_note
 from ..tree import CompactRange
 from .ending import first_line, lines_of
-from .files import FileLock, Layout, create, open_regular, sync_data, write_whole
+from .files import Layout, create, open_regular, sync_data, write_whole
+from .locks import FileLock
 from .marks import is_mark
 from .notes import append_note, last_checkpoint, read_signer
 
@@ -64,8 +65,8 @@ class Checkpoints:
         self._signer: Signer | None = None
         self._last: Checkpoint | None = None
 
-    def sign(self, due: int) -> Checkpoint | None:
-        """The checkpoint signed now. None if another process is at it, or fewer than ``due`` lines worth it are new.
+    def sign(self) -> Checkpoint | None:
+        """The checkpoint signed now. None if another process is at it, or no line worth it is new.
 
         NoteError or TrailUnavailable, and nothing signed, if the key cannot be used or the trail does not continue
         what was signed before.
@@ -76,7 +77,7 @@ class Checkpoints:
             if not self._lock.try_acquire():
                 return None
             try:
-                return self._sign(self._settings.signing_key_file, due)
+                return self._sign(self._settings.signing_key_file)
             finally:
                 self._lock.release()
 
@@ -85,16 +86,15 @@ class Checkpoints:
         self._lock.close()
         self._writing.close()
 
-    def _sign(self, key_file: Path, due: int) -> Checkpoint | None:
+    def _sign(self, key_file: Path) -> Checkpoint | None:
         signer = self._signer = self._signer or read_signer(key_file, self._service)
         known = last_checkpoint(self._layout.notes)
         note, last, end = known if known is not None else (None, None, 0)
         if self._last is not None and (last is None or last.size < self._last.size):
             raise TrailUnavailable(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
         progress = self._progress(signer, note, last)
-        before = progress.range.size
         self._advance(progress, last)
-        if not progress.fresh or progress.range.size - before < due:
+        if not progress.fresh:
             return None
         made = Checkpoint(origin=signer.name, size=progress.range.size, root=progress.range.root())
         text = format_checkpoint(made)

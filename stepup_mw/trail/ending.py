@@ -86,6 +86,13 @@ def last_line(fd: int, start: int, size: int) -> bytes | None:
     return line if found or begin == start else None
 
 
+def last_end(fd: int) -> int:
+    """The offset after the last whole line of the file."""
+    size = os.fstat(fd).st_size
+    begin = max(0, size - MAX_LINE)
+    return begin + os.pread(fd, size - begin, begin).rfind(b"\n") + 1
+
+
 def first_line(fd: int) -> bytes:
     """The first line, without its LF, or as much of it as there is."""
     return os.pread(fd, MAX_LINE, 0).partition(b"\n")[0]
@@ -109,3 +116,15 @@ def _is_line(line: bytes) -> bool:
     except LineError:
         return False
     return True
+
+
+def good_line_follows(stream: BinaryIO, left: int) -> bool:
+    """Whether a well-formed line stands in the next ``left`` bytes."""
+    while left > 0:
+        raw = stream.readline(min(MAX_LINE + 1, left))
+        if not raw:
+            return False
+        left -= len(raw)
+        if raw.endswith(b"\n") and parse_opening(raw) is not None and _is_line(raw[:-1]):
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""Where the files of a trail are, and the calls that lock them, sync them and create them.
+"""Where the files of a trail are, and the calls that open, create and sync them.
 
     audit/stepup.jsonl            the live file
     audit/segments/               sealed files, ``000001-000000000000.jsonl``: number and first seq
@@ -7,7 +7,7 @@
     audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
     audit/.stepup.next            the next live file, while a rotation is under way
 
-Nothing here knows what a line is. Needs flock and a file sync: Linux or macOS, a local file system.
+Nothing here knows what a line is.
 """
 
 from __future__ import annotations
@@ -21,18 +21,16 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import TrailUnavailable, Unsupported
+from ..errors import TrailUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # not a POSIX system: refused by require_locks
-    fcntl = None  # type: ignore[assignment]  # mypy reads this for POSIX, where the import cannot fail
 
 _SEALED = re.compile(r"([0-9]{6,})-([0-9]{12,16})\.jsonl", re.ASCII)
-_O_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+O_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_FULL_SYNC = frozenset({errno.ENOTSUP, errno.EINVAL, errno.ENOTTY})
 
 
@@ -99,58 +97,6 @@ class Layout:
         return self.segments / f"{index:06d}-{first_seq:012d}.jsonl"
 
 
-class FileLock:
-    """An exclusive flock on a side file, between processes and between the objects of one process."""
-
-    __slots__ = ("_fd", "_id", "_path")
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd: int | None = None
-        self._id = (0, 0)
-
-    def acquire(self) -> None:
-        """Wait for the lock. OSError if its file cannot be opened."""
-        while not self._try(fcntl.LOCK_EX):
-            pass
-
-    def try_acquire(self) -> bool:
-        """Take the lock if nobody has it."""
-        try:
-            return self._try(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-
-    def release(self) -> None:
-        if self._fd is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Close without unlocking: in a forked child the lock may be its parent's."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
-
-    def _try(self, how: int) -> bool:
-        """False if somebody put another file in the place of the one that was locked; that one is let go."""
-        if self._fd is None:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | _O_SAFE, 0o600)
-            self._id = identity(os.fstat(fd))
-            self._fd = fd
-        fcntl.flock(self._fd, how)
-        with contextlib.suppress(FileNotFoundError):
-            if identity(self._path.stat(follow_symlinks=False)) == self._id:
-                return True
-        self.close()
-        return False
-
-
-def require_locks() -> None:
-    """Unsupported where this system has no flock, so that lines of two processes could mix."""
-    if fcntl is None:
-        raise Unsupported("the audit trail needs file locks (flock), which this system lacks: use Linux or macOS")
-
-
 def identity(status: os.stat_result) -> tuple[int, int]:
     """What tells one file from another: device and inode."""
     return status.st_dev, status.st_ino
@@ -193,7 +139,7 @@ def open_regular(path: Path, flags: int) -> int:
     """A descriptor of an existing regular file. A symbolic link or anything else is TrailUnavailable, a missing
     file FileNotFoundError."""
     try:
-        fd = os.open(path, flags | _O_SAFE)
+        fd = os.open(path, flags | O_SAFE)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise TrailUnavailable(f"{path} is a symbolic link, which is not followed") from None
@@ -208,7 +154,7 @@ def open_regular(path: Path, flags: int) -> int:
 
 def create(path: Path) -> int:
     """A descriptor of a new file, mode 0600; FileExistsError if the name is taken."""
-    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _O_SAFE, 0o600)
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | O_SAFE, 0o600)
 
 
 def write_whole(fd: int, data: bytes) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import TrailUnavailable
 from . import recovery
-from .files import FileLock, Layout, identity, make_folder
+from .files import Layout, identity, make_folder
 from .live import Live
+from .locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +40,7 @@ class Ledger:
         self._live = Live(self.layout, marks)
         self._notices = [marks.start(settings.durability)]
         self._failed: OSError | None = None
+        self.rotations = 0
 
     @property
     def tip(self) -> Tip:
@@ -173,6 +175,7 @@ class Ledger:
         """The old file is durable before its successor is."""
         self.sync()
         name = self.layout.next_sealed(self._live.first_seq).name
+        self.rotations += 1
         detail = {"segment": name, "first_seq": self._live.first_seq, "last_seq": self.tip.seq - 1}
         return self._live.roll([self._marks.record("rotated", detail), *records])
 

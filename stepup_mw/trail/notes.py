@@ -26,8 +26,8 @@ from .files import create, open_regular, sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import BufferedReader
     from pathlib import Path
+    from typing import BinaryIO
 
 _DASH = "\u2014 ".encode()
 
@@ -48,7 +48,7 @@ class Found:
         return note, parse_checkpoint(note.text)
 
 
-def read_notes(stream: BufferedReader, size: int) -> Iterator[Found]:
+def read_notes(stream: BinaryIO, size: int) -> Iterator[Found]:
     """The notes in the first ``size`` bytes, split where signature lines end; what is no note comes as it is."""
     data, end, signed = b"", 0, False
     while end < size:
@@ -135,7 +135,7 @@ def read_vkeys(text_or_path: str) -> tuple[Vkey, ...]:
     return tuple(parse_vkey(line) for line in lines)
 
 
-def _skip(stream: BufferedReader, size: int) -> int:
+def _skip(stream: BinaryIO, size: int) -> int:
     """Move to the start of a note near the end of the file; returns its offset."""
     if size <= 2 * MAX_NOTE:
         return 0

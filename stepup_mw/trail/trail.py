@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..chain import is_record
 from ..errors import TrailUnavailable
-from .files import require_locks
+from .locks import require_locks
 from .marks import ROOM, Marks
 from .waiting import Entry
 from .writer import Writer

@@ -50,6 +50,7 @@ class Writer:
         self._losses = Losses(marks)
         self._opened = False
         self._signed_size = 0
+        self._signed_rotations = 0
         self._signed_at = marks.clock()
         self._complaint = ""
         self._signing: threading.Thread | None = None
@@ -78,15 +79,13 @@ class Writer:
 
     def rotate(self) -> Any:
         """For the writer's thread: seal the live file now."""
-        sealed = self._ledger.rotate()
-        self._start_signing(1)
-        return sealed
+        return self._ledger.rotate()
 
     def checkpoint(self) -> Checkpoint | None:
         """For the writer's thread: sign what there is now."""
         self._commit([], [])
         self._await_signing()
-        return self._sign(1)
+        return self._sign()
 
     def close(self) -> None:
         """Write what is queued, ``audit/stop`` and a checkpoint; return when the thread has ended."""
@@ -205,21 +204,23 @@ class Writer:
         if self._settings.signing_key_file is None or not self._opened or new <= 0:
             return
         age = self._marks.clock() - self._signed_at
-        if new >= self._settings.checkpoint_lines or not 0 <= age < self._settings.checkpoint_every_s:
-            self._start_signing(1)
+        rotated = self._ledger.rotations != self._signed_rotations
+        if rotated or new >= self._settings.checkpoint_lines or not 0 <= age < self._settings.checkpoint_every_s:
+            self._start_signing()
 
-    def _start_signing(self, due: int) -> None:
+    def _start_signing(self) -> None:
         """Sign beside the writing, so that no line waits for it."""
         if self._signing is not None and self._signing.is_alive():
             return
         self._signed_size, self._signed_at = self._ledger.tip.seq, self._marks.clock()
-        self._signing = threading.Thread(target=self._sign, args=(due,), name="stepup-checkpoint", daemon=True)
+        self._signed_rotations = self._ledger.rotations
+        self._signing = threading.Thread(target=self._sign, name="stepup-checkpoint", daemon=True)
         with contextlib.suppress(RuntimeError):  # the interpreter is ending: close() signs
             self._signing.start()
 
-    def _sign(self, due: int) -> Checkpoint | None:
+    def _sign(self) -> Checkpoint | None:
         try:
-            made = self._checkpoints.sign(due)
+            made = self._checkpoints.sign()
         except (OSError, NoteError, TrailUnavailable) as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
@@ -240,6 +241,6 @@ class Writer:
             self._commit([self._marks.record("stop", {"pid": self._marks.writer["pid"]})], [])
             if self._unsynced:
                 self._sync_unasked()
-            self._sign(1)
+            self._sign()
         self._ledger.close()
         self._checkpoints.close()
