@@ -65,6 +65,11 @@ def keeps_slash(raw_path: bytes | None) -> bool:
     return raw_path is not None and b"%" in raw_path and b"%2f" in raw_path.lower()
 
 
+def is_short_plain(path: str, raw_path: bytes | None) -> bool:
+    """A plain path within the limit that is as plain undecoded: one reading, where there is no root path."""
+    return len(path) <= MAX_PATH and (raw_path is None or b"%" not in raw_path) and is_plain(path)
+
+
 def refusal(path: str) -> tuple[str, str] | None:
     """Why a target that concerns a rule is refused outright: a short reason and a sentence; None if it is not."""
     if len(path) > MAX_PATH:

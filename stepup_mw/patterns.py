@@ -74,7 +74,7 @@ class Pattern:
     def params(self, path: str) -> dict[str, str]:
         """The parameters' values, as text, of a path that matches; empty if it does not."""
         match = self.exactly(path) or self.broad.fullmatch(path)
-        return match.groupdict() if match else {}
+        return match.groupdict("") if match else {}
 
     def words(self) -> list[str]:
         """The literal texts, longest first, cut where a reading of a path may cut one."""

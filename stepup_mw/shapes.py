@@ -1,8 +1,8 @@
 """Finds the patterns that may match a path, in their order, without trying each.
 
 Patterns of one shape (as many segments, literals at the same places) share one dict, keyed by the literals at those
-places: a path costs one look-up for each shape of its length, whatever the number of patterns. The answer is a
-superset; whoever asks tries the few that are left.
+places: a path costs one look-up for each shape of its length, whatever the number of patterns. Where a length has
+many shapes, a tree of segments is walked in their place. The answer is a superset; whoever asks tries what is left.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ _Pick = Callable[[Sequence[str]], Any]
 _Table = dict[Any, tuple[int, ...]]
 _Shelf = tuple[tuple[_Pick, _Table], ...]
 
+_Node = dict[Any, Any]
+_END, _REST = 0, 1  # no segment is a number
+_FEW = 8
+
 WILD = "{}"
 """Stands for a parameter in ``find_segments``. No literal text of a pattern has a brace."""
 
@@ -25,41 +29,67 @@ WILD = "{}"
 class Shapes:
     """An index over patterns; the numbers it gives are their places."""
 
-    __slots__ = ("_fixed", "_open")
+    __slots__ = ("_fixed", "_many", "_open", "_tree")
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._tree: _Node = {}
         fixed: dict[int, dict[tuple[int, ...], dict[Any, list[int]]]] = {}
         open_: dict[int, dict[tuple[int, ...], dict[Any, list[int]]]] = {}
         for number, pattern in enumerate(patterns):
             head, has_path = _head(pattern.body)
-            places = tuple(place for place, text in enumerate(head) if text != WILD)
+            node = self._tree
+            for text in head[1:]:
+                node = node.setdefault(text, {})
+            node.setdefault(_REST if has_path else _END, []).append(number)
+            places = tuple(place for place, text in enumerate(head) if place and text != WILD)
             shelves = (open_ if has_path else fixed).setdefault(len(head), {})
             shelves.setdefault(places, {}).setdefault(_picker(places)(head), []).append(number)
         self._fixed = {length: _shelf(tables) for length, tables in fixed.items()}
-        self._open = tuple((length, _shelf(tables)) for length, tables in sorted(open_.items()))
+        self._open = tuple((least, *row) for least, tables in open_.items() for row in _shelf(tables))
+        few = _FEW - len(self._open)
+        self._many = frozenset(length for length, shelf in self._fixed.items() if len(shelf) > few)
 
     def find(self, path: str) -> Sequence[int]:
         """The patterns that may match a path that begins with a slash, first to last."""
-        return self.find_segments(path.rstrip("/").split("/")[1:])
+        return self.find_segments(path.rstrip("/").split("/"))
 
     def find_segments(self, segments: Sequence[str]) -> Sequence[int]:
-        """The same for segments; ``WILD`` among them is met by a parameter only."""
+        """The same for what stands between the slashes, the nothing before the first included. ``WILD`` among them
+        is met by a parameter only."""
         found: tuple[int, ...] = ()
-        shelf = self._fixed.get(len(segments))
-        if shelf is not None:
-            for pick, table in shelf:
-                found += table.get(pick(segments), ())
-        for length, shelf in self._open:
-            if length > len(segments):
-                break
-            for pick, table in shelf:
-                found += table.get(pick(segments), ())
+        length = len(segments)
+        if length in self._many or len(self._open) > _FEW:
+            return self._walk(segments)
+        for pick, table in self._fixed.get(length, ()):
+            numbers = table.get(pick(segments))
+            if numbers is not None:
+                found += numbers
+        for least, pick, table in self._open:
+            if least <= length and (numbers := table.get(pick(segments))) is not None:
+                found += numbers
         return sorted(found) if len(found) > 1 else found
+
+    def _walk(self, segments: Sequence[str]) -> Sequence[int]:
+        """Level by level, the literal and the parameter: each node of the tree at most once."""
+        nodes, found = [self._tree], list[int]()
+        for text in segments[1:]:
+            following = []
+            for node in nodes:
+                if (child := node.get(text)) is not None:
+                    following.append(child)
+                if (child := node.get(WILD)) is not None and text != WILD:
+                    following.append(child)
+                if _REST in node:
+                    found += node[_REST]
+            nodes = following
+        for node in nodes:
+            found += [*node.get(_END, ()), *node.get(_REST, ())]
+        return sorted(found)
 
 
 def _head(body: tuple[Segment, ...]) -> tuple[list[str], bool]:
-    """The segments up to the first that holds a path parameter, and whether there is one."""
-    head: list[str] = []
+    """The segments from the nothing before the first slash to the first with a path parameter; whether there is one."""
+    head = [""]
     for segment in body:
         if any(isinstance(part, Param) and part.kind == "path" for part in segment):
             return head, True
