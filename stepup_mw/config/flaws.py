@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -17,6 +18,7 @@ from .places import Path
 from .signals import KNOWN, Own
 
 _SECRET_NAMES = {"secret", "secret_key", "secret_keys", "key", "password", "stepup_secret_key"}
+_SIGNAL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 _SIGNALS: Path = ("risk", "signals")
 
 
@@ -33,29 +35,29 @@ def validate(data: dict[str, Any]) -> tuple[StepUpFile | None, list[Flaw]]:
     return (None if flaws else file), flaws
 
 
-def _word(details: ErrorDetails) -> Iterator[Flaw]:
+def _word(details: ErrorDetails) -> list[Flaw]:
     path: Path = details["loc"]
-    match details["type"]:
-        case kind if kind == REFUSED:
-            for below, message in details["ctx"]["flaws"]:
-                yield Flaw(path=(*path, *below), message=message)
-        case "extra_forbidden":
-            yield Flaw(path=path, message=_unknown_key(path), at_key=True)
-        case "missing":
-            yield _missing(path)
-        case "model_type" | "model_attributes_type" | "dict_type":
-            yield Flaw(path=path, message=f"found {found(details['input'])}; allowed is a table")
-        case "list_type":
-            hint = "" if path != ("routes",) else "; each route is a table under [[routes]]"
-            yield Flaw(path=path, message=f"found {found(details['input'])}; allowed is a list{hint}")
-        case "too_short":
-            yield Flaw(
-                path=path, message=_EMPTY_ROUTES if path == ("routes",) else "found an empty list; name one or more"
-            )
-        case "invalid_key":
-            yield Flaw(path=path[:-2], message="found a key that is no text; keys are text")
-        case _:
-            yield Flaw(path=path, message=safe_text(details["msg"], 200))
+    if details["type"] == REFUSED:
+        return [Flaw(path=(*path, *below), message=message) for below, message in details["ctx"]["flaws"]]
+    if details["type"] == "extra_forbidden":
+        return [Flaw(path=path, message=_unknown_key(path), at_key=True)]
+    if details["type"] == "missing":
+        return [_missing(path)]
+    if details["type"] == "invalid_key":
+        return [Flaw(path=path[:-2], message="found a key that is no text; keys are text")]
+    return [Flaw(path=path, message=_wrong_shape(details["type"], path, details["input"], details["msg"]))]
+
+
+def _wrong_shape(kind: str, path: Path, value: object, otherwise: str) -> str:
+    """What pydantic itself finds: a table, a list or some entries were needed."""
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return f"found {found(value)}; allowed is a table"
+    if kind == "list_type":
+        hint = "; each route is a table under [[routes]]" if path == ("routes",) else ""
+        return f"found {found(value)}; allowed is a list{hint}"
+    if kind == "too_short":
+        return _EMPTY_ROUTES if path == ("routes",) else "found an empty list; name one or more"
+    return safe_text(otherwise, 200)
 
 
 _EMPTY_ROUTES = "no routes: nothing would be protected; add a [[routes]] table with a name and a path"
@@ -135,12 +137,14 @@ def _reserved_signals(data: dict[str, Any]) -> Iterator[Flaw]:
     risk = data.get("risk")
     signals = risk.get("signals") if isinstance(risk, dict) else None
     for name in signals if isinstance(signals, dict) else ():
-        if not isinstance(name, str):
-            continue
-        why = later.SIGNALS.get(name)
-        if name == "route":
-            why = "this name is taken by the base score of the route; choose another"
-        elif why is None and (not name.isidentifier() or not name.isascii() or len(name) > 64):
-            why = "a signal's name is 1 to 64 letters, digits and underscores, and begins with a letter"
+        why = _reserved(name) if isinstance(name, str) else None
         if why is not None:
             yield Flaw(path=(*_SIGNALS, name), message=why, at_key=True)
+
+
+def _reserved(name: str) -> str | None:
+    if name == "route":
+        return "this name is taken by the base score of the route; choose another"
+    if name not in later.SIGNALS and not _SIGNAL_NAME.fullmatch(name):
+        return "a signal's name is 1 to 64 letters, digits and underscores, and begins with a letter"
+    return later.SIGNALS.get(name)

@@ -19,17 +19,20 @@ class _Draft(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """A new JSON value: every key with its meaning, default, bounds and an example; durations and sizes as patterns."""
     document = StepUpFile.model_json_schema(schema_generator=_Draft)
-    for table in (document, *document["$defs"].values()):
-        table["properties"] = {name: _as_written(entry) for name, entry in table["properties"].items()}
+    tables = document["$defs"]
+    for table in (document, *tables.values()):
+        for name, entry in table["properties"].items():
+            about = tables.get(entry.get("$ref", "").rpartition("/")[2], {})
+            table["properties"][name] = {"description": about.get("description"), **_as_written(name, entry)}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
-def _as_written(entry: dict[str, Any]) -> dict[str, Any]:
+def _as_written(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     """A key as TOML has it: there is no null, a key is left out; and the default serves as an example."""
     kinds = [kind for kind in entry.get("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) < len(entry.get("anyOf", ())):
-        rest = {name: value for name, value in entry.items() if name != "anyOf" and (name, value) != ("default", None)}
+        rest = {key: value for key, value in entry.items() if key != "anyOf" and (key, value) != ("default", None)}
         entry = {**kinds[0], **rest} if len(kinds) == 1 else {"anyOf": kinds, **rest}
     if "default" in entry:
         entry = {"examples": [entry["default"]], **entry}
-    return entry
+    return {"title": name, **entry}

@@ -67,13 +67,13 @@ def _read_file(file: Path) -> Secrets:
             origin=origin, flaws=("the file is not UTF-8 text; write one key a line, in base64 for example",)
         )
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        return Secrets(origin=origin, flaws=(f"the file cannot be read: {why}",))
-    lines = [line.strip() for line in text.splitlines()]
-    found = _judge(origin, [line for line in lines if line and not line.startswith("#")])
-    writable = (f"anybody can write to the file (mode {mode:04o}); chmod 600",) if mode & 0o002 else ()
-    readable = (f"others can read the file (mode {mode:04o}); chmod 600",) if mode & 0o077 and not writable else ()
-    return Secrets(origin=origin, keys=found.keys, flaws=(*found.flaws, *writable), cautions=readable)
+        return Secrets(origin=origin, flaws=(f"the file cannot be read: {getattr(error, 'strerror', 'not a path')}",))
+    found = _judge(origin, [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")])
+    if mode & 0o002:
+        flaws = (*found.flaws, f"anybody can write to the file (mode {mode:04o}); chmod 600")
+        return Secrets(origin=origin, flaws=flaws)
+    readable = (f"others can read the file (mode {mode:04o}); chmod 600",) if mode & 0o077 else ()
+    return Secrets(origin=origin, keys=found.keys, flaws=found.flaws, cautions=readable)
 
 
 def _judge(origin: str, keys: list[str]) -> Secrets:

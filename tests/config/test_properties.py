@@ -26,8 +26,8 @@ SCALARS = st.one_of(
     st.dates(), st.sampled_from(["always", "5m", "64KiB", "header", "/a", "a:b", "*", "10.0.0.1/8", "22:00-06:00"]),
 )  # fmt: skip
 NAMES = st.sampled_from(
-    ["service", "identity", "provider", "user", "routes", "name", "path", "methods", "risk", "signals", "burst", "points",
-     "call", "new_country", "throttle", "account", "audit", "anchor", "rotate", "max_unanchored", "challenge"]
+    ["service", "identity", "provider", "user", "routes", "name", "path", "methods", "risk", "signals", "burst",
+     "points", "call", "new_country", "throttle", "account", "audit", "anchor", "rotate", "max_unanchored", "challenge"]
 ) | st.text(max_size=6)  # fmt: skip
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
