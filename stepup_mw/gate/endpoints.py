@@ -7,7 +7,7 @@ to everyone else it does not exist.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -19,6 +19,7 @@ from ..policy import Rule
 from ..state import Challenge
 from . import answers, challenges, grants, preflight, replies
 from .cookies import grants_cookie
+from .fields import read_fields
 from .services import Services
 from .trial import Attempting, Trial, try_code
 from .visit import Person, identify, locate
@@ -199,7 +200,7 @@ async def _read_code(request: Request) -> str | None:
     except BodyTooLarge:
         return None
     if _is_form(request):
-        values = parse_qs(body.decode("utf-8", "replace"), max_num_fields=8).get("code", [])
+        values = read_fields(body).get("code", [])
         return values[0].strip(" ").replace(" ", "") if len(values) == 1 else None
     try:
         data: Any = orjson.loads(body)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import parse_qs
 
 from ..messages import Request, Response
 from . import answers, replies
+from .fields import read_fields
 from .grants import freshness_s
 from .services import Services
 from .visit import Person, survey
@@ -19,7 +19,7 @@ async def status(services: Services, request: Request, person: Person | None) ->
     """
     if person is None:
         return replies.login_required(services, request)
-    asked = parse_qs(request.query.decode("latin-1"), max_num_fields=8)
+    asked = read_fields(request.query)
     method, path = asked.get("method", ["GET"])[0], asked.get("path", [""])[0]
     if not path.startswith("/") or len(path) > 2048 or len(method) > 32:
         return answers.refusal(request, "bad-request", 400, "Name the request as ?method=POST&path=/where/it/goes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import signal
@@ -9,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +66,29 @@ class Door:
         """The code of the person's authenticator, ``steps`` time steps from now."""
         return pyotp.TOTP(enrolled.secret).at(self.now() + 30 * steps)
 
-    def reached(self, user: str) -> list[dict[str, Any]]:
-        """The runs of the app for a user, in order."""
+    def wrong(self, enrolled: Enrolled) -> str:
+        """A code that is right at no time near now."""
+        near = {self.code(enrolled, steps=steps) for steps in range(-25, 26)}
+        return next(code for code in ("000000", "111111", "222222") if code not in near)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs of the app, in order; those that no rule concerns have None for ``stepup``."""
         path = self.folder / "reached"
-        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        return [line for line in lines if line["stepup"] and line["stepup"]["user_id"] == user]
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def reached(self, user: str | None) -> list[dict[str, Any]]:
+        """The guarded runs of the app for a user, in order."""
+        return [line for line in self.runs() if line["stepup"] and line["stepup"]["user_id"] == user]
+
+    def raw(self, request: bytes) -> bytes:
+        """The answer to the very bytes of a request; the server is expected to close the connection."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as wire:
+            wire.sendall(request)
+            answer = b""
+            while piece := wire.recv(65536):
+                answer += piece
+        return answer
 
     def lines(self, user: str | None = None, *, settle: bool = True) -> list[dict[str, Any]]:
         """The audit lines of a user, once every access has its result."""
@@ -85,10 +105,28 @@ class Door:
         """A user's step-up lines in short: ``phase/status``, with the reason and basis where there is one."""
         return [told(line) for line in self.lines(user) if line["event_type"] == "step_up"]
 
+    def settled(self, user: str, count: int) -> list[str]:
+        """A user's story once it has ``count`` lines or more: what the sweeper or another thread writes comes late."""
+        deadline = time.monotonic() + 5
+        while len(story := self.story(user)) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return story
+
 
 def told(line: Mapping[str, Any]) -> str:
     basis = (line["proof"] or {}).get("basis")
     return " ".join(part for part in (f"{line['phase']}/{line['status']}", line["trigger_reason"], basis) if part)
+
+
+def is_chain(path: Path) -> bool:
+    """Whether each line names the hash of the line before it, and the numbers have no gap: with hashlib alone."""
+    before, lines = bytes(32), path.read_bytes().split(b"\n")
+    for seq, line in enumerate(lines[:-1]):
+        record = json.loads(line)
+        if record["seq"] != seq or base64.b64decode(record["prev"]) != before:
+            return False
+        before = hashlib.sha256(b"\0" + line).digest()
+    return lines[-1] == b""
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -97,21 +135,25 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
-def command(name: str, port: int, app: str, workers: int = 1) -> list[str]:
+def command(name: str, port: int, app: str, workers: int, options: Sequence[str]) -> list[str]:
     if name == "asgi":
         return [
             sys.executable, "-m", "uvicorn", f"tests.http.witness:{app}", "--port", str(port), "--no-proxy-headers",
             "--log-level", "warning", "--no-access-log", *(["--workers", str(workers)] if workers > 1 else []),
+            *options,
         ]  # fmt: skip
     return [
         sys.executable, "-m", "gunicorn", f"tests.http.witness:{app}", "--bind", f"127.0.0.1:{port}",
         "--workers", str(workers), "--threads", "8", "--log-level", "error", "--graceful-timeout", "3",
+        *options,
     ]  # fmt: skip
 
 
 @contextmanager
-def serving(name: str, folder: Path, config: str, *, app: str = "", workers: int = 1) -> Iterator[Door]:
-    """A server of the witness app on a free port; ``name`` is asgi or wsgi."""
+def serving(
+    name: str, folder: Path, config: str, *, app: str = "", workers: int = 1, options: Sequence[str] = ()
+) -> Iterator[Door]:
+    """A server of the witness app on a free port; ``name`` is asgi or wsgi, ``options`` are the server's own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stepup.toml").write_text(config)
     os.environ["STEPUP_SECRET_KEY"] = SECRET
@@ -119,7 +161,7 @@ def serving(name: str, folder: Path, config: str, *, app: str = "", workers: int
     environ = {**os.environ, "STEPUP_TEST_FOLDER": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
-        command(name, port, app or name, workers), env=environ, stdout=log, stderr=log, start_new_session=True
+        command(name, port, app or name, workers, options), env=environ, stdout=log, stderr=log, start_new_session=True
     )
     assembly = assemble(folder / "stepup.toml")
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,28 @@ async def inner_asgi(scope: Scope, receive: Receive, send: Send) -> None:
     answer = note(scope["method"], scope["path"], scope.get("stepup"), body)
     if scope["path"] == "/fail/raise":
         raise RuntimeError("the app failed")
+    if scope["path"] == "/fail/slow":
+        await trickle(receive, send)
+        return
     status = 500 if scope["path"] == "/fail/500" else 200
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
+
+
+async def trickle(receive: Receive, send: Send) -> None:
+    """An answer that lasts until the client has gone."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def drip() -> Iterator[bytes]:
+    """The same for WSGI: it ends when the server closes it."""
+    for _ in range(400):
+        yield b"drop\n" * 20_000
+        time.sleep(0.02)
 
 
 def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -64,6 +82,9 @@ def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> I
     answer = note(environ["REQUEST_METHOD"], path, environ.get("stepup"), body)
     if path == "/fail/raise":
         raise RuntimeError("the app failed")
+    if path == "/fail/slow":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return drip()
     status = "500 Internal Server Error" if path == "/fail/500" else "200 OK"
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
     return [answer]
