@@ -1,0 +1,210 @@
+"""The configuration from the shell: init writes one, check reads one and shows what it says."""
+
+# ruff: noqa: PLC0415 (the help of a command must not load pydantic and cryptography)
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..encoding import format_duration, format_size
+from . import service
+from .program import command
+from .screen import fields, paint, problem_json, safe, say, say_json, show_problem, table
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..policy import Rule
+    from ..settings import Settings, SignalSpec, TrailSettings
+
+
+@command("init")
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where; made if it is missing."
+)
+@click.option("--service", "name", help="The name that stands in every audit line; the folder's if left out.")
+def init(folder: Path, name: str | None, config: Path, as_json: bool) -> int:
+    """Write a commented stepup.toml and its keys.
+
+    Four files: the configuration, a secret key, a signing key for the audit trail, and its public half. Never writes
+    over a file: if one of them exists, nothing is written.
+    """
+    from ..config.init import write_init
+
+    folder.mkdir(parents=True, exist_ok=True)
+    target = config if config.is_absolute() else folder / config
+    chosen = name if name is not None else _service_name(folder)
+    written = write_init(target.parent, chosen, random=os.urandom, config_name=target.name)
+    if as_json:
+        say_json({"service": chosen, "written": [str(path) for path in written]})
+        return 0
+    what = ("the configuration, with one example route", "the secret key", "the key that signs the audit trail")
+    meanings = [*what, "its public half: keep a copy elsewhere, `stepup verify` needs it"]
+    width = max(len(str(path)) for path in written)
+    for path, meaning in zip(written, meanings, strict=True):
+        name = paint(str(path).ljust(width), bold=True)
+        say(f"{paint('✓', 'green', bold=True)} {name}  {paint(meaning, dim=True)}")
+    _show_next_steps(target)
+    return 0
+
+
+def _service_name(folder: Path) -> str:
+    """The folder's name as far as it is one for a service, else ``app``."""
+    letters = "".join(
+        char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in folder.resolve().name
+    )
+    return letters.strip("-._")[:64] or "app"
+
+
+def _show_next_steps(target: Path) -> None:
+    option = "" if target == Path("stepup.toml") else f" --config {target}"
+    steps = (
+        (f"$EDITOR {target}", "name your sensitive routes"),
+        (f"stepup check{option}", "see that they are right"),
+        (f"stepup enroll alice{option}", "give somebody an authenticator"),
+        (f"stepup serve module:app{option}", "run your app behind it"),
+    )
+    width = max(len(line) for line, _ in steps)
+    say()
+    say("Next:")
+    for line, why in steps:
+        say(f"  {line.ljust(width)}  {paint('# ' + why, dim=True)}")
+
+
+@command("check")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of stepup.toml, for editors, and check nothing.")
+def check(schema: bool, config: Path, as_json: bool) -> int:
+    """Validate the configuration and show what it says.
+
+    Reads the file, the keys it names and your own callables, and opens nothing else. Exit code 2 with every mistake;
+    warnings alone give 0.
+    """
+    if schema:
+        from ..config.schema import schema as make_schema
+
+        say_json(make_schema(), pretty=True)
+        return 0
+    loaded = service.read(config)
+    _import_callables(loaded)
+    if as_json:
+        say_json(_summary(loaded))
+    else:
+        _show_summary(config, loaded)
+    return 0
+
+
+def _import_callables(config: Config) -> None:
+    """ConfigError where a provider or signal of the user's cannot be imported; no file is opened."""
+    from ..compose import make_services
+    from ..stores.memory import MemoryStore
+    from ..trail import Trail
+
+    settings = config.settings
+    trail = Trail(settings.trail, service=settings.service, clock=time.time, random=os.urandom)
+    service.add_import_path(Path.cwd())
+    make_services(settings, MemoryStore(), trail, time.time)
+
+
+def _summary(config: Config) -> dict[str, Any]:
+    settings = config.settings
+    return {
+        "valid": True,
+        "service": settings.service,
+        "policy": settings.policy_version,
+        "identity": {"provider": settings.identity.provider, "trusted_proxies": settings.identity.trusted_proxies},
+        "routes": [rule_json(rule) for rule in settings.rules],
+        "risk": {
+            "challenge_at": settings.risk.challenge_at,
+            "deny_at": settings.risk.deny_at,
+            "signals": {signal.name: signal.points for signal in settings.risk.signals},
+        },
+        "prefix": settings.challenge.prefix,
+        "store": settings.store_url,
+        "audit": {
+            "path": str(settings.trail.path),
+            "durability": settings.trail.durability,
+            "on_failure": settings.trail.on_failure,
+            "signed": settings.trail.signing_key_file is not None,
+        },
+        "warnings": [problem_json(warning) for warning in config.warnings],
+    }
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON: the keys of ``[[routes]]``, seconds for ``max_age``."""
+    return {
+        "name": rule.name,
+        "path": rule.path,
+        "methods": sorted(rule.methods) if rule.methods is not None else None,
+        "risk": rule.risk,
+        "challenge": rule.challenge,
+        "max_age_s": rule.max_age_s,
+        "grant": rule.grant,
+        "factors": list(rule.factors),
+        "mode": rule.mode,
+    }
+
+
+def _show_summary(path: Path, config: Config) -> None:
+    settings = config.settings
+    say(f"{paint('✓', 'green', bold=True)} {paint(str(path), bold=True)} is valid: service {settings.service}")
+    say()
+    headers = ("", "route", "methods", "path", "risk", "challenge", "max_age", "grant", "mode")
+    rows = [_route_row(number, rule) for number, rule in enumerate(settings.rules, 1)]
+    say(table(headers, rows, right=frozenset({"", "risk", "max_age"})))
+    say()
+    say(fields(_facts(settings)))
+    if config.warnings:
+        say()
+    for warning in config.warnings:
+        say(f"{paint('warning:', 'yellow', bold=True)} {show_problem(warning)}")
+
+
+def _route_row(number: int, rule: Rule) -> tuple[str, ...]:
+    return (
+        paint(str(number), dim=True),
+        paint(safe(rule.name), bold=True),
+        methods_text(rule),
+        safe(rule.path),
+        str(rule.risk),
+        rule.challenge,
+        format_duration(rule.max_age_s),
+        rule.grant,
+        rule.mode if rule.mode == "enforce" else paint(rule.mode, "yellow"),
+    )
+
+
+def methods_text(rule: Rule) -> str:
+    return ",".join(sorted(rule.methods)) if rule.methods is not None else "every"
+
+
+def _facts(settings: Settings) -> list[tuple[str, str]]:
+    identity, risk = settings.identity, settings.risk
+    who = f"{identity.provider} {identity.user}".strip()
+    trusted = f", believed from {', '.join(identity.trusted_proxies)}" if identity.trusted_proxies else ""
+    signals = ", ".join(_signal_text(signal) for signal in risk.signals) or "no signals"
+    return [
+        ("identity", f"{who}{trusted}"),
+        ("risk", f"a code from {risk.challenge_at} points, refused from {risk.deny_at}; {signals}"),
+        ("pages", f"{settings.challenge.prefix}/"),
+        ("store", settings.store_url),
+        ("audit", _trail_text(settings.trail)),
+        ("policy", settings.policy_version),
+    ]
+
+
+def _signal_text(signal: SignalSpec) -> str:
+    own = f" ({signal.params['call']})" if "call" in signal.params else ""
+    return f"{signal.name} +{signal.points}{own}"
+
+
+def _trail_text(trail: TrailSettings) -> str:
+    size = [format_size(trail.rotate_size)] if trail.rotate_size else []
+    age = [format_duration(trail.rotate_every_s)] if trail.rotate_every_s else []
+    turn = f"a new segment after {' or '.join(size + age)}" if size or age else "one segment, never rotated"
+    signed = "checkpoints signed" if trail.signing_key_file else "no checkpoints"
+    return f"{trail.path}\n{trail.durability} durability, {turn}, {signed}"
