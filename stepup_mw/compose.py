@@ -18,6 +18,7 @@ from .errors import ConfigError, ConfigProblem, StepUpError
 from .gate import Gate
 from .gate.journal import Journal
 from .gate.services import Services
+from .identifiers import IdentifierSource
 from .identity import Provider
 from .identity.call import CallProvider
 from .identity.header import HeaderProvider
@@ -171,11 +172,12 @@ def assemble(source: Any, *, clock: Callable[[], float] = time.time) -> Assembly
 
 def make_services(settings: Settings, store: Store, trail: Trail, clock: Callable[[], float]) -> Services:
     """The gate's parts for one set of settings."""
+    new_id = IdentifierSource()
     journal = Journal(
         trail,
         service=settings.service,
         clock=clock,
-        random=os.urandom,
+        new_id=new_id,
         allow_on_failure=settings.trail.on_failure == "allow",
     )
     trusted = Networks(settings.identity.trusted_proxies)
@@ -190,6 +192,7 @@ def make_services(settings: Settings, store: Store, trail: Trail, clock: Callabl
         trusted=trusted,
         clock=clock,
         random=os.urandom,
+        new_id=new_id,
         reads_body=any("call" in spec.params for spec in settings.risk.signals),
     )
 
@@ -228,8 +231,9 @@ def import_named(name: str, key: str) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError((ConfigProblem(source="configuration", key=key, message=f"{name}: {error}"),)) from error
+    except Exception as error:  # noqa: BLE001 - a module may raise anything while it is loaded
+        message = f"{name}: {type(error).__name__}: {error}"
+        raise ConfigError((ConfigProblem(source="configuration", key=key, message=message),)) from error
     if not callable(found) or inspect.isclass(found):
         problem = ConfigProblem(source="configuration", key=key, message=f"{name} is not a function")
         raise ConfigError((problem,))

@@ -37,12 +37,11 @@ class AsgiDoor:
     def __init__(self, app: App, running: Running) -> None:
         self.app = app
         self._running = running
-        self._concerns = running.concerns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http" or kind == "websocket":  # noqa: PLR1714 - a third of the time of a tuple look-up
-            if self._concerns(scope["path"], scope.get("root_path", ""), scope.get("raw_path")):
+            if self._running.concerns(scope["path"], scope.get("root_path", ""), scope.get("raw_path")):
                 await self._guarded(scope, receive, send)
             else:
                 await self.app(scope, receive, send)

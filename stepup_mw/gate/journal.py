@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .. import events
-from ..encoding import format_uuid7
 from ..errors import TrailUnavailable
 
 _log = logging.getLogger("stepup_mw")
@@ -32,13 +31,13 @@ class Journal:
         *,
         service: str,
         clock: Callable[[], float],
-        random: Callable[[int], bytes],
+        new_id: Callable[[float], str],
         allow_on_failure: bool = False,
     ) -> None:
         self._trail = trail
         self._service = service
         self._clock = clock
-        self._random = random
+        self._new_id = new_id
         self._allow_on_failure = allow_on_failure
 
     def line(
@@ -60,7 +59,7 @@ class Journal:
             phase=phase,
             status=status,
             now=now,
-            event_id=format_uuid7(now, self._random(10)),
+            event_id=self._new_id(now),
             reason=reason,
             proof=proof,
             http=http,
@@ -77,7 +76,7 @@ class Journal:
             event_type,
             phase,
             now=now,
-            event_id=format_uuid7(now, self._random(10)),
+            event_id=self._new_id(now),
             service=self._service,
             user_id=user,
             detail=detail,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..encoding import format_uuid7
 from ..identity import Provider
 from ..keyring import Keyring
 from ..origin import Networks
@@ -18,7 +17,7 @@ from .journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """clock: Unix seconds. random: n random bytes. reads_body: some signal wants to see the body."""
+    """clock: Unix seconds. random: n random bytes, for secrets. new_id: a UUIDv7 for a Unix second. reads_body: some signal wants to see the body."""
 
     settings: Settings
     policy: Policy
@@ -30,8 +29,5 @@ class Services:
     trusted: Networks
     clock: Callable[[], float]
     random: Callable[[int], bytes]
+    new_id: Callable[[float], str]
     reads_body: bool = False
-
-    def new_id(self, now: float) -> str:
-        """A UUIDv7: sorts by time, unique over all machines."""
-        return format_uuid7(now, self.random(10))
