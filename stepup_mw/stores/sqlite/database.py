@@ -59,9 +59,8 @@ class _Handles:
 
     def close(self) -> None:
         """To be called with both locks held."""
-        for db in (self.reader, self.writer):
-            if db is not None:
-                db.close()
+        for db in filter(None, (self.reader, self.writer)):
+            db.close()
         self.reader = self.writer = None
 
 
@@ -165,6 +164,7 @@ class Database:
     # The file
 
     def _open(self, wait_s: float, pragma: str) -> sqlite3.Connection:
+        self._look()
         db = connect(self._path, wait_s=wait_s)
         try:
             self._look()
@@ -185,7 +185,7 @@ class Database:
     # The process
 
     def close(self) -> None:
-        """Give the connections back. A later call opens them again."""
+        """Give the connections back; a later call opens them again."""
         self.pause()
         self.resume()
 

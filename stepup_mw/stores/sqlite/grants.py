@@ -13,8 +13,8 @@ from .database import Row
 GRANT = "SELECT body, uses_left FROM granted WHERE grant_id = ?"
 GRANTS = """SELECT body, uses_left FROM granted WHERE user = ? AND expires_at > ?
     ORDER BY proved_at DESC, rowid DESC"""
-SIGHTING = """SELECT EXISTS (SELECT 1 FROM sighting WHERE user = ?1 AND kind = ?2 AND value = ?3),
-    EXISTS (SELECT 1 FROM sighting WHERE user = ?1 AND kind = ?2)"""
+SIGHTING = """SELECT EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ? AND value = ?),
+    EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ?)"""
 
 
 # The hot path reads one grant a request. Two columns and one JSON array cost half of what fifteen columns do, and
@@ -25,10 +25,8 @@ _SETTERS = tuple(Grant.__dict__[name].__set__ for name in (*_BODY, "uses_left"))
 
 def to_grant(row: Row) -> Grant:
     """From ``body`` and ``uses_left``."""
-    values = loads(row[0])
-    values.append(row[1])
     grant = object.__new__(Grant)
-    for put, value in zip(_SETTERS, values, strict=True):
+    for put, value in zip(_SETTERS, (*loads(row[0]), row[1]), strict=True):
         put(grant, value)
     return grant
 
@@ -38,12 +36,6 @@ def to_sighting(row: Row) -> Sighting:
 
 
 def put_grant(db: Connection, grant: Grant, *, keep: int) -> None:
-    db.execute("DELETE FROM granted WHERE expires_at <= ?", (grant.proved_at,))
-    db.execute(
-        """DELETE FROM granted WHERE rowid IN
-        (SELECT rowid FROM granted WHERE user = ? ORDER BY proved_at DESC, rowid DESC LIMIT -1 OFFSET ?)""",
-        (grant.user, max(keep - 1, 0)),
-    )
     db.execute(
         "INSERT INTO granted (grant_id, user, proved_at, expires_at, uses_left, body) VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -55,6 +47,12 @@ def put_grant(db: Connection, grant: Grant, *, keep: int) -> None:
             dumps([getattr(grant, name) for name in _BODY]),
         ),
     )
+    db.execute("DELETE FROM granted WHERE expires_at <= ? AND grant_id <> ?", (grant.proved_at, grant.grant_id))
+    db.execute(
+        """DELETE FROM granted WHERE rowid IN (SELECT rowid FROM granted WHERE user = ? AND grant_id <> ?
+        ORDER BY proved_at DESC, rowid DESC LIMIT -1 OFFSET ?)""",
+        (grant.user, grant.grant_id, max(keep - 1, 0)),
+    )
 
 
 def use_grant(db: Connection, grant_id: str) -> bool:
@@ -63,9 +61,9 @@ def use_grant(db: Connection, grant_id: str) -> bool:
 
 
 def revoke_grants(db: Connection, user: str, grant_id: str | None) -> int:
-    return db.execute(
-        "DELETE FROM granted WHERE user = ?1 AND (?2 IS NULL OR grant_id = ?2)", (user, grant_id)
-    ).rowcount
+    if grant_id is None:
+        return db.execute("DELETE FROM granted WHERE user = ?", (user,)).rowcount
+    return db.execute("DELETE FROM granted WHERE user = ? AND grant_id = ?", (user, grant_id)).rowcount
 
 
 def remember(db: Connection, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:

@@ -109,7 +109,8 @@ class SqliteStore:
     # What signals remember
 
     async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
-        return self._db.one(grants.to_sighting, grants.SIGHTING, user, kind, value) or Sighting(known=False, any=False)
+        asked = (user, kind, value, user, kind)
+        return self._db.one(grants.to_sighting, grants.SIGHTING, *asked) or Sighting(known=False, any=False)
 
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         await self._db.write(grants.remember, user, kind, value, now=now, keep=keep)

@@ -1,0 +1,178 @@
+"""The stores side by side: whatever happens, in whatever order, each gives the same answer as the memory store."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from stepup_mw.errors import StoreUnavailable
+from stepup_mw.settings import AccountThrottle, AddressThrottle
+from stepup_mw.state import Store
+from stepup_mw.stores.bounds import SETTLED_KEPT_S
+
+from .samples import STORES, make_challenge, make_factor, make_grant
+
+ACCOUNT = AccountThrottle(failures=2, lock_s=10, grow=1.5, max_lock_s=40, ceiling=9)
+ADDRESS = AddressThrottle(failures=4, window_s=60)
+
+users = st.sampled_from(["alice", "bob", "é"])
+names = st.sampled_from(["x1", "x2", "x3", "x4", "x5"])
+addresses = st.sampled_from(["", "ip1", "ip2"])
+few = st.integers(0, 3)
+steps = st.integers(-2, 5)
+kinds = st.sampled_from(["device", "network"])
+states = st.sampled_from(["approved", "denied", "expired", "abandoned", "locked", "error", "open"])
+lives = st.sampled_from([0.5, 7.25, 30.0, 400.0])
+leaps = st.sampled_from([0.0, 0.25, 1.0, 9.75, 10.0, 60.0, 301.5, float(SETTLED_KEPT_S), -0.5, -30.0])
+
+
+class Lockstep(RuleBasedStateMachine):
+    kind: str
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lockstep-"))
+        self.runner = asyncio.Runner()
+        self.model: Store = STORES["memory"](self.folder)
+        self.other: Store = STORES[self.kind](self.folder)
+        self.now = 1000.0
+
+    def teardown(self) -> None:
+        if hasattr(self, "runner"):
+            self.runner.run(self.other.aclose())
+            self.runner.close()
+            shutil.rmtree(self.folder)
+
+    def both(self, call: Callable[[Store], Awaitable[Any]]) -> Any:
+        async def answer(store: Store) -> Any:
+            try:
+                return await call(store)
+            except StoreUnavailable:
+                return StoreUnavailable
+
+        expected, found = self.runner.run(answer(self.model)), self.runner.run(answer(self.other))
+        assert found == expected
+        return found
+
+    @rule(by=leaps)
+    def time_goes_on(self, by: float) -> None:
+        self.now += by
+
+    @rule(user=users, name=names, last=steps, codes=st.lists(names, max_size=3))
+    def put_factor(self, user: str, name: str, last: int, codes: list[str]) -> None:
+        factor = make_factor(user, name, last_step=last, created_at=self.now)
+        self.both(lambda store: store.put_factor(factor, codes))
+
+    @rule(user=users)
+    def remove_factors(self, user: str) -> None:
+        self.both(lambda store: store.remove_factors(user))
+
+    @rule(user=users, name=names, step=steps)
+    def consume_step(self, user: str, name: str, step: int) -> None:
+        self.both(lambda store: store.consume_step(user, name, step))
+
+    @rule(user=users, step=steps)
+    def consume_own_step(self, user: str, step: int) -> None:
+        factors = self.both(lambda store: store.factors(user))
+        name = factors[0].factor_id if factors else ""
+        self.both(lambda store: store.consume_step(user, name, step))
+
+    @rule(user=users, code=names)
+    def consume_recovery(self, user: str, code: str) -> None:
+        self.both(lambda store: store.consume_recovery(user, code))
+
+    @rule(user=users, address=addresses, times=few)
+    def attempt(self, user: str, address: str, times: int) -> None:
+        for _ in range(times):
+            self.both(lambda store: store.take_attempt(user, address, now=self.now, account=ACCOUNT, limit=ADDRESS))
+
+    @rule(user=users, address=addresses)
+    def forgive(self, user: str, address: str) -> None:
+        self.both(lambda store: store.forgive(user, address))
+
+    @rule(user=users)
+    def unlock(self, user: str) -> None:
+        self.both(lambda store: store.unlock(user))
+
+    @rule(user=users, name=names, rule_name=st.sampled_from(["r1", "r2"]), life=lives, keep=few)
+    def open_challenge(self, user: str, name: str, rule_name: str, life: float, keep: int) -> None:
+        challenge = make_challenge(name, user=user, rule=rule_name, created_at=self.now, expires_at=self.now + life)
+        self.both(lambda store: store.open_challenge(challenge, keep=keep))
+
+    @rule(name=names, limit=few)
+    def count_attempt(self, name: str, limit: int) -> None:
+        self.both(lambda store: store.count_attempt(name, limit=limit))
+
+    @rule(name=names, state=states)
+    def settle(self, name: str, state: Any) -> None:
+        self.both(lambda store: store.settle_challenge(name, state, now=self.now))
+
+    @rule(name=names)
+    def mark_logged(self, name: str) -> None:
+        self.both(lambda store: store.mark_logged(name))
+
+    @rule(grace_s=st.sampled_from([0.0, 10.0]), limit=few)
+    def due(self, grace_s: float, limit: int) -> None:
+        self.both(lambda store: store.due_challenges(now=self.now, grace_s=grace_s, limit=limit))
+
+    @rule(user=users, name=names, life=lives, uses=st.sampled_from([None, 0, 1, 2]), keep=few)
+    def put_grant(self, user: str, name: str, life: float, uses: int | None, keep: int) -> None:
+        grant = make_grant(name, user=user, proved_at=self.now, expires_at=self.now + life, uses_left=uses)
+        self.both(lambda store: store.put_grant(grant, keep=keep))
+
+    @rule(name=names)
+    def use_grant(self, name: str) -> None:
+        self.both(lambda store: store.use_grant(name))
+
+    @rule(user=users, name=st.none() | names)
+    def revoke(self, user: str, name: str | None) -> None:
+        self.both(lambda store: store.revoke_grants(user, name))
+
+    @rule(user=users, kind=kinds, value=names, keep=few)
+    def remember(self, user: str, kind: Any, value: str, keep: int) -> None:
+        self.both(lambda store: store.remember(user, kind, value, now=self.now, keep=keep))
+
+    @rule(key=addresses, record=st.booleans())
+    def hit(self, key: str, record: bool) -> None:
+        self.both(lambda store: store.hits(key, now=self.now, window_s=30, record=record))
+
+    @rule(user=users)
+    def look_at_a_user(self, user: str) -> None:
+        self.both(lambda store: store.factors(user))
+        self.both(lambda store: store.recovery_left(user))
+        self.both(lambda store: store.failures(user))
+        self.both(lambda store: store.grants(user, now=self.now))
+        self.both(lambda store: store.latest_challenge(user, "s1", "r1", "", now=self.now))
+
+    @rule(name=names, user=users, kind=kinds)
+    def look_at_a_name(self, name: str, user: str, kind: Any) -> None:
+        self.both(lambda store: store.grant(name))
+        self.both(lambda store: store.challenge(name))
+        self.both(lambda store: store.sighting(user, kind, name))
+
+    @rule()
+    def look_at_all(self) -> None:
+        self.both(lambda store: store.users())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STORES if kind != "memory"])
+def test_every_store_answers_as_the_memory_store_does(kind: str) -> None:
+    machine = type("Side", (Lockstep,), {"kind": kind})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=60,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )
