@@ -32,17 +32,17 @@ def write_init(
     ``random(n)`` gives n random bytes; ``make_signing_key()`` an Ed25519 key in PKCS#8 PEM. ConfigError, with nothing
     written, if one of the files exists, the service's name is none, or the folder cannot be written to.
     """
+    _refuse_existing([folder / name for name in (config_name, SECRET_FILE, SIGNING_FILE, VKEY_FILE)])
     files = _contents(service, random, make_signing_key, routes, config_name)
     paths = {folder / name: content for name, content in files.items()}
-    _refuse_existing(paths)
     written: list[Path] = []
     try:
         for path, content in paths.items():
             _write_new(path, content, mode=0o600 if path.name in {SECRET_FILE, SIGNING_FILE} else 0o644)
             written.append(path)
     except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
+        for done in written:
+            done.unlink(missing_ok=True)
         raise _failure(path, f"cannot be written: {error.strerror or 'unknown error'}") from None
     return written
 
@@ -70,7 +70,7 @@ def _contents(
     }
 
 
-def _refuse_existing(paths: dict[Path, str]) -> None:
+def _refuse_existing(paths: list[Path]) -> None:
     existing = [path for path in paths if os.path.lexists(path)]
     if existing:
         message = "exists already, and is never written over; nothing was written"
@@ -80,10 +80,14 @@ def _refuse_existing(paths: dict[Path, str]) -> None:
 def _write_new(path: Path, content: str, mode: int) -> None:
     """O_EXCL: no file and no link of that name is followed or replaced, whoever came first."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise
 
 
 def _failure(path: Path, message: str) -> ConfigError:

@@ -102,6 +102,18 @@ def test_what_was_begun_is_taken_back_when_a_file_cannot_be_written(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["sub"]
 
 
+def test_a_file_that_appears_in_the_meantime_is_left_alone(tmp_path: Path) -> None:
+    def race() -> bytes:
+        (tmp_path / SIGNING_FILE).write_text("mine")
+        return generate_signing_key()
+
+    with pytest.raises(ConfigError) as caught:
+        write_init(tmp_path, "bank", random=os.urandom, make_signing_key=race)
+    assert str(caught.value) == f"{tmp_path / SIGNING_FILE}: cannot be written: File exists"
+    assert [path.name for path in tmp_path.iterdir()] == [SIGNING_FILE]
+    assert (tmp_path / SIGNING_FILE).read_text() == "mine"
+
+
 @pytest.mark.parametrize("service", ["", "my bank", "a+b", "x" * 65, "caf\u00e9"])
 def test_a_name_that_cannot_stand_in_a_key_is_refused(service: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a service's name is"):
