@@ -159,6 +159,8 @@ def _read_body(environ: Environ, limit: int) -> bytes:
         body = stream.read(int(length))
     elif environ.get("wsgi.input_terminated"):
         body = stream.read(limit + 1)
+    elif environ.get("HTTP_TRANSFER_ENCODING"):
+        raise BodyTooLarge(limit)  # chunked, and the server does not say that the stream ends where the body does
     else:
         body = b""
     if len(body) > limit:

@@ -77,7 +77,9 @@ def drip() -> Iterator[bytes]:
 
 
 def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = environ.get("CONTENT_LENGTH")
+    whole = length is None and environ.get("wsgi.input_terminated")
+    body = environ["wsgi.input"].read() if whole else environ["wsgi.input"].read(int(length or 0))
     path = environ["PATH_INFO"]
     answer = note(environ["REQUEST_METHOD"], path, environ.get("stepup"), body)
     if path == "/fail/raise":
