@@ -42,12 +42,13 @@ class Keyring:
         self._sealers = {_key_id(key): AESGCM(_derive(key, b"seal")) for key in secret_keys}
         self._newest = _key_id(secret_keys[-1])
         self.digest = lru_cache(maxsize=4096)(self._digest)
+        self.unsign = lru_cache(maxsize=4096)(self._unsign)  # keys never change here, so neither does an answer
 
     def sign(self, purpose: TokenPurpose, identifier: str) -> str:
         """A token that carries ``identifier`` (ASCII without a dot) for one purpose: ``identifier.signature``."""
         return self._signers[purpose].sign(identifier).decode("ascii")
 
-    def unsign(self, purpose: TokenPurpose, token: str) -> str:
+    def _unsign(self, purpose: TokenPurpose, token: str) -> str:
         """The identifier inside. BadToken where the token was not made by this service for this purpose.
 
         A token has more than one accepted spelling (base64 has spare bits): what it means hangs on the identifier.

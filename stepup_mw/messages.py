@@ -46,18 +46,24 @@ class Request:
     door: Literal["asgi", "wsgi"] = "asgi"
     native: Mapping[str, Any] = field(default_factory=dict)
     read_body: ReadBody = _no_body
+    _first: Mapping[bytes, bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", dict(reversed(self.headers)))
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header (lower-case name), or None."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        return self._first.get(name)
 
     def header_text(self, name: bytes) -> str:
         """The first value as text (latin-1, as HTTP/1.1 has it), or an empty string."""
-        value = self.header(name)
-        return value.decode("latin-1") if value is not None else ""
+        return self._first.get(name, b"").decode("latin-1")
+
+    def header_values(self, name: bytes) -> tuple[bytes, ...]:
+        """Every value of a header, in order."""
+        if name not in self._first:
+            return ()
+        return tuple(value for key, value in self.headers if key == name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

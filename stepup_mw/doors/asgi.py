@@ -161,7 +161,7 @@ def _request(scope: Scope, body: _Body) -> Request:
         root_path=scope.get("root_path", ""),
         raw_path=scope.get("raw_path"),
         query=scope.get("query_string", b""),
-        headers=tuple((name.lower(), value) for name, value in scope["headers"]),
+        headers=tuple(scope["headers"]),  # the specification has names in lower case; another spelling is not seen
         peer=client[0] if client else None,
         scheme=scope.get("scheme", "http"),
         kind="http" if is_http else "websocket",

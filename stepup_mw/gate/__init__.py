@@ -10,7 +10,7 @@ import logging
 from starlette._utils import get_route_path
 
 from ..encoding import safe_text
-from ..errors import AmbiguousRequest, StepUpError, TrailUnavailable, Unavailable
+from ..errors import AmbiguousRequest, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from . import admission, answers, challenges, endpoints
@@ -18,6 +18,9 @@ from .services import Services
 from .visit import action_of, locate, origin_of, survey, trace_of
 
 __all__ = ["Gate", "Services"]
+
+_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+"""Headers by which some frameworks let a client name another method."""
 
 _log = logging.getLogger("stepup_mw")
 
@@ -57,11 +60,7 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
     path = get_route_path({"type": "http", "path": request.path, "root_path": request.root_path})
     if request.kind == "http" and (path == prefix or path.startswith(prefix + "/")):
         return await endpoints.serve(services, request, path[len(prefix) :])
-    overrides = [
-        value.decode("latin-1")
-        for name, value in request.headers
-        if name in (b"x-http-method-override", b"x-http-method", b"x-method-override")
-    ]
+    overrides = [text.decode("latin-1") for name in _OVERRIDES for text in request.header_values(name)]
     match = services.policy.match(request.method, request.path, request.root_path, request.raw_path, overrides)
     if match is None:
         return UNTOUCHED
@@ -89,7 +88,7 @@ async def _refused(services: Services, request: Request, reply: Response, status
             facts, "access", "refused", detail=safe_text(detail, 64), http={"status": status, "duration_ms": None}
         )
         await services.journal.write(line)
-    except (TrailUnavailable, StepUpError) as error:
+    except Exception as error:  # noqa: BLE001 - the answer is a refusal, whatever stands in the way of its line
         _log.error("a refusal is not on record: %s", error)
         if status == 400:
             return answers.unavailable(request)

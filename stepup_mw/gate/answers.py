@@ -108,7 +108,8 @@ def plain_challenge(services: Services) -> tuple[bytes, bytes]:
 
 def endpoint(services: Services, request: Request, path: str) -> str:
     """The URL path of an endpoint as the client sees it: below the root path and the prefix."""
-    root = quote(request.root_path.rstrip("/"), safe="/:@!$&'()*+,;=~-._")
+    inside = request.root_path.strip("/")  # never "//": that would name a host
+    root = "/" + quote(inside, safe="/:@!$&'()*+,;=~-._", errors="replace") if inside else ""
     return f"{root}{services.settings.challenge.prefix}/{path}"
 
 

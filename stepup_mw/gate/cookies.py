@@ -74,10 +74,9 @@ def _set_cookie(settings: CookieSettings, kind: str, value: str, max_age_s: int,
 def _values(request: Request, name: str) -> list[str]:
     found: list[str] = []
     wanted = name + "="
-    for key, header in request.headers:
-        if key == b"cookie":
-            for part in header.decode("latin-1").split(";"):
-                text = part.strip()
-                if text.startswith(wanted):
-                    found.append(text[len(wanted) :].strip('"'))
+    for header in request.header_values(b"cookie"):
+        for part in header.decode("latin-1").split(";"):
+            text = part.strip()
+            if text.startswith(wanted):
+                found.append(text[len(wanted) :].strip('"'))
     return found

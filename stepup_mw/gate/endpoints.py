@@ -78,7 +78,11 @@ def is_cross_site(request: Request) -> bool:
     origin = request.header(b"origin")
     if origin is None:
         return False
-    return urlsplit(origin.decode("latin-1")).netloc.lower() != request.header_text(b"host").lower()
+    try:
+        named = urlsplit(origin.decode("latin-1")).netloc.lower()
+    except ValueError:
+        return True
+    return not named or named != request.header_text(b"host").lower()
 
 
 async def _show(services: Services, request: Request, challenge: Challenge, rule: Rule) -> Response:

@@ -17,7 +17,9 @@ from .journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """clock: Unix seconds. random: n random bytes, for secrets. new_id: a UUIDv7 for a Unix second. reads_body: some signal wants to see the body."""
+    """clock: Unix seconds. random: n random bytes, for secrets. new_id: a UUIDv7 for a Unix second.
+
+    reads_body: some signal wants to see the body."""
 
     settings: Settings
     policy: Policy

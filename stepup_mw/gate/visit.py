@@ -103,7 +103,7 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
 
 def locate(services: Services, request: Request) -> Address:
     """The client's address, through the trusted proxies."""
-    forwarded = [value.decode("latin-1") for name, value in request.headers if name == b"x-forwarded-for"]
+    forwarded = [value.decode("latin-1") for value in request.header_values(b"x-forwarded-for")]
     return client_address(request.peer, forwarded, services.trusted)
 
 
@@ -225,8 +225,10 @@ def origin_of(
 
 def trace_of(request: Request) -> dict[str, Any] | None:
     """The ``trace`` object of a line from ``traceparent`` (W3C Trace Context) and ``X-Request-ID``, if any."""
-    parent = request.header_text(b"traceparent").split("-")
-    request_id = request.header_text(b"x-request-id")
+    traceparent, request_id = request.header_text(b"traceparent"), request.header_text(b"x-request-id")
+    if not traceparent and not request_id:
+        return None
+    parent = traceparent.split("-")
     well_formed = len(parent) >= 4 and len(parent[1]) == 32 and len(parent[2]) == 16
     hexadecimal = well_formed and all(c in "0123456789abcdef" for c in parent[1] + parent[2])
     if not hexadecimal and not request_id:

@@ -12,6 +12,9 @@ from ..origin import Networks
 from . import Identity
 
 
+UNDERSCORE = ord("_")
+
+
 class HeaderProvider:
     """``user`` and ``session``: header names. ``trusted``: the peers whose headers count."""
 
@@ -38,7 +41,7 @@ def _single(request: Request, wanted: bytes) -> str | None:
     """The one value of a header, or None. AmbiguousRequest for two values or an underscore spelling."""
     found: bytes | None = None
     for name, value in request.headers:
-        if name == wanted or (b"_" in name and name.replace(b"_", b"-") == wanted):
+        if name == wanted or (UNDERSCORE in name and name.lower().replace(b"_", b"-") == wanted):
             if name != wanted or b"," in value or (found is not None and found != value):
                 raise AmbiguousRequest("identity", f"more than one value for the header {wanted.decode('latin-1')}")
             found = value
@@ -47,6 +50,6 @@ def _single(request: Request, wanted: bytes) -> str | None:
 
 def _text(value: bytes) -> str:
     try:
-        return value.decode("utf-8").strip()
+        return value.strip(b" \t").decode("utf-8")
     except UnicodeDecodeError:
-        return value.decode("latin-1").strip()
+        return value.strip(b" \t").decode("latin-1")
