@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -159,18 +160,19 @@ def serving(
     os.environ["STEPUP_SECRET_KEY"] = SECRET
     port = free_port()
     environ = {**os.environ, "STEPUP_TEST_FOLDER": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
-    log = (folder / "server.log").open("wb")
-    process = subprocess.Popen(
-        command(name, port, app or name, workers, options), env=environ, stdout=log, stderr=log, start_new_session=True
-    )
     assembly = assemble(folder / "stepup.toml")
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command(name, port, app or name, workers, options),
+            env=environ, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
     try:
         wait_until_up(port, process)
         yield Door(name=name, url=f"http://127.0.0.1:{port}", folder=folder, process=process, assembly=assembly)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
-        log.close()
         assembly.close()
 
 
