@@ -44,6 +44,9 @@ OTHER: Mapping[str, frozenset[str]] = {
 }
 """The kinds (``phase``) of every other event type."""
 
+_VITAL = frozenset(
+    {"timestamp", "event_type", "phase", "status", "trigger_reason", "user_id", "flow_id", "event_id", "service"}
+)
 _NOT_PRINTABLE = re.compile("[\x7f-\U0010ffff]")
 
 
@@ -131,23 +134,40 @@ def encode(event: Mapping[str, Any]) -> bytes:
     """One JSON object in ASCII bytes, no line feed, at most MAX_LINE less the room the trail needs.
 
     What is not printable ASCII is escaped, so that no control, C1, bidi or separator character stands raw in a
-    line. Too long: the long texts are cut and ``"truncated": true`` is added.
+    line. A lone surrogate or an integer beyond 53 bits, which no JSON reader need take, is spelt out as text. Too long:
+    the long texts are cut and ``"truncated": true`` is added.
     """
-    data = _ascii(orjson.dumps(event))
+    data = _spell(event)
     if len(data) <= MAX_LINE - _SPLICE_ROOM:
         return data
     for limit in (1024, 256, 64, 16):
-        data = _ascii(orjson.dumps({**_cut(event, limit), "truncated": True}))
+        data = _spell({**_cut(event, limit), "truncated": True})
         if len(data) <= MAX_LINE - _SPLICE_ROOM:
             return data
-    keep = ("timestamp", "event_type", "phase", "status", "trigger_reason", "user_id", "flow_id", "event_id", "service")
-    return _ascii(orjson.dumps({**_cut({k: event.get(k) for k in keep}, 64), "truncated": True}))
+    kept = {key: _cut(value, 64) if key in _VITAL else None for key, value in event.items() if len(key) <= 64}
+    return _spell({**dict(list(kept.items())[:64]), "truncated": True})
 
 
-def _ascii(data: bytes) -> bytes:
+def _spell(event: Mapping[str, Any]) -> bytes:
+    try:
+        data = orjson.dumps(event, option=orjson.OPT_STRICT_INTEGER)
+    except orjson.JSONEncodeError:
+        data = orjson.dumps(_tamed(event), option=orjson.OPT_STRICT_INTEGER)
     if data.isascii() and b"\x7f" not in data:
         return data
     return _NOT_PRINTABLE.sub(_escape, data.decode()).encode("ascii")
+
+
+def _tamed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_tamed(key): _tamed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tamed(item) for item in value]
+    if isinstance(value, int) and abs(value) >= 2**53:
+        return hex(value)
+    return value
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -59,8 +59,8 @@ def judge(secret: str, code: str, *, now: float, window: int, last_step: int) ->
     near = [step for step in range(max(0, current - window), current + window + 1) if _same(generate(step), code)]
     if near:
         unused = [step for step in near if step > last_step]
-        if unused:
-            return Judgement(kind="fresh", step=unused[0], drift=unused[0] - current)
+        if unused:  # two steps can have one code: the later is taken, so that it opens nothing a second time
+            return Judgement(kind="fresh", step=unused[-1], drift=unused[-1] - current)
         return Judgement(kind="replayed", step=near[-1], drift=near[-1] - current)
     for step in range(max(0, current - FAR_STEPS), current + FAR_STEPS + 1):
         if abs(step - current) > window and _same(generate(step), code):
