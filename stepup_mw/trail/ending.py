@@ -17,6 +17,7 @@ from ..events import MAX_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
 WINDOW = 4 * 1024 * 1024
 """Bytes at the end of a file that are looked at when it is opened: far more than is ever written before a sync."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ..settings import TrailSettings
     from .marks import Marks
 
+_PLACE = len(b'{"prev":"","seq":,') + 44 + 16
+"""The most that ``prev`` and ``seq`` add to a record."""
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -167,7 +170,8 @@ class Ledger:
         live, limit, every = self._live, self._settings.rotate_size, self._settings.rotate_every_s
         if live.size == 0:
             return False
-        if limit is not None and live.size + sum(map(len, records)) > limit:
+        added = sum(map(len, records)) + len(records) * (len(self._marks.tail) + _PLACE)
+        if limit is not None and live.size + added > limit:
             return True
         return every is not None and self._marks.clock() - live.since >= every
 

@@ -46,8 +46,12 @@ class FileLock:
             return False
 
     def release(self) -> None:
-        if self._fd is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        """Let others in. If the system will not unlock, closing the file does."""
+        try:
+            if self._fd is not None:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except OSError:
+            self.close()
 
     def close(self) -> None:
         """Close without unlocking: in a forked child the lock may be its parent's."""

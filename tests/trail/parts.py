@@ -1,0 +1,91 @@
+"""What the trail's tests are built from: settings, records with an id, and what the files hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from stepup_mw import events
+from stepup_mw.note import format_vkey, generate_signing_key, parse_signer
+from stepup_mw.settings import TrailSettings
+from stepup_mw.trail import Report, Trail, read_lines, verify_trail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SERVICE = "bank"
+ORIGIN = "bank/stepup-audit"
+
+
+def settings(folder: Path, *, signed: bool = False, **changes: Any) -> TrailSettings:
+    """A trail under ``folder/audit``; with ``signed`` a new signing key beside it."""
+    if signed:
+        key = folder / "audit.key"
+        if not key.exists():
+            key.write_bytes(generate_signing_key())
+        changes["signing_key_file"] = key
+    return TrailSettings(path=folder / "audit" / "stepup.jsonl", **changes)
+
+
+def trail(folder: Path, *, clock: Callable[[], float] = time.time, signed: bool = False, **changes: Any) -> Trail:
+    return Trail(settings(folder, signed=signed, **changes), service=SERVICE, clock=clock)
+
+
+def vkey(folder: Path) -> str:
+    return format_vkey(parse_signer((folder / "audit.key").read_bytes(), ORIGIN).vkey)
+
+
+def record(event_id: str, **extra: Any) -> bytes:
+    timestamp = "2026-11-23T07:25:00.000000Z"
+    return events.encode({"timestamp": timestamp, "event_type": "step_up", "event_id": event_id, **extra})
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    """Every line of the trail, parsed."""
+    return [json.loads(line.raw) for line in read_lines(folder / "audit")]
+
+
+def ids(folder: Path) -> list[str]:
+    """The event ids of the lines that are not the trail's own, in order."""
+    return [entry["event_id"] for entry in entries(folder) if entry["event_type"] != "audit"]
+
+
+def marks(folder: Path) -> list[str]:
+    """The phases of the trail's own lines, in order."""
+    return [entry["phase"] for entry in entries(folder) if entry["event_type"] == "audit"]
+
+
+def mark(folder: Path, phase: str) -> dict[str, Any]:
+    """The ``detail`` of the one mark of that phase."""
+    (found,) = [
+        entry["detail"] for entry in entries(folder) if entry["event_type"] == "audit" and entry["phase"] == phase
+    ]
+    assert isinstance(found, dict)
+    return found
+
+
+def check(folder: Path, **options: Any) -> Report:
+    """Verify, with the key if there is one."""
+    if (folder / "audit.key").exists():
+        options.setdefault("vkey", vkey(folder))
+    return verify_trail(folder / "audit", **options)
+
+
+def expect_whole(folder: Path, acknowledged: list[str]) -> None:
+    """The trail verifies, and each acknowledged line stands in it exactly once."""
+    report = check(folder)
+    assert report.verdict == "VERIFIED", report.message
+    counts = Counter(ids(folder))
+    assert {name: counts[name] for name in acknowledged} == dict.fromkeys(acknowledged, 1)
+
+
+def python(code: str, *arguments: object, prefix: tuple[str, ...] = (), timeout: float = 30) -> str:
+    """What a Python process of its own prints."""
+    command = [*prefix, sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=timeout).stdout
