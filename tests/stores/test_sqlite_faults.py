@@ -190,6 +190,15 @@ def test_a_replaced_file_is_refused_by_writes_and_reads(store: SqliteStore, path
     assert "replaced" in _read_refused(store)
 
 
+def test_a_process_that_only_reads_notices_too(store: SqliteStore, path: Path) -> None:
+    assert asyncio.run(store.grant("g1")) == make_grant()
+    path.rename(path.with_name("elsewhere.db"))
+    _look_soon()
+    assert "No such file" in _read_refused(store)
+    path.with_name("elsewhere.db").rename(path)
+    assert asyncio.run(store.grant("g1")) == make_grant()
+
+
 def _cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
@@ -250,7 +259,7 @@ def test_a_damaged_row_is_refused(store: SqliteStore, path: Path) -> None:
     db = sqlite3.connect(path, isolation_level=None)
     for body in (b"\xff", b"[1,2]", b"{}"):
         db.execute("UPDATE granted SET body = ?", (body,))
-        _read_refused(store)
+        assert str(path) in _read_refused(store)
     db.close()
 
 

@@ -17,6 +17,9 @@ from stepup_mw.stores.sqlite.database import _Handles
 
 from ..contract.samples import make_factor, make_grant
 
+# Python 3.12 warns of every fork beside threads; here that is what is tried.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from stepup_mw.stores import open_store, refuse_many_workers
 from stepup_mw.stores.memory import MemoryStore
 
 from ..contract.samples import make_factor
+
+# Python 3.12 warns of every fork beside threads; here that is what is tried.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 @pytest.mark.parametrize(
@@ -86,16 +90,19 @@ def test_paths_are_taken_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyP
     asyncio.run(again.aclose())
 
 
+def _answer(call: Callable[[], Awaitable[object]]) -> str:
+    try:
+        return repr(asyncio.run(call()))  # type: ignore[arg-type]  # every call here is a coroutine
+    except BaseException as error:  # noqa: BLE001 - a child must never go on as a second test run
+        return type(error).__name__
+
+
 def _in_a_child(call: Callable[[], Awaitable[object]]) -> str:
     """Fork; what ``call`` gave, or the name of its error."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        try:
-            answer = repr(asyncio.run(call()))  # type: ignore[arg-type]  # every call here is a coroutine
-        except BaseException as error:  # noqa: BLE001 - a child must never go on as a second test run
-            answer = type(error).__name__
-        os.write(writing, answer.encode())
+        os.write(writing, _answer(call).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answers:
@@ -109,6 +116,26 @@ def test_a_fork_of_a_used_memory_store_does_not_answer() -> None:
     asyncio.run(store.put_factor(make_factor(), []))
     assert _in_a_child(lambda: store.consume_step("alice", "f1", 1)) == "StoreUnavailable"
     assert asyncio.run(store.consume_step("alice", "f1", 1))
+
+
+def test_a_copy_does_not_answer_even_when_the_first_has_ended() -> None:
+    """The copy is older than what the first did last."""
+    store = MemoryStore()
+    reading, writing = os.pipe()
+    first = os.fork()
+    if not first:
+        asyncio.run(store.put_factor(make_factor(), []))
+        if os.fork():
+            asyncio.run(store.consume_step("alice", "f1", 5))
+            os._exit(0)
+        while os.getppid() == store._sole._owner:
+            time.sleep(0.005)
+        os.write(writing, _answer(lambda: store.consume_step("alice", "f1", 5)).encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(first, 0)
+    with os.fdopen(reading) as answers:
+        assert answers.read() == "StoreUnavailable"
 
 
 def test_one_of_the_workers_forked_from_an_unused_memory_store_may_use_it() -> None:
