@@ -6,9 +6,10 @@ as bad as a spelling that is missed, so each reading is judged for itself, and t
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from . import spellings
@@ -19,6 +20,10 @@ MAX_PATH = 8192
 """Characters. A longer path is refused where it concerns a rule."""
 MAX_READINGS = 64
 """More readings than this are not judged one by one; a request that could concern a rule is then refused."""
+MAX_TEXT = 65_536
+"""Characters in all readings together, so that a long path has fewer."""
+PERCENT = ord("%")
+"""As an int: to look for one byte in bytes by its number takes a tenth of the time."""
 
 _ESCAPED_SLASH = re.compile(r"%(2[fF])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -39,6 +44,34 @@ def is_plain(path: str) -> bool:
         and ";" not in path
         and "\\" not in path
     )
+
+
+class Concerns(Protocol):
+    """Whether a request may be the gate's business: a rule (whatever its method) or the prefix, in any reading."""
+
+    def __call__(self, path: str, root_path: str = "", raw_path: bytes | None = None) -> bool: ...
+
+
+def quick(gate: Callable[[str], object], slow: Callable[[str, str, bytes | None], bool]) -> Concerns:
+    """What every request of the app pays. A closure, and ``is_plain`` spelt out: half the time of methods."""
+
+    def concerns(path: str, root_path: str = "", raw_path: bytes | None = None) -> bool:
+        if (
+            path.isascii()
+            and path.isprintable()
+            and "//" not in path
+            and "/." not in path
+            and "%" not in path
+            and ";" not in path
+            and "\\" not in path
+            and not root_path
+            and path[:1] == "/"
+            and (raw_path is None or PERCENT not in raw_path)
+        ):
+            return gate(path) is not None
+        return slow(path, root_path, raw_path)
+
+    return concerns
 
 
 def route_path(path: str, root_path: str) -> str:
@@ -93,11 +126,13 @@ def readings(path: str, root_path: str = "", raw_path: bytes | None = None) -> t
         return (path,)
     if len(path) > MAX_PATH and not is_plain(path):
         raise AmbiguousRequest("path_too_long", f"the path is longer than {MAX_PATH} characters")
-    starts = [exact, path, *_latin(path, raw_path), *spellings.mounted(exact)]
+    starts = [exact, path, *_latin(path, raw_path)]
+    if path.endswith("\n") or (root_path and exact == path):
+        starts += spellings.mounted(exact)
     if kept and raw_path is not None:
         starts.append(_undecoded(raw_path))
     steps = (*STEPS, spellings.below(root_path)) if root_path.strip("/") else STEPS
-    found = _closure(starts, steps)
+    found = _closure(starts, steps, MAX_TEXT)
     if found is None:
         raise AmbiguousRequest("too_many_readings", f"the path can be read in more than {MAX_READINGS} ways")
     return found
@@ -110,6 +145,8 @@ def alphabets(path: str, raw_path: bytes | None = None) -> tuple[str, ...]:
     reading stands in one of these. At most a few dozen, linear in the path. Empty: too many, anything is possible.
     """
     starts = [path, *_latin(path, raw_path)]
+    if raw_path is not None and keeps_slash(raw_path):
+        starts.append(_undecoded(raw_path))
     return _closure(starts, (spellings.composed,)) or ()
 
 
@@ -134,15 +171,16 @@ class _State(NamedTuple):
     recodes: int
 
 
-def _closure(starts: Iterable[str], steps: tuple[Step, ...]) -> tuple[str, ...] | None:
-    """All texts that steps lead to, in the order they are reached; None past ``MAX_READINGS``.
+def _closure(starts: Iterable[str], steps: tuple[Step, ...], most: float = math.inf) -> tuple[str, ...] | None:
+    """All texts that steps lead to, in the order they are reached; None past ``MAX_READINGS`` or ``most`` characters.
 
     Decoding twice and changing the character set once is what a text can go through; every other step only shortens
     it or has no second effect, so there is an end. NFKC may make a text longer, at most 18 times, once.
     """
     todo = [_State(text, 2, 1) for text in dict.fromkeys(starts)]
     texts = dict.fromkeys(state.text for state in todo)
-    if len(texts) > MAX_READINGS:
+    most -= sum(map(len, texts))
+    if len(texts) > MAX_READINGS or most < 0:
         return None
     seen = set(todo)
     for state in todo:  # grows while it is read
@@ -151,8 +189,10 @@ def _closure(starts: Iterable[str], steps: tuple[Step, ...]) -> tuple[str, ...] 
                 continue
             seen.add(following)
             todo.append(following)
-            texts[following.text] = None
-            if len(texts) > MAX_READINGS:
+            if following.text not in texts:
+                texts[following.text] = None
+                most -= len(following.text)
+            if len(texts) > MAX_READINGS or most < 0:
                 return None
     return tuple(texts)
 

@@ -45,11 +45,9 @@ def _as_utf8(match: re.Match[str]) -> str:
 
 
 def mounted(text: str) -> Iterator[str]:
-    """Starlette's Mount counts a newline at the end twice and leaves its child the whole path: below a mount at
-    "/{tenant}", ``/accounts/transfer%0a`` reaches what "/accounts/accounts/transfer" names. Two mounts deep at most
-    for a short path, one for a longer."""
-    if not text.endswith("\n"):
-        return
+    """Where a path is not below the root path, or ends in a newline (which Starlette's Mount counts twice), a mount
+    leaves its child the whole path: below one at "/{tenant}", ``/accounts/transfer%0a`` reaches what
+    "/accounts/accounts/transfer" names. Two mounts deep for a short path, one for a longer."""
     places = [place for place in range(1, len(text) - 1) if text[place] == "/"][:_MOST_MOUNTS]
     yield from (text[:place] + text for place in places)
     if len(places) <= _SHORT:
@@ -76,6 +74,7 @@ def _newline(text: str) -> Iterator[str]:
 def _leading(text: str) -> Iterator[str]:
     if text[:1] != "/":
         yield "/" + text
+        yield text[text.find("/") :] if "/" in text else "/"  # werkzeug's DispatcherMiddleware drops what is before
         scheme = _SCHEME.match(text)
         if scheme:
             yield text[scheme.end() :]
