@@ -138,7 +138,7 @@ def test_every_single_character_of_the_token_counts(door: Door, user: str, enrol
 @pytest.mark.parametrize("token", ["", "x", ".", "a.b", "é", "~", "A" * 8000, "a.b.c"])
 def test_a_made_up_grant(door: Door, user: str, enrolled: Enrolled, token: str) -> None:
     with door.client(user) as client:
-        answer = client.post(TRANSFER, headers={"Step-Up-Grant": token.encode()})
+        answer = client.post(TRANSFER, headers={b"Step-Up-Grant": token.encode()})
     assert problem(answer) == (401, "challenge-required")
     assert door.story(user) == ([FOREIGN, *ASKED] if token else ASKED)
 
@@ -274,6 +274,7 @@ def test_a_body_over_the_cap_cannot_be_bound(door: Door, user: str, enrolled: En
     with door.client(user) as client:
         content: Any = iter([body[:40_000], body[40_000:]]) if chunked else body
         answer = client.post(WIRE, content=content)
+    with door.client(user) as client:  # a server may close a connection whose body nobody has read
         assert client.post(WIRE, content=body[:-1]).status_code == 401
     assert problem(answer) == (413, "bad-request")
     assert door.story(user) == ["access/refused route_policy", *ASKED]
