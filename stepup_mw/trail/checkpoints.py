@@ -21,7 +21,7 @@ from ..errors import NoteError, ProofError, TrailUnavailable
 from ..note import Checkpoint, Note, Signer, format_checkpoint, format_note, verify_note
 from ..tree import CompactRange
 from .ending import first_line, lines_of
-from .files import Layout, create, open_regular, sync_data, write_whole
+from .files import Layout, Sealed, create, open_regular, sync_data, write_whole
 from .locks import FileLock
 from .marks import is_mark
 from .notes import append_note, last_checkpoint, read_signer
@@ -119,36 +119,33 @@ class Checkpoints:
 
     def _advance(self, progress: _Progress, last: Checkpoint | None) -> None:
         """Hash on to the end of the trail, which is made durable first: what is signed must never get lost."""
-        files = self._snapshot()
+        sealed, live = self._snapshot()
         try:
-            for file in files:
-                if file.first_seq >= progress.first_seq:
-                    sync_data(file.fd)
-                    progress.offset = progress.offset if file.first_seq == progress.first_seq else 0
-                    progress.first_seq = file.first_seq
-                    _hash(progress, file, last)
+            for item in sealed:
+                if item.first_seq >= progress.first_seq:
+                    fd = open_regular(item.path, os.O_RDONLY)
+                    try:
+                        _read(progress, _File(item.path, fd, os.fstat(fd).st_size, item.first_seq), last)
+                    finally:
+                        os.close(fd)
+            _read(progress, live, last)
         finally:
-            for file in files:
-                os.close(file.fd)
+            os.close(live.fd)
         if last is not None and progress.range.size < last.size:
             raise TrailUnavailable(
                 f"only {progress.range.size} of {last.size} signed lines are left: nothing is signed"
             )
 
-    def _snapshot(self) -> list[_File]:
-        """All files of the trail at one moment when nobody writes."""
-        files: list[_File] = []
+    def _snapshot(self) -> tuple[list[Sealed], _File]:
+        """The files of the trail at one moment when nobody writes; the live one open, since it may be renamed."""
         self._writing.acquire()
         try:
-            files.extend(_opened(sealed.path, sealed.first_seq) for sealed in self._layout.sealed())
-            files.append(_opened(self._layout.live, None))
-        except BaseException:
-            for file in files:
-                os.close(file.fd)
-            raise
+            fd = open_regular(self._layout.live, os.O_RDONLY)
+            place = parse_opening(first_line(fd))
+            size = os.fstat(fd).st_size
+            return self._layout.sealed(), _File(self._layout.live, fd, size, 0 if place is None else place.seq)
         finally:
             self._writing.release()
-        return files
 
     def _keep(self, progress: _Progress) -> None:
         """Written anew beside and renamed; if that fails, the next checkpoint hashes everything once more."""
@@ -170,12 +167,11 @@ class Checkpoints:
             draft.rename(self._layout.state)
 
 
-def _opened(path: Path, first_seq: int | None) -> _File:
-    fd = open_regular(path, os.O_RDONLY)
-    if first_seq is None:
-        place = parse_opening(first_line(fd))
-        first_seq = -1 if place is None else place.seq
-    return _File(path, fd, os.fstat(fd).st_size, first_seq)
+def _read(progress: _Progress, file: _File, last: Checkpoint | None) -> None:
+    sync_data(file.fd)
+    if file.first_seq != progress.first_seq:
+        progress.first_seq, progress.offset = file.first_seq, 0
+    _hash(progress, file, last)
 
 
 def _hash(progress: _Progress, file: _File, last: Checkpoint | None) -> None:

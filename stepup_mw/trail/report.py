@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..encoding import parse_timestamp
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -131,3 +133,19 @@ class Report:
             return f"{MEANINGS[self.verdict]}, by the chain alone; nothing signed backs it"
         backed = "checked" if self.signed else "not checked, since no key was given"
         return f"{MEANINGS[self.verdict]}; {self.checkpoints} checkpoints fit, their signatures {backed}"
+
+
+def misplaced(seq: int, expected: int) -> str:
+    """What it means that line ``seq`` stands where another one was expected."""
+    if seq < expected:
+        return f"line {seq} stands where line {expected} belongs"
+    missing = f"line {expected} of the trail is" if seq == expected + 1 else f"lines {expected} to {seq - 1} are"
+    return f"{missing} missing before this"
+
+
+def seconds_between(start: str | None, end: str | None) -> float:
+    """Seconds between two timestamps of lines; 0 where either is none."""
+    try:
+        return max(0.0, parse_timestamp(end or "") - parse_timestamp(start or ""))
+    except (ValueError, OverflowError):
+        return 0.0

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..chain import ZERO, leaf_hash, opening, parse_line, parse_opening
-from ..encoding import parse_timestamp
 from ..errors import LineError, NoteError, TrailUnavailable
 from ..events import MAX_LINE
 from ..tree import CompactRange
@@ -32,6 +31,8 @@ from .report import (
     VERIFIED,
     Finding,
     Report,
+    misplaced,
+    seconds_between,
 )
 from .seals import Seals
 from .sources import Source, find_layout, take_view
@@ -89,6 +90,7 @@ class _Walk:
         self._tree = CompactRange()
         self._place: tuple[Path, int] | None = None
         self._time: str | None = None
+        self._first_time: str | None = None
         self._told = 0
         self._lost = 0
         self._events: Counter[str] = Counter()
@@ -111,7 +113,7 @@ class _Walk:
         """The gravest finding decides."""
         lines, last = self._tree.size, self.seals.last
         behind = lines - (last.size if last is not None else 0)
-        seconds = _seconds(last.time if last is not None else None, self._time)
+        seconds = seconds_between(last.time if last is not None else self._first_time, self._time)
         if any(limit is not None and value > limit for limit, value in zip(limits, (behind, seconds), strict=True)):
             why = f"{behind} lines over {seconds:.0f} seconds are under no checkpoint yet"
             self.findings.append(Finding(verdict=UNANCHORED_TAIL, why=why))
@@ -161,6 +163,7 @@ class _Walk:
         self._place = source.path, number
         time = event.get("timestamp")
         self._time = time if isinstance(time, str) else self._time
+        self._first_time = self._first_time or self._time
         if event.get("event_type") == "audit":
             self._mark(event, source, number)
         if self.seals.next_size == self._tree.size:
@@ -186,21 +189,22 @@ class _Walk:
         if not raw.endswith(b"\n"):
             why = f"longer than {MAX_LINE} bytes" if left else "the last line is not finished"
             return self._malformed(source, stream, why, number, left)
-        place, expected = parse_opening(raw[:-1]), self._tree.size
+        place = parse_opening(raw[:-1])
         if place is None:
             return self._malformed(source, stream, "not an audit line", number, left)
-        if place.seq > expected:
-            missing = f"line {expected}" if place.seq == expected + 1 else f"lines {expected} to {place.seq - 1}"
-            return self._find(TAMPERED, f"{missing} of the trail is missing before this", source, number, place.seq)
-        if place.seq < expected:
-            why = f"line {place.seq} stands where line {expected} belongs"
-            return self._find(TAMPERED, why, source, number, place.seq)
-        following = stream.readline(MAX_LINE + 1) if left else b""
-        if self._place is None or (following and not following.startswith(opening(expected + 1, leaf_hash(raw[:-1])))):
-            return self._find(TAMPERED, "the line was changed", source, number, expected)
+        if place.seq != self._tree.size:
+            return self._find(TAMPERED, misplaced(place.seq, self._tree.size), source, number, place.seq)
+        return self._changed(source, stream.readline(MAX_LINE + 1) if left else b"", raw, number)
+
+    def _changed(self, source: Source, following: bytes, raw: bytes, number: int) -> bool:
+        """The right number, but another ``prev``: if the line after fits this one, the one before was changed."""
+        seq = self._tree.size
+        fits = not following or following.startswith(opening(seq + 1, leaf_hash(raw[:-1])))
+        if self._place is None or not fits:
+            return self._find(TAMPERED, "the line was changed", source, number, seq)
         path, before = self._place
         why = "the line was changed: the one after it does not fit"
-        self.findings.append(Finding(verdict=TAMPERED, why=why, file=path, line=before, seq=expected - 1))
+        self.findings.append(Finding(verdict=TAMPERED, why=why, file=path, line=before, seq=seq - 1))
         return False
 
     def _malformed(self, source: Source, stream: BinaryIO, why: str, number: int, left: int) -> bool:
@@ -221,21 +225,18 @@ class _Walk:
             cut = layout.fresh.exists()
             why = "a rotation was cut off: the next start finishes it" if cut else "the live file is missing or empty"
             self.findings.append(Finding(verdict=TORN_TAIL if cut else SHRUNK, why=why, file=layout.live))
+        if self._tree.size:
+            self._sealed()
+
+    def _sealed(self) -> None:
+        """Checkpoints that the key asks for, or that the trail itself tells of."""
         size = self.seals.last.size if self.seals.last is not None else 0
-        if self._tree.size and self._keys and not size:
-            self.findings.append(Finding(verdict=NO_INTEGRITY_DATA, why="no checkpoint", file=layout.notes))
-        elif self._told > size:
+        why = "no checkpoint" if self._keys and not size else ""
+        if not why and self._told > size:
             why = f"the checkpoint of {self._told} lines that the trail tells of is not there"
-            self.findings.append(Finding(verdict=NO_INTEGRITY_DATA, why=why, file=layout.notes))
+        if why:
+            self.findings.append(Finding(verdict=NO_INTEGRITY_DATA, why=why, file=self._view.layout.notes))
 
 
 def _count(value: Any) -> int:
     return value if type(value) is int and value > 0 else 0
-
-
-def _seconds(start: str | None, end: str | None) -> float:
-    """Seconds between two timestamps of lines; 0 where either is none."""
-    try:
-        return max(0.0, parse_timestamp(end or "") - parse_timestamp(start or ""))
-    except (ValueError, OverflowError):
-        return 0.0

@@ -200,13 +200,16 @@ class Writer:
             self._commit([], [])
         if idle and self._unsynced:
             self._sync_unasked()
+        if self._settings.signing_key_file is not None and self._opened and self._due():
+            self._start_signing()
+
+    def _due(self) -> bool:
+        """Whether a checkpoint is: at a rotation, after so many lines, or after so long with any."""
         new = self._ledger.tip.seq - self._signed_size
-        if self._settings.signing_key_file is None or not self._opened or new <= 0:
-            return
         age = self._marks.clock() - self._signed_at
         rotated = self._ledger.rotations != self._signed_rotations
-        if rotated or new >= self._settings.checkpoint_lines or not 0 <= age < self._settings.checkpoint_every_s:
-            self._start_signing()
+        late = not 0 <= age < self._settings.checkpoint_every_s
+        return new > 0 and (rotated or late or new >= self._settings.checkpoint_lines)
 
     def _start_signing(self) -> None:
         """Sign beside the writing, so that no line waits for it."""

@@ -96,7 +96,7 @@ def test_a_torn_tail_left_by_a_killed_neighbour_is_repaired_at_the_next_write(tm
     assert mark(tmp_path, "recovered")["bytes"] == 18
 
 
-def _refused(folder: Path, why: str) -> None:
+def expect_refusal(folder: Path, why: str) -> None:
     before = (folder / "audit" / "stepup.jsonl").read_bytes()
     subject = trail(folder, signed=(folder / "audit.key").exists())
     with pytest.raises(TrailUnavailable, match=why):
@@ -109,21 +109,21 @@ def test_a_good_line_after_broken_ones_is_not_repaired(tmp_path: Path) -> None:
     lines = golden(tmp_path).split(b"\n")
     lines[2] = b"\0" * len(lines[2])
     (tmp_path / "audit" / "stepup.jsonl").write_bytes(b"\n".join(lines))
-    _refused(tmp_path, "a good line after broken ones")
+    expect_refusal(tmp_path, "a good line after broken ones")
     assert check(tmp_path).verdict == "TAMPERED"
 
 
 def test_a_changed_line_is_not_repaired(tmp_path: Path) -> None:
     whole = golden(tmp_path)
     (tmp_path / "audit" / "stepup.jsonl").write_bytes(whole.replace(b'"event_id":"1"', b'"event_id":"7"'))
-    _refused(tmp_path, "does not follow the one before")
+    expect_refusal(tmp_path, "does not follow the one before")
 
 
 @pytest.mark.parametrize("left", [0, 1, 3])
 def test_fewer_lines_than_were_signed_for_are_not_continued(tmp_path: Path, left: int) -> None:
     lines = golden(tmp_path, signed=True).splitlines(keepends=True)
     (tmp_path / "audit" / "stepup.jsonl").write_bytes(b"".join(lines[:left]))
-    _refused(tmp_path, f"has {left} lines, but 5 are signed for")
+    expect_refusal(tmp_path, f"has {left} lines, but 5 are signed for")
     assert (check(tmp_path).verdict, check(tmp_path).exit_code) == (("SHRUNK", 2))
 
 

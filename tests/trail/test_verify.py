@@ -246,6 +246,8 @@ def test_a_tail_beyond_the_limit_is_its_own_verdict(tmp_path: Path) -> None:
     report = verify_trail(tmp_path / "audit", max_unanchored_lines=2)
     assert (report.verdict, report.exit_code) == ("UNANCHORED_TAIL", 4)
     assert verify_trail(tmp_path / "audit", max_unanchored_lines=3).exit_code == 0
+    assert report.unanchored_s > 10
+    assert verify_trail(tmp_path / "audit", max_unanchored_s=5).exit_code == 4
 
 
 @pytest.mark.parametrize("what", ["missing", "symlink", "folder of none", "folder of two", "empty", "bad key", "nul"])
