@@ -14,6 +14,9 @@ from functools import lru_cache
 from typing import Literal
 
 _MAX_HOPS = 32
+_MAX_ADDRESS = 64
+"""Characters. Nothing longer is an address, nor kept by a cache."""
+_MAX_AGENT = 512
 _VERSION = re.compile(r"/[0-9][0-9A-Za-z.+_-]*|\(.*?\)")
 
 
@@ -22,11 +25,14 @@ class Networks:
 
     def __init__(self, entries: Sequence[str]) -> None:
         self._networks = tuple(ipaddress.ip_network(entry, strict=False) for entry in entries)
-        self.contain = lru_cache(maxsize=4096)(self._contain)
+        self._find = lru_cache(maxsize=4096)(self._look)
 
-    def _contain(self, address: str | None) -> bool:
+    def contain(self, address: str | None) -> bool:
         """Whether the address lies in one of them; False for None and for what is no address."""
-        parsed = parse_address(address or "")
+        return address is not None and len(address) <= _MAX_ADDRESS and self._find(address)
+
+    def _look(self, address: str) -> bool:
+        parsed = parse_address(address)
         if parsed is None:
             return False
         return any(parsed.version == network.version and parsed in network for network in self._networks)
@@ -42,7 +48,7 @@ class Address:
 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An IPv4 or IPv6 address, IPv4-mapped ones as IPv4, without a zone; None for anything else."""
-    if len(text) > 64 or "%" in text:
+    if len(text) > _MAX_ADDRESS or "%" in text:
         return None
     try:
         parsed = ipaddress.ip_address(text)
@@ -71,9 +77,13 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Netw
     return Address(ip=found, source="xff")
 
 
-@lru_cache(maxsize=4096)
 def _canonical(text: str | None) -> str | None:
-    parsed = parse_address(text or "")
+    return _spelt(text) if text is not None and len(text) <= _MAX_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _spelt(text: str) -> str | None:
+    parsed = parse_address(text)
     return str(parsed) if parsed is not None else None
 
 
@@ -86,7 +96,11 @@ def network_of(ip: str | None) -> str:
     return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
-@lru_cache(maxsize=4096)
 def coarse_user_agent(text: str) -> str:
     """A user agent without versions and platform details, so that an update is not a new device."""
-    return " ".join(_VERSION.sub("", text[:512]).split())
+    return _coarse(text[:_MAX_AGENT])
+
+
+@lru_cache(maxsize=4096)
+def _coarse(text: str) -> str:
+    return " ".join(_VERSION.sub("", text).split())

@@ -21,7 +21,7 @@ class ScopeUserProvider:
 
     def __call__(self, request: Request) -> Identity | None:
         person = request.native.get("user")
-        if person is None or not getattr(person, "is_authenticated", False):
+        if person is None or not _is_authenticated(person):
             return None
         for name in self._names:
             value = _attribute(person, name)
@@ -39,9 +39,15 @@ class ScopeUserProvider:
         return str(value) if value is not None else None
 
 
+def _is_authenticated(person: Any) -> bool:
+    """True where the object says so; a method is asked, for it would be true by being there."""
+    says = getattr(person, "is_authenticated", False)
+    return bool(says() if callable(says) else says)
+
+
 def _attribute(person: Any, name: str) -> str | None:
     try:
         value = getattr(person, name, None)
     except NotImplementedError:  # Starlette's BaseUser.identity raises it where a user class has none
         return None
-    return str(value) if value is not None else None
+    return str(value) if value is not None and not callable(value) else None

@@ -70,8 +70,7 @@ def test_another_type_is_an_error_not_a_code(value: object) -> None:
 @pytest.mark.parametrize("drift", range(-4, 5))
 def test_the_window_is_as_wide_as_it_says(window: int, drift: int) -> None:
     found = judge(RFC_SECRET, format_code(RFC_SECRET, STEP + drift), now=NOW, window=window, last_step=-1)
-    expected = "fresh" if abs(drift) <= window else "skewed"
-    assert found == Judgement(kind=expected, step=STEP + drift, drift=drift)
+    assert found == Judgement(kind="fresh" if abs(drift) <= window else "skewed", step=STEP + drift, drift=drift)
 
 
 @pytest.mark.parametrize("drift", [-FAR_STEPS - 1, FAR_STEPS + 1])
