@@ -30,9 +30,9 @@ def attempt(name):
     try:
         subject.append_blocking([record(name)])
     except TrailUnavailable as error:
-        print("refused", name, error)
+        print("refused", name, error, flush=True)
     else:
-        print("written", name)
+        print("written", name, flush=True)
 """
 
 
@@ -99,31 +99,54 @@ def test_a_disk_that_stores_nothing_acknowledges_nothing(tmp_path: Path) -> None
     assert check(tmp_path).verdict in ("VERIFIED", "GAP")
 
 
-@pytest.mark.parametrize("call", ["write", "ftruncate", "rename", "flock", "openat", "fsync", "unlink"])
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_whatever_call_fails_no_acknowledged_line_is_lost(tmp_path: Path, call: str, error: str) -> None:
-    """The call fails on the files of the trail only, every other time, while the trail rotates at every line."""
-    code = """
+def _tracer(audit: Path, inject: str) -> tuple[str, ...]:
+    """strace, injecting on the trail's own files and folders only."""
+    names = ["", "/stepup.jsonl", "/.stepup.next", "/.stepup.lock", "/segments", "/checkpoints.note", "/.stepup.draft"]
+    only = [option for name in names for option in ("-P", f"{audit}{name}")]
+    return ("strace", "-f", "-qq", "-o", "/dev/null", *only, "-e", f"inject={inject}")
+
+
+BUSY = """
 subject = trail(folder, rotate_size=600, signed=True, checkpoint_lines=2)
 for number in range(8):
     attempt(str(number))
 subject.close()
 """
+
+
+@pytest.mark.parametrize("call", ["write", "ftruncate", "rename", "flock", "openat", "fsync", "unlink"])
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_whatever_call_fails_no_acknowledged_line_is_lost(tmp_path: Path, call: str, error: str) -> None:
+    """The call fails on the files of the trail only, every other time, while the trail rotates at every line."""
     audit = tmp_path / "audit"
     trail(tmp_path, signed=True).close()
     audit.mkdir(mode=0o700)
-    names = ["", "/stepup.jsonl", "/.stepup.next", "/.stepup.lock", "/segments", "/checkpoints.note"]
-    only = [option for name in names for option in ("-P", f"{audit}{name}")]
-    trace = ("strace", "-f", "-qq", "-o", "/dev/null", *only, "-e", f"inject={call}:error={error}:when=3+4")
-    said = [line.split()[:2] for line in python(BEGIN + code, tmp_path, PATH, prefix=trace).splitlines()]
+    trace = _tracer(audit, f"{call}:error={error}:when=3+4")
+    said = python(BEGIN + BUSY, tmp_path, PATH, prefix=trace).splitlines()
     assert len(said) == 8
-    subject = trail(tmp_path, signed=True)
+    expect_recovered(tmp_path, said)
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+@pytest.mark.parametrize("call", ["write", "rename", "fdatasync", "fsync", "openat", "flock", "close"])
+def test_killed_at_any_call_no_acknowledged_line_is_lost(tmp_path: Path, call: str, number: int) -> None:
+    """The process dies as it makes that call for the n-th time on the files of the trail."""
+    audit = tmp_path / "audit"
+    trail(tmp_path, signed=True).close()
+    audit.mkdir(mode=0o700)
+    trace = _tracer(audit, f"{call}:signal=KILL:when={number}")
+    expect_recovered(tmp_path, python(BEGIN + BUSY, tmp_path, PATH, prefix=trace, killed=True).splitlines())
+
+
+def expect_recovered(folder: Path, said: list[str]) -> None:
+    """A new process goes on, every line reported written is there once, and the trail verifies."""
+    subject = trail(folder, signed=True)
     subject.append_blocking([record("after")])
     subject.close()
-    written = [name for what, name in said if what == "written"]
-    report = check(tmp_path)
+    written = [line.split()[1] for line in said if line.startswith("written")]
+    report = check(folder)
     assert report.verdict in ("VERIFIED", "GAP"), report.message
-    firsts = [entry["event_id"] for entry in entries(tmp_path) if "again" not in entry]
+    firsts = [entry["event_id"] for entry in entries(folder) if "again" not in entry]
     assert [firsts.count(name) for name in [*written, "after"]] == [1] * (len(written) + 1)
 
 
