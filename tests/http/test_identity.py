@@ -121,7 +121,7 @@ def test_an_underscore_beside_the_hyphen(door: Door, user: str, enrolled: Enroll
 
 
 def test_an_underscore_alone_is_not_the_header(door: Door) -> None:
-    with door.client(**{"X_Auth_User": "eve"}) as client:
+    with door.client(X_Auth_User="eve") as client:
         assert client.post(TRANSFER).status_code == (400 if door.name == "asgi" else 401)
     assert door.story("eve") == []
 

@@ -1,4 +1,4 @@
-"""What is refused without a challenge, what passes without one, how a challenge ends, and how a 401 says what it wants."""
+"""What is refused and what passes without a challenge, how a challenge ends, and how a 401 says what it wants."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_public_part_is_untouched(name: str, tmp_path_factory: pytest.TempPa
     requests = [
         b"GET /public HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"POST /a/b?c=d HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n12345",
-        b"POST /chunks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"POST /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         b"HEAD /public HTTP/1.1\r\nHost: x\r\nConnection: close\r\nStep-Up-Code: 123456\r\n\r\n",
         b"PUT /accounts/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\nCookie: stepup=x\r\n\r\n",
         b"GET /_stepupx HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
