@@ -47,8 +47,9 @@ class Driver:
 
     def close(self) -> None:
         """End the loop and its thread; a later call starts them again."""
-        context, pid = self._context, self._pid
+        context, portal, pid = self._context, self._portal, self._pid
         self._portal = self._context = None
         self._pid = -1
-        if context is not None and pid == os.getpid():
+        if context is not None and portal is not None and pid == os.getpid():
+            portal.call(portal.stop, True)  # cancels what runs for ever
             context.__exit__(None, None, None)
