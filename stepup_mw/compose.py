@@ -231,7 +231,7 @@ def import_named(name: str, key: str) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except Exception as error:  # noqa: BLE001 - a module may raise anything while it is loaded
+    except Exception as error:  # a module may raise anything while it is loaded
         message = f"{name}: {type(error).__name__}: {error}"
         raise ConfigError((ConfigProblem(source="configuration", key=key, message=message),)) from error
     if not callable(found) or inspect.isclass(found):

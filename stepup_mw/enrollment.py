@@ -45,7 +45,8 @@ class Enrolled:
 
 def parse_secret(text: str) -> str:
     """A base32 secret as people write it (spaces, lower case, no padding) in canonical form. EnrollmentError."""
-    secret = "".join(text.split()).replace("-", "").upper().rstrip("=")
+    secret = "".join(text.split()).replace("-", "").rstrip("=")
+    secret = secret.upper() if secret.isascii() else "?"
     try:
         data = base64.b32decode(secret + "=" * (-len(secret) % 8))
     except (binascii.Error, ValueError):

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from stepup_mw.compose import import_named, make_provider, make_signal
+from stepup_mw.errors import ConfigError
+from stepup_mw.identity.call import CallProvider
+from stepup_mw.identity.header import HeaderProvider
+from stepup_mw.identity.remote_user import RemoteUserProvider
+from stepup_mw.identity.scope_user import ScopeUserProvider
+from stepup_mw.identity.session import SessionProvider
+from stepup_mw.origin import Networks
+from stepup_mw.settings import IdentitySettings, SignalSpec
+from stepup_mw.signals.burst import Burst
+from stepup_mw.signals.call import Call
+from stepup_mw.signals.new_device import NewDevice
+from stepup_mw.signals.new_network import NewNetwork
+from stepup_mw.signals.off_hours import OffHours
+from stepup_mw.signals.recent_failures import RecentFailures
+
+NOBODY = Networks([])
+
+
+def a_function() -> int:
+    return 7
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("header", HeaderProvider),
+        ("scope_user", ScopeUserProvider),
+        ("session", SessionProvider),
+        ("remote_user", RemoteUserProvider),
+        (f"{__name__}:a_function", CallProvider),
+    ],
+)
+def test_a_provider_is_made_by_its_name(name: str, kind: type) -> None:
+    assert isinstance(make_provider(IdentitySettings(provider=name, user="x"), NOBODY), kind)
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        (SignalSpec(name="recent_failures", points=5), RecentFailures),
+        (SignalSpec(name="burst", points=5, params={"limit": 3, "window_s": 60}), Burst),
+        (
+            SignalSpec(name="off_hours", points=5, params={"start": "22:00", "end": "06:00", "timezone": "UTC"}),
+            OffHours,
+        ),
+        (SignalSpec(name="new_device", points=5), NewDevice),
+        (SignalSpec(name="new_network", points=5), NewNetwork),
+        (SignalSpec(name="mine", points=5, params={"call": f"{__name__}:a_function"}), Call),
+    ],
+    ids=lambda value: value.name if isinstance(value, SignalSpec) else "",
+)
+def test_a_signal_is_made_by_its_name(spec: SignalSpec, kind: type) -> None:
+    made = make_signal(spec)
+    assert isinstance(made, kind)
+    assert (made.name, made.points) == (spec.name, 5)
+
+
+def test_a_name_may_lead_into_a_class_and_an_object() -> None:
+    assert import_named(f"{__name__}:a_function", "k")() == 7
+    assert import_named("pathlib:Path.cwd", "k")() == Path.cwd()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no_such_module_here:f",
+        "stepup_mw.compose:no_such_name",
+        "stepup_mw.compose:make_signal.no_such_name",
+        "stepup_mw.compose",
+        "stepup_mw.compose:",
+        ":f",
+        ":",
+        "",
+        ".relative:f",
+        "..:f",
+        "a\0b:f",
+        "stepup_mw.compose:SWEEP_EVERY_S",
+        "pathlib:Path",
+        "os",
+    ],
+)
+def test_a_name_that_leads_nowhere_is_a_mistake_in_the_configuration(name: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        import_named(name, "identity.provider")
+    assert [problem.key for problem in refused.value.problems] == ["identity.provider"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("raise RuntimeError('no database')", "RuntimeError: no database"), ("def (", "SyntaxError"), ("1 / 0", "Zero")],
+    ids=["raises", "no Python", "divides by zero"],
+)
+def test_a_module_that_does_not_load_is_a_mistake_in_the_configuration(
+    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"a_broken_module_{abs(hash(source))}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=said):
+        import_named(f"{name}:f", "risk.signals.mine.call")
+    assert name not in sys.modules
