@@ -21,6 +21,12 @@ SERVICE = "linden-bank"
 USER = "alice"
 _NAME = "Alice"
 _PASSWORD = "open-sesame"  # noqa: S105 - shown on the login page of a demo that listens on this machine only
+_CURL_OPTIONS = """\
+# Options for curl -K: who asks, quietly, a line feed after the answer.
+header = "Authorization: Bearer @token@"
+silent
+write-out = "\\n"
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ def _furnish(folder: Path) -> None:
     config, *_ = write_init(folder, SERVICE, random=os.urandom)
     config.write_text(files(__package__).joinpath("stepup.toml").read_text("utf-8"), "utf-8")
     keys = Keys(session=secrets.token_urlsafe(32), token=f"linden-{secrets.token_hex(8)}")
-    _write_private(folder / "token", f"Authorization: Bearer {keys.token}\n")
+    _write_private(folder / "api", _CURL_OPTIONS.replace("@token@", keys.token))
     _write_private(folder / "bank.json", json.dumps(asdict(keys)) + "\n")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyotp
 
 from ..asgi import StepUpMiddleware
+from ..cli.rows import format_broken, format_row
 from ..cli.screen import color_mode, fields, paint, terminal_width
 from ..config import load_config
 from ..enrollment import enroll
@@ -113,7 +114,7 @@ def _follow(watch: Watch, running: Running, echo: Echo) -> None:
 
     def tick() -> bool:
         if live is not None:
-            _refresh(live, watch)
+            _refresh(live, watch, running.url)
         return not running.is_up()
 
     try:
@@ -128,10 +129,10 @@ def _follow(watch: Watch, running: Running, echo: Echo) -> None:
             live.clear()
 
 
-def _refresh(live: LiveLine, watch: Watch) -> None:
+def _refresh(live: LiveLine, watch: Watch, where: str) -> None:
     code = watch.code()
     text = show_code(code) if code is not None else "  " + paint("no authenticator: stepup enroll alice", "yellow")
-    live.show(f"{text}   {paint('Ctrl-C ends', dim=True)}")
+    live.show(f"{text}   {paint(where, 'cyan')}   {paint('Ctrl-C ends', dim=True)}")
 
 
 def _say_code_once(watch: Watch, echo: Echo) -> None:
@@ -141,7 +142,8 @@ def _say_code_once(watch: Watch, echo: Echo) -> None:
 
 
 def _row(line: Line) -> str:
-    return str(line.raw[:100])
+    width = terminal_width() if sys.stdout.isatty() else None
+    return format_row(line.event, width) if line.event else format_broken(line.raw, width)
 
 
 def _good_bye(home: Home, trail: Path) -> str:

@@ -13,7 +13,7 @@ from ..cli.screen import fields, pad, paint, width_of
 from ..errors import MissingExtra
 
 _GAP = 4
-_BODY = """'{"to": "Bob", "amount": 25}'"""
+_PAY = """'{"to": "Bob", "amount": 25}'"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +51,16 @@ def rule(title: str, width: int) -> str:
 def _facts(facts: Facts) -> list[str]:
     groups = [facts.secret[start : start + 4] for start in range(0, len(facts.secret), 4)]
     password = paint(facts.password, bold=True) if facts.password else paint("the one you have set", dim=True)
+    doors = [
+        ("Open", paint(facts.url, "cyan", bold=True)),
+        ("Sign in", f"{paint(facts.user, bold=True)} / {password}"),
+    ]
     return [
         f"  {paint('Linden Bank', 'green', bold=True)}",
         "  " + paint("A small bank with a login of its own. stepup_mw is", dim=True),
         "  " + paint("wrapped around it and asks again before what matters.", dim=True),
         "",
-        *fields([("Open", paint(facts.url, "cyan", bold=True))]).split("\n"),
-        *fields([("Sign in", f"{paint(facts.user, bold=True)}  /  {password}")]).split("\n"),
+        *fields(doors).split("\n"),
         "",
         f"  {paint('Authenticator', bold=True)}",
         "  Scan the code, or type the secret",
@@ -92,33 +95,25 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
 
 
 def _shell(facts: Facts) -> list[str]:
-    comments = {
-        f"cd {shlex.quote(str(facts.folder))}": "the configuration, the keys, the bank's data, the audit trail",
-        **dict.fromkeys(inline_lines(facts), "the code with the request"),
-    }
-    first, *two_steps = two_step_lines(facts)
-    comments |= {first: "or in two steps: 401, and where to prove it"}
-    comments |= dict.fromkeys(two_steps, "")
     lines = [f"  {paint('The same from a shell', bold=True)}"]
-    for line, comment in comments.items():
-        lines += [f"  {paint('# ' + comment, dim=True)}"] if comment else []
-        lines += [f"  {line}"]
-    lines += [f"  {paint('# look at the trail', dim=True)}", "  stepup tail", "  stepup verify"]
+    for comment, block in shell_blocks(facts):
+        lines += [f"  {paint('# ' + comment, dim=True)}", *(f"  {line}" for line in block)]
     return lines
 
 
-def inline_lines(facts: Facts) -> list[str]:
-    """One request, with the code in it. To be run in the demo's folder."""
-    code = f'-H "Step-Up-Code: $(stepup code {facts.user})"'
-    return [f"curl -s -H @token {code} --json {_BODY} {facts.url}/api/transfers"]
-
-
-def two_step_lines(facts: Facts) -> list[str]:
-    """Ask, prove, ask again. To be run in the demo's folder."""
-    proof = f'"{{\\"code\\": \\"$(stepup code {facts.user})\\"}}"'
+def shell_blocks(facts: Facts) -> list[tuple[str, list[str]]]:
+    """What to paste into a shell, block by block in one session, each with what it is for."""
+    pay = '--json "$pay" $bank/api/transfers'
+    code = f"$(stepup code {facts.user})"
+    folder = shlex.quote(str(facts.folder))
+    two_steps = [
+        f"curl -K api {pay} | tee ask",
+        f"""curl -K api --json '{{"code": "'{code}'"}}' $bank$(grep -o '/_stepup/[^"]*/verify' ask) | tee proof""",
+        f"""curl -K api -H "Step-Up-Grant: $(grep -o 'grant":"[^"]*' proof | cut -c9-)" {pay}""",
+    ]
     return [
-        f"curl -s -H @token --json {_BODY} {facts.url}/api/transfers | tee ask",
-        f"curl -s -H @token --json {proof} {facts.url}$(grep -o '/_stepup/[^\"]*/verify' ask) | tee proof",
-        """grep -o '"grant":"[^"]*' proof | sed 's/.*"/Step-Up-Grant: /' > grant""",
-        f"curl -s -H @token -H @grant --json {_BODY} {facts.url}/api/transfers",
+        ("here are the configuration, the keys, the trail, and curl's options: api", [f"cd {folder}"]),
+        ("a transfer, with its code", [f"bank={facts.url} pay={_PAY}", f'curl -K api -H "Step-Up-Code: {code}" {pay}']),
+        ("or in two steps, with the next code: the 401 says where to prove it", two_steps),
+        ("the trail", ["stepup tail", "stepup verify"]),
     ]
