@@ -18,7 +18,7 @@ from .spellings import STEPS, Step
 
 MAX_PATH = 8192
 """Characters. A longer path is refused where it concerns a rule."""
-MAX_READINGS = 64
+MAX_READINGS = 128
 """More readings than this are not judged one by one; a request that could concern a rule is then refused."""
 MAX_TEXT = 65_536
 """Characters in all readings together, so that a long path has fewer."""
@@ -126,13 +126,10 @@ def readings(path: str, root_path: str = "", raw_path: bytes | None = None) -> t
         return (path,)
     if len(path) > MAX_PATH and not is_plain(path):
         raise AmbiguousRequest("path_too_long", f"the path is longer than {MAX_PATH} characters")
-    starts = [exact, path, *_latin(path, raw_path)]
-    if path.endswith("\n") or (root_path and exact == path):
-        starts += spellings.mounted(exact)
-    if kept and raw_path is not None:
-        starts.append(_undecoded(raw_path))
-    steps = (*STEPS, spellings.below(root_path)) if root_path.strip("/") else STEPS
-    found = _closure(starts, steps, MAX_TEXT)
+    starts = [_State(exact, whole=exact == path), *map(_State, _sent(path, raw_path))]
+    if path.endswith("\n") and exact != path:
+        starts += map(_State, spellings.mounted(exact, path))
+    found = _closure(starts, STEPS, root_path, MAX_TEXT)
     if found is None:
         raise AmbiguousRequest("too_many_readings", f"the path can be read in more than {MAX_READINGS} ways")
     return found
@@ -144,10 +141,16 @@ def alphabets(path: str, raw_path: bytes | None = None) -> tuple[str, ...]:
     Whatever else a reading does only cuts text out at separators; so each literal text of a rule that matches a
     reading stands in one of these. At most a few dozen, linear in the path. Empty: too many, anything is possible.
     """
-    starts = [path, *_latin(path, raw_path)]
-    if raw_path is not None and keeps_slash(raw_path):
-        starts.append(_undecoded(raw_path))
+    starts = [_State(text, mounts=0) for text in _sent(path, raw_path)]
     return _closure(starts, (spellings.composed,)) or ()
+
+
+def _sent(path: str, raw_path: bytes | None) -> list[str]:
+    """The target as the server decoded it, and as it might have."""
+    texts = [path, *_latin(path, raw_path)]
+    if raw_path is not None and keeps_slash(raw_path):
+        texts.append(_undecoded(raw_path))
+    return texts
 
 
 def _undecoded(raw_path: bytes) -> str:
@@ -167,25 +170,30 @@ class _State(NamedTuple):
     """A text on the way, and what may still be done to it that would otherwise have no end."""
 
     text: str
-    decodes: int
-    recodes: int
+    decodes: int = 2
+    recodes: int = 1
+    mounts: int = 1
+    whole: bool = True
+    """Nothing has been taken off for the root path."""
 
 
-def _closure(starts: Iterable[str], steps: tuple[Step, ...], most: float = math.inf) -> tuple[str, ...] | None:
+def _closure(
+    starts: Iterable[_State], steps: tuple[Step, ...], root_path: str = "", most: float = math.inf
+) -> tuple[str, ...] | None:
     """All texts that steps lead to, in the order they are reached; None past ``MAX_READINGS`` or ``most`` characters.
 
-    Decoding twice and changing the character set once is what a text can go through; every other step only shortens
-    it or has no second effect, so there is an end. NFKC may make a text longer, at most 18 times, once.
+    Decoding twice, changing the character set once and one mount is what a text can go through; every other step only
+    shortens it or has no second effect, so there is an end. NFKC may make a text longer, at most 18 times, once.
     """
-    todo = [_State(text, 2, 1) for text in dict.fromkeys(starts)]
+    todo = list(dict.fromkeys(starts))
     texts = dict.fromkeys(state.text for state in todo)
     most -= sum(map(len, texts))
     if len(texts) > MAX_READINGS or most < 0:
         return None
     seen = set(todo)
     for state in todo:  # grows while it is read
-        for following in _next(state, steps):
-            if following in seen:
+        for following in _next(state, steps, root_path):
+            if following.text == state.text or following in seen:
                 continue
             seen.add(following)
             todo.append(following)
@@ -197,17 +205,15 @@ def _closure(starts: Iterable[str], steps: tuple[Step, ...], most: float = math.
     return tuple(texts)
 
 
-def _next(state: _State, steps: tuple[Step, ...]) -> Iterator[_State]:
-    text, decodes, recodes = state
+def _next(state: _State, steps: tuple[Step, ...], root_path: str) -> Iterator[_State]:
+    text = state.text
     for step in steps:
-        for other in step(text):
-            if other != text:
-                yield state._replace(text=other)
-    if decodes and "%" in text:
-        for other in spellings.decoded(text):
-            if other != text:
-                yield _State(other, decodes - 1, recodes)
-    if recodes and not text.isascii():
-        for other in spellings.recoded(text):
-            if other != text:
-                yield _State(other, decodes, recodes - 1)
+        yield from (state._replace(text=other) for other in step(text))
+    if root_path.strip("/"):
+        yield from (state._replace(text=other, whole=False) for other in spellings.below(text, root_path))
+    if state.decodes and "%" in text:
+        yield from (state._replace(text=other, decodes=state.decodes - 1) for other in spellings.decoded(text))
+    if state.recodes and not text.isascii():
+        yield from (state._replace(text=other, recodes=0) for other in spellings.recoded(text))
+    if state.mounts and (text.endswith("\n") or (root_path and state.whole and route_path(text, root_path) == text)):
+        yield from (state._replace(text=other, mounts=0) for other in spellings.mounted(text, text))

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 Step = Callable[[str], Iterable[str]]
 
-_MOST_MOUNTS = 65
+_MOST_MOUNTS = 129
 _SHORT = 3
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 _SLASHES = re.compile(r"//+")
@@ -44,26 +44,21 @@ def _as_utf8(match: re.Match[str]) -> str:
         return match[0]
 
 
-def mounted(text: str) -> Iterator[str]:
+def mounted(text: str, whole: str) -> Iterator[str]:
     """Where a path is not below the root path, or ends in a newline (which Starlette's Mount counts twice), a mount
     leaves its child the whole path: below one at "/{tenant}", ``/accounts/transfer%0a`` reaches what
     "/accounts/accounts/transfer" names. Two mounts deep for a short path, one for a longer."""
     places = [place for place in range(1, len(text) - 1) if text[place] == "/"][:_MOST_MOUNTS]
-    yield from (text[:place] + text for place in places)
+    yield from (text[:place] + whole for place in places)
     if len(places) <= _SHORT:
-        yield from (text[:outer] + text[:inner] + text for outer in places for inner in places)
+        yield from (text[:outer] + text[:inner] + whole for outer in places for inner in places)
 
 
-def below(root_path: str) -> Step:
+def below(text: str, root_path: str) -> Iterator[str]:
     """What stands behind the root path: as a prefix of the text (Django), or anywhere in it (Litestar)."""
-    roots = tuple(dict.fromkeys((root_path, root_path.rstrip("/"))))
-
-    def below(text: str) -> Iterator[str]:
-        for root in roots:
-            if root in text:
-                yield text.split(root, 1)[1]
-
-    return below
+    for root in (root_path, root_path.rstrip("/")):
+        if root in text:
+            yield text.split(root, 1)[1]
 
 
 def _newline(text: str) -> Iterator[str]:

@@ -167,6 +167,10 @@ def check(reach: Reach, path: str, root_path: str, raw_path: bytes, method: str 
 @example(target=("//admin/transfer", "", b"//admin/transfer"))
 @example(target=("/t/pay\n", "", b"/t/pay%0a"))
 @example(target=("/m//inner/transfer\n", "", b"/m//inner/transfer%0a"))
+@example(target=("/t/pay\n/", "", b"/t/pay%0a/"))
+@example(target=("/t\uff0fpay\n", "", b"/t%EF%BC%8Fpay%0A"))
+@example(target=("/t//pay", "/t/", b"/t//pay"))
+@example(target=("http://host.example/t/pay", "", b"http://host.example/t/pay"))
 @example(target=("/acme/n//bob/x//pay\n", "", b"/acme/n//bob/x//pay%0a"))
 def test_no_spelling_reaches_a_handler_past_its_rule(router: str, target: tuple[str, str, bytes]) -> None:
     check(ROUTERS[router], *target)
