@@ -49,6 +49,7 @@ COVERS = {
     "segment over a path": ("/a/{x}", "/a/{p:path}", False),
     "longer": ("/a/{x}", "/a/b/c", False),
     "slash at the end": ("/a/", "/a", False),
+    "param over nothing": ("/a/{x}", "/a/", False),
     "path inside": ("/a/{p:path}/x", "/a/b/x", False),
     "exact meaning given up early": ("/{a}-{b}-{c}/{rest:path}", "/{a}-{b}-{c}/me", False),
 }
