@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ SWEEP_EVERY_S = 1.0
 """How often challenges that nobody came back to are looked for."""
 
 _log = logging.getLogger("stepup_mw")
+_assemblies: weakref.WeakSet[Assembly] = weakref.WeakSet()
 
 
 class Assembly:
@@ -67,7 +69,8 @@ class Assembly:
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
         self._started_in = -1
-        self._start_lock = threading.Lock()
+        self.start_lock = threading.Lock()
+        _assemblies.add(self)
 
     def start(self) -> None:
         """Put the policy in force on record and begin the housekeeping, once a process. Never raises: what cannot
@@ -75,9 +78,7 @@ class Assembly:
         pid = os.getpid()
         if self._started_in == pid:
             return
-        if self._started_in != -1:
-            self._start_lock = threading.Lock()  # after a fork, whoever held it is gone
-        with self._start_lock:
+        with self.start_lock:
             if self._started_in == pid:
                 return
             self._started_in = pid
@@ -158,6 +159,14 @@ class Assembly:
         self._started_in = -1
         self.driver.close()
         self.trail.close()
+
+
+def _forked() -> None:
+    for assembly in list(_assemblies):
+        assembly.start_lock = threading.Lock()  # it may be held by a thread that is not here
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def assemble(source: Any, *, clock: Callable[[], float] = time.time) -> Assembly:

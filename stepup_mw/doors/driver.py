@@ -1,12 +1,13 @@
 """One event loop in a thread of this process, for those who have none: WSGI requests, and the housekeeping.
 
-Made at first use and made anew after a fork: threads do not survive one.
+Made at first use, once, however many threads ask; and made anew after a fork: threads do not survive one.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -15,6 +16,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 T = TypeVar("T")
 
+_drivers: weakref.WeakSet[Driver] = weakref.WeakSet()
+_inherited: list[AbstractContextManager[BlockingPortal] | None] = []
+"""Portals of a parent process. To let go of one would end it, and that waits for a thread that is not here."""
+
 
 class Driver:
     def __init__(self) -> None:
@@ -22,6 +27,7 @@ class Driver:
         self._pid = -1
         self._portal: BlockingPortal | None = None
         self._context: AbstractContextManager[BlockingPortal] | None = None
+        _drivers.add(self)
 
     def call(self, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Run an async callable to its end from a thread that has no loop."""
@@ -35,14 +41,11 @@ class Driver:
         return self._start()
 
     def _start(self) -> BlockingPortal:
-        pid = os.getpid()
-        if self._pid != pid:
-            self._lock = threading.Lock()  # a lock held by another thread at the fork would never be let go
         with self._lock:
-            if self._pid != pid or self._portal is None:
+            if self._portal is None:
                 self._context = start_blocking_portal(name="stepup-mw")
                 self._portal = self._context.__enter__()
-                self._pid = pid
+                self._pid = os.getpid()
             return self._portal
 
     def close(self) -> None:
@@ -53,3 +56,18 @@ class Driver:
         if context is not None and portal is not None and pid == os.getpid():
             portal.call(portal.stop, True)  # cancels what runs for ever
             context.__exit__(None, None, None)
+
+    def start_again(self) -> None:
+        """In a forked child: the loop is the parent's, and the lock may be held by a thread that is not here."""
+        _inherited.append(self._context)
+        self._lock = threading.Lock()
+        self._portal = self._context = None
+        self._pid = -1
+
+
+def _forked() -> None:
+    for driver in list(_drivers):
+        driver.start_again()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -86,7 +86,8 @@ def is_cross_site(request: Request) -> bool:
 
 
 async def _show(services: Services, request: Request, challenge: Challenge, rule: Rule) -> Response:
-    if challenge.state != "open" or services.clock() >= challenge.expires_at:
+    left = services.settings.challenge.attempts - challenge.attempts
+    if challenge.state != "open" or left <= 0 or services.clock() >= challenge.expires_at:
         return replies.gone(request, 410)
     if answers.is_navigation(request):
         return replies.page_of(services, request, challenge, rule, _action(challenge))
@@ -98,7 +99,7 @@ async def _show(services: Services, request: Request, challenge: Challenge, rule
             "challenge_id": challenge.challenge_id,
             "factors": list(rule.factors),
             "max_age": rule.max_age_s,
-            "attempts_left": services.settings.challenge.attempts - challenge.attempts,
+            "attempts_left": left,
             "expires_at": format_instant(challenge.expires_at),
         },
     )

@@ -58,7 +58,7 @@ def test_no_rule_no_line(door: Door) -> None:
         answer = client.post("/public?x=1", content=b"body")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"method": "POST", "path": "/public", "stepup": None, "body": "body"},
+        {"method": "POST", "path": "/public", "stepup": None, "body": "body", "on_record": None},
     )
     assert (door.folder / "audit" / "stepup.jsonl").read_bytes() == before
 

@@ -28,11 +28,24 @@ def clock() -> float:
 
 
 def note(method: str, path: str, context: Any, body: bytes) -> bytes:
-    """One line a run of the app, as bytes; also the answer."""
-    line = json.dumps({"method": method, "path": path, "stepup": context, "body": body.decode("latin-1")}) + "\n"
+    """One line a run of the app, as bytes; also the answer. ``on_record``: the line that let this run begin stands in
+    the trail already; None where no rule concerns it."""
+    seen = None if context is None else context["request_id"].encode() in recent_lines()
+    run = {"method": method, "path": path, "stepup": context, "body": body.decode("latin-1"), "on_record": seen}
+    line = json.dumps(run) + "\n"
     with (FOLDER / "reached").open("a") as file:
         file.write(line)
     return line.encode()
+
+
+def recent_lines() -> bytes:
+    """The access lines near the end of the trail."""
+    try:
+        with (FOLDER / "audit" / "stepup.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 500_000))
+            return b"".join(line for line in file if b'"phase":"access","status":"allowed"' in line)
+    except OSError:
+        return b""
 
 
 async def inner_asgi(scope: Scope, receive: Receive, send: Send) -> None:
