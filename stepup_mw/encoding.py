@@ -11,6 +11,9 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
+VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""A random hex digit to one that says the variant of RFC 9562 in its two high bits."""
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _UNITS_B = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = re.compile(r"([1-9][0-9]{0,9}|0)(s|m|h|d)", re.ASCII)
@@ -92,9 +95,15 @@ def format_size(size: int) -> str:
 
 def format_uuid7(now: float, random: bytes) -> str:
     """A version 7 UUID (RFC 9562 section 5.7) from Unix seconds and 10 random bytes: sorts by time."""
-    stamp = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}"
     noise = random.hex()
-    return f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{'89ab'[random[9] & 3]}{noise[3:6]}-{noise[6:18]}"
+    stamp = format_uuid7_stamp(int(now * 1000))
+    return f"{stamp}-7{noise[:3]}-{VARIANTS[noise[19]]}{noise[3:6]}-{noise[6:18]}"
+
+
+def format_uuid7_stamp(millisecond: int) -> str:
+    """The first two groups of a version 7 UUID, which are its time."""
+    digits = f"{millisecond & 0xFFFFFFFFFFFF:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
 
 
 def safe_text(text: str, limit: int) -> str:

@@ -11,10 +11,11 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from .encoding import format_uuid7
+from .encoding import VARIANTS, format_uuid7_stamp
 
 _BLOCK = 4000
-_EACH = 10
+_EACH = 20
+"""Hex digits of noise for one identifier: more than its 74 random bits."""
 
 _sources: weakref.WeakSet[IdentifierSource] = weakref.WeakSet()
 
@@ -30,17 +31,23 @@ class IdentifierSource:
     def renew(self) -> None:
         """Forget the block and the lock of the parent process."""
         self._lock = threading.Lock()
-        self._block = b""
+        self._block = ""
         self._at = 0
+        self._millisecond = -1
+        self._stamp = ""
 
     def __call__(self, now: float) -> str:
         with self._lock:
             at = self._at
             if at >= len(self._block):
-                self._block, at = self._random(_BLOCK), 0
+                self._block, at = self._random(_BLOCK).hex(), 0
             self._at = at + _EACH
             noise = self._block[at : at + _EACH]
-        return format_uuid7(now, noise)
+            millisecond = int(now * 1000)
+            if millisecond != self._millisecond:
+                self._millisecond, self._stamp = millisecond, format_uuid7_stamp(millisecond)
+            stamp = self._stamp
+        return f"{stamp}-7{noise[:3]}-{VARIANTS[noise[19]]}{noise[3:6]}-{noise[6:18]}"
 
 
 def _renew_all() -> None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 
-from starlette._utils import get_route_path
-
 from ..encoding import safe_text
 from ..errors import AmbiguousRequest, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
+from ..paths import route_path
 from . import admission, answers, challenges, endpoints
 from .services import Services
 from .visit import action_of, locate, origin_of, survey, trace_of
@@ -57,7 +56,7 @@ class Gate:
 
 async def _decide(services: Services, request: Request) -> Pass | Response:
     prefix = services.settings.challenge.prefix
-    path = get_route_path({"type": "http", "path": request.path, "root_path": request.root_path})
+    path = route_path(request.path, request.root_path)
     if request.kind == "http" and (path == prefix or path.startswith(prefix + "/")):
         return await endpoints.serve(services, request, path[len(prefix) :])
     overrides = [text.decode("latin-1") for name in _OVERRIDES for text in request.header_values(name)]

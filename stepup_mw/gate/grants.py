@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..encoding import b64url_encode
 from ..errors import BadToken
@@ -26,8 +25,7 @@ KEEP = 64
 """Grants kept for one user; the oldest go."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class Search(NamedTuple):
     """What came of looking: the grant that opens the request, or why none does.
 
     stale: one would, were its proof fresh enough. forged: a token was not made by this service. foreign: a token
@@ -58,8 +56,7 @@ async def find_grant(services: Services, visit: Visit, person: Person, binding: 
     return Search(stale=stale, forged=forged, foreign=foreign)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Token:
+class _Token(NamedTuple):
     text: str
     from_header: bool
 

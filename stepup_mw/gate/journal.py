@@ -51,15 +51,16 @@ class Journal:
         http: Mapping[str, Any] | None = None,
         would: str | None = None,
         detail: str | None = None,
+        event_id: str | None = None,
     ) -> bytes:
-        """One ``step_up`` record, stamped now."""
+        """One ``step_up`` record, stamped now; with a fresh ``event_id`` unless one is given."""
         now = self._clock()
         return events.step_up(
             facts,
             phase=phase,
             status=status,
             now=now,
-            event_id=self._new_id(now),
+            event_id=event_id or self._new_id(now),
             reason=reason,
             proof=proof,
             http=http,

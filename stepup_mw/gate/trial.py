@@ -6,12 +6,15 @@ challenge is settled, and the outcome is on record before anything is given for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
 from .. import recovery, totp
+from ..encoding import format_uuid7
 from ..errors import SealError
 from ..events import Facts
 from ..messages import Request
@@ -101,7 +104,7 @@ async def _approve(services: Services, attempting: Attempting, facts: Facts, met
         network = services.keyring.digest("network", attempting.network)
         await services.store.remember(person.user, "network", network, now=now, keep=KEEP_SIGHTINGS)
     shown = proof(None, method=method, challenge_id=challenge.challenge_id, attempt=number)
-    record = services.journal.line(facts, "outcome", "approved", reason=challenge.reason, proof=shown)
+    record = outcome_line(services, challenge, facts, "approved", shown)
     return Trial(
         kind="approved",
         challenge=challenge,
@@ -131,11 +134,13 @@ async def _reject(
         until = {"failures": counted.failures, "locked_until": counted.locked_until}
         shown_name = shown_user(services, attempting.person.user)
         records.append(services.journal.notice("throttle", "locked", user=shown_name, detail=until))
-    settled = number >= limit and await services.store.settle_challenge(
-        challenge.challenge_id, "locked", now=attempting.now
+    settled = (
+        number >= limit
+        and verdict != "replayed"  # the same code may just now be winning this challenge from another request
+        and await services.store.settle_challenge(challenge.challenge_id, "locked", now=attempting.now)
     )
     if settled:
-        records.append(services.journal.line(facts, "outcome", "locked", reason=challenge.reason, proof=shown))
+        records.append(outcome_line(services, challenge, facts, "locked", shown))
     budget = services.settings.account_throttle.failures
     left = 0 if counted.locks else min(limit - number, budget - counted.failures % budget)
     return Trial(
@@ -196,6 +201,22 @@ async def _judge_totp(
     return ("replayed" if worst == "replayed" else "skewed" if worst == "skewed" else "wrong"), "", drift
 
 
+def outcome_line(
+    services: Services, challenge: Challenge, facts: Facts, status: str, shown: Mapping[str, Any]
+) -> bytes:
+    """The one outcome of a challenge. Its ``event_id`` hangs on the challenge, not on who writes it: a line that had
+    to be written again, since nobody could say whether it had been, is known for the same."""
+    digest = hashlib.sha256(b"stepup_mw/v1/outcome\0" + challenge.challenge_id.encode()).digest()
+    return services.journal.line(
+        facts,
+        "outcome",
+        status,
+        reason=challenge.reason,
+        proof=shown,
+        event_id=format_uuid7(challenge.created_at, digest[:10]),
+    )
+
+
 def facts_of_challenge(services: Services, challenge: Challenge, attempting: Attempting | None) -> Facts:
     """The shared part of a challenge's later lines: the action and risk that raised it, the origin of this try."""
     shared: dict[str, Any] = orjson.loads(challenge.facts)
@@ -212,4 +233,4 @@ def facts_of_challenge(services: Services, challenge: Challenge, attempting: Att
         return facts
     known = bool((shared["origin"] or {}).get("device_known"))
     origin = origin_of(services, attempting.request, attempting.person, attempting.address, known)
-    return replace(facts, request_id=attempting.request_id, origin=origin)
+    return facts._replace(request_id=attempting.request_id, origin=origin)

@@ -5,10 +5,9 @@ Gathers and never decides; what it gathers is the same whether the request is li
 
 from __future__ import annotations
 
-import inspect
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -39,9 +38,9 @@ class Person:
     device: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """``person`` is None for an anonymous request. ``shared`` is the part of the line that does not depend on the
+class Visit(NamedTuple):
+    """A named tuple, for one is made for every sensitive request. ``person`` is None for an anonymous one. ``shared`` is
+    the part of the line that does not depend on the
     flow: action, origin, risk, policy, trace."""
 
     request: Request
@@ -59,7 +58,7 @@ class Visit:
 async def identify(services: Services, request: Request) -> Person | None:
     """The person by the configured provider, or None. AmbiguousRequest or Unavailable on doubt."""
     found = services.identify(request)
-    identity = checked(await found if inspect.isawaitable(found) else found)
+    identity = checked(found if found is None or isinstance(found, Identity) else await found)
     return _person(services, request, identity) if identity is not None else None
 
 

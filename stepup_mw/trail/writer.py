@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_QUEUED = 10_000
 """Records that may wait for the writer; more are refused."""
 
+_LINGER_S = 0.005
+"""How long lines that nobody waits for are gathered: to wake this thread for each costs more than to write it."""
+
 _MAX_UNSYNCED = 1000
 _TICK_S = 0.5
 """How soon what nobody waits for is synced, and checkpoints and gaps are looked after."""
@@ -43,6 +46,8 @@ class Writer:
         self._wake = threading.Lock()
         self._wake.acquire()
         self._asleep = False
+        self._lingering = False
+        self._urgent = False
         self._closing = False
         self._entries: list[Entry] = []
         self._queued = 0
@@ -68,7 +73,9 @@ class Writer:
                 raise TrailUnavailable(f"{self._queued} audit lines are waiting to be written")
             self._entries.append(entry)
             self._queued += len(entry.records)
-            if self._asleep:
+            urgent = entry.future is not None
+            self._urgent = self._urgent or urgent
+            if self._asleep and (urgent or not self._lingering):
                 self._asleep = False
                 self._wake.release()
         return True
@@ -113,18 +120,21 @@ class Writer:
 
     def _take(self) -> tuple[list[Entry], bool]:
         with self._mutex:
-            if self._entries or self._closing:
+            if self._urgent or self._closing:
                 return self._taken()
+            self._lingering = bool(self._entries)
             self._asleep = True
-        self._wake.acquire(timeout=_TICK_S if self._restless() else -1)
+        self._wake.acquire(timeout=_LINGER_S if self._lingering else _TICK_S if self._restless() else -1)
         with self._mutex:
             self._asleep = False
             self._wake.acquire(blocking=False)
+            if self._entries and not (self._urgent or self._closing or self._lingering):
+                return [], False  # woken by the first of them: gather
             entries, _ = self._taken()
             return entries, False
 
     def _taken(self) -> tuple[list[Entry], bool]:
-        entries, self._entries, self._queued = self._entries, [], 0
+        entries, self._entries, self._queued, self._urgent = self._entries, [], 0, False
         return entries, self._closing
 
     def _restless(self) -> bool:
