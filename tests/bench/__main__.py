@@ -1,0 +1,38 @@
+"""``python -m tests.bench [--rounds N] [passing sensitive lookup served …]``: all of it takes about five minutes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import sys
+
+from . import lookup, passing, sensitive, served
+
+PARTS = {
+    "passing": passing.measure,
+    "sensitive": sensitive.measure,
+    "lookup": lookup.measure,
+    "served": served.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; all of them if none")
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds a case (default 9)")
+    arguments = parser.parse_args()
+    unknown = set(arguments.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    logging.disable(logging.WARNING)
+    print(
+        f"Python {platform.python_version()}, {platform.system()}. Ratios within one run; absolute figures say little."
+    )
+    for name in arguments.parts or PARTS:
+        print(f"\n{PARTS[name](arguments.rounds)}")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
