@@ -39,9 +39,8 @@ class Person:
 
 
 class Visit(NamedTuple):
-    """A named tuple, for one is made for every sensitive request. ``person`` is None for an anonymous one. ``shared`` is
-    the part of the line that does not depend on the
-    flow: action, origin, risk, policy, trace."""
+    """A named tuple, for one is made for every sensitive request. ``person`` is None for an anonymous one; ``shared``
+    is the part of the line that does not depend on the flow: action, origin, risk, policy, trace."""
 
     request: Request
     rule: Rule
