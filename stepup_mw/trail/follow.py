@@ -66,20 +66,34 @@ def follow(
     """
     layout = find_layout(Path(path))
     reader = _Reader(layout)
-    seen = -1
+    seen = _Seen(next(read_lines(path), None))
     for line in read_lines(path, last=last):
-        seen = line.seq if line.seq is not None else seen
+        seen.is_new(line)
         yield line
     while True:
-        for line in reader.new_lines():
-            if line.seq is not None and 0 < line.seq <= seen:
-                continue
-            seen = line.seq if line.seq is not None else seen
-            yield line
+        yield from filter(seen.is_new, reader.new_lines())
         if stop():
             reader.close()
             return
         time.sleep(poll_s)
+
+
+class _Seen:
+    """How far the trail has been shown. A different line 0 is another trail, which is shown from its start."""
+
+    def __init__(self, first: Line | None) -> None:
+        self._first = first.raw if first is not None else b""
+        self._seq = -1
+
+    def is_new(self, line: Line) -> bool:
+        if line.seq is None:
+            return True
+        if line.seq == 0 and line.raw != self._first:
+            self._first, self._seq = line.raw, -1
+        if line.seq <= self._seq:
+            return False
+        self._seq = line.seq
+        return True
 
 
 class _Reader:

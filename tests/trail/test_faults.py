@@ -91,6 +91,19 @@ def test_a_sync_that_fails_is_never_taken_back(tmp_path: Path) -> None:
     assert check(tmp_path).verdict == "VERIFIED"
 
 
+@pytest.mark.parametrize(("durability", "waits"), [("commit", True), ("write", False)])
+def test_only_commit_waits_for_the_sync(tmp_path: Path, durability: str, waits: bool) -> None:
+    code = """
+subject = trail(folder, durability=sys.argv[3])
+begun = time.monotonic()
+attempt("a")
+print(time.monotonic() - begun >= 0.4)
+"""
+    trace = ("strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:delay_enter=400000")
+    said = python(BEGIN + code, tmp_path, PATH, durability, prefix=trace).splitlines()
+    assert said == ["written a", str(waits)]
+
+
 def test_a_disk_that_stores_nothing_acknowledges_nothing(tmp_path: Path) -> None:
     said = _traced(tmp_path, "fdatasync,fsync:error=EIO:when=3+")
     refused = [name for what, name in said if what == "refused"]

@@ -85,7 +85,8 @@ def _deletion(subject: Trail, live: Path) -> None:
 
 
 def _truncation(subject: Trail, live: Path) -> None:
-    live.write_bytes(live.read_bytes()[:100])
+    data = live.read_bytes()
+    live.write_bytes(data[: data.index(b'"event_id":"c"')])
 
 
 @pytest.mark.parametrize("happening", [_nothing, _rotation, _rotations, _deletion, _truncation])
@@ -117,3 +118,27 @@ def test_following_goes_on_and_says_nothing_twice(tmp_path: Path, happening: Cal
     thread.join()
     subject.close()
     assert _ids(collected) == ["b", "c", "d", *("xyz" if happening is _rotations else ""), "e"]
+
+
+def test_following_shows_another_trail_in_the_same_place_from_its_start(tmp_path: Path) -> None:
+    live = tmp_path / "audit" / "stepup.jsonl"
+    for name in "ab":
+        subject = trail(tmp_path)
+        subject.append_blocking([record(name)])
+        subject.close()
+    stops = iter([False, True])
+    found: list[Line] = []
+
+    def stop() -> bool:
+        if next(stops):
+            return True
+        live.unlink()
+        other = trail(tmp_path)
+        other.append_blocking([record("z")])
+        other.close()
+        return False
+
+    for line in follow(live, last=1, poll_s=0, stop=stop):
+        found.append(line)  # noqa: PERF402 - the generator acts between its lines
+    assert [line.event["phase"] for line in found if "phase" in line.event] == ["stop", "start", "stop"]
+    assert _ids(found) == ["z"]

@@ -72,6 +72,7 @@ def test_a_fork_after_use_writes_with_a_writer_of_its_own(tmp_path: Path) -> Non
         pid = os.fork()
         if pid == 0:
             code = 1
+            signal.alarm(10)  # a child that waits for its parent's writer would wait for ever
             try:
                 subject.append_blocking([record(f"child-{number}")])
                 subject.close()
