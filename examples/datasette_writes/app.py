@@ -1,4 +1,4 @@
-"""Datasette (https://datasette.io) as it comes, wrapped: reading is open, each write and each download asks for a code.
+"""Datasette (https://datasette.io) as it comes, wrapped: reading is open, each write asks for a code.
 
 The notes can be read at /notes/notes and added to at /notes/add_note, by whoever has signed in as root.
 """

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,12 @@ PROVED_ONCE = ["trigger/required", "challenge/issued", "outcome/approved", "acce
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One example in a folder of its own; ``secret`` is the TOTP secret of its one enrolled user."""
+    """One example in a folder of its own; ``secret`` and ``recovery_codes`` are those of its one enrolled user."""
 
     folder: Path
     environ: dict[str, str]
     secret: str = ""
+    recovery_codes: tuple[str, ...] = ()
 
     def code(self, *, steps: int = 0) -> str:
         return pyotp.TOTP(self.secret).at(time.time() + 30 * steps)
@@ -85,7 +86,7 @@ def copy_example(name: str, folder: Path) -> Example:
 def enrolled(example: Example, user: str = "alice") -> Example:
     """The same example with a user enrolled by the command."""
     made = json.loads(example.python("-m", "stepup_mw", "enroll", user, "--json"))
-    return Example(folder=example.folder, environ=example.environ, secret=made["secret"])
+    return replace(example, secret=made["secret"], recovery_codes=tuple(made["recovery_codes"]))
 
 
 @contextmanager

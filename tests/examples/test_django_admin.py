@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from .serving import GUNICORN, PROVED_ONCE, UVICORN, Example, Served, copy_example, enrolled, prove_on_page, served
+from .serving import GUNICORN, PROVED_ONCE, UVICORN, Example, copy_example, enrolled, prove_on_page, served
 
 DOORS = [pytest.param(GUNICORN, "wsgi:app", id="wsgi"), pytest.param(UVICORN, "asgi:app", id="asgi")]
 NEW = "correct-horse-battery"
@@ -31,7 +32,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Example:
 @pytest.fixture
 def site(prepared: Example, tmp_path: Path) -> Example:
     shutil.copytree(prepared.folder, tmp_path / "site", ignore=shutil.ignore_patterns("audit", "*.lock"))
-    return Example(folder=tmp_path / "site", environ=prepared.environ, secret=prepared.secret)
+    return replace(prepared, folder=tmp_path / "site")
 
 
 def csrf_of(page: httpx2.Response) -> str:
@@ -40,17 +41,16 @@ def csrf_of(page: httpx2.Response) -> str:
     return found[1]
 
 
-def signed_in(app: Served) -> httpx2.Client:
-    client = app.client(accept="text/html")
+def sign_in(client: httpx2.Client) -> None:
     page = client.get("/admin/login/")
     login = {"username": "alice", "password": "open-sesame", "csrfmiddlewaretoken": csrf_of(page)}
     assert client.post("/admin/login/?next=/admin/", data=login).status_code == 302
-    return client
 
 
 @pytest.mark.parametrize(("server", "target"), DOORS)
 def test_setting_a_password_asks_on_the_form_and_then_happens(site: Example, server: Sequence[str], target: str) -> None:
-    with served(site, server, target) as app, signed_in(app) as client:
+    with served(site, server, target) as app, app.client(accept="text/html") as client:
+        sign_in(client)
         assert client.get("/admin/auth/user/2/change/").status_code == 200
         back = prove_on_page(client, client.get("/admin/auth/user/2/password/"), site.code())
         assert back.headers["location"] == "/admin/auth/user/2/password/"
@@ -67,7 +67,8 @@ def test_deleting_from_the_list_is_kept_from_the_app_until_proved(
     site: Example, server: Sequence[str], target: str
 ) -> None:
     """The list's own action, which is a POST to the list and names no object in its path."""
-    with served(site, server, target) as app, signed_in(app) as client:
+    with served(site, server, target) as app, app.client(accept="text/html") as client:
+        sign_in(client)
         token = csrf_of(client.get("/admin/auth/user/"))
         delete = {"action": "delete_selected", "_selected_action": "2", "post": "yes", "csrfmiddlewaretoken": token}
         asked = client.post("/admin/auth/user/", data=delete)
