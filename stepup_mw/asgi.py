@@ -26,4 +26,5 @@ class StepUpMiddleware(AsgiDoor):
     async def reload(self, config: Any = None) -> None:
         """Read the configuration again, from where it came unless told otherwise. ConfigError leaves the running
         policy in force; both ends are on record."""
+        self.assembly.start()
         await self.assembly.reload_from(config)
