@@ -6,14 +6,13 @@ refused to those who wait, and counted for those who do not; the count is the fi
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NoteError, TrailUnavailable
-from .checkpoints import Checkpoints
 from .ledger import Ledger
 from .losses import Losses
+from .signing import Signing
 from .waiting import Entry, release
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Writer:
         self._settings = settings
         self._marks = marks
         self._ledger = Ledger(settings, marks)
-        self._checkpoints = Checkpoints(settings, service)
+        self._signing = Signing(settings, service, marks, self._on_record)
         self._mutex = threading.Lock()
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -54,11 +53,6 @@ class Writer:
         self._unsynced: list[bytes] = []
         self._losses = Losses(marks)
         self._opened = False
-        self._signed_size = 0
-        self._signed_rotations = 0
-        self._signed_at = marks.clock()
-        self._complaint = ""
-        self._signing: threading.Thread | None = None
         self._thread = threading.Thread(target=self._run, name="stepup-trail", daemon=True)
 
     def start(self) -> None:
@@ -91,8 +85,7 @@ class Writer:
     def checkpoint(self) -> Checkpoint | None:
         """For the writer's thread: sign what there is now."""
         self._commit([], [])
-        self._await_signing()
-        return self._sign()
+        return self._signing.now()
 
     def close(self) -> None:
         """Write what is queued, ``audit/stop`` and a checkpoint; return when the thread has ended."""
@@ -106,7 +99,7 @@ class Writer:
     def abandon(self) -> None:
         """In a forked child: the thread, the queue and the files belong to the parent."""
         self._ledger.close()
-        self._checkpoints.close()
+        self._signing.close()
 
     def _run(self) -> None:
         while True:
@@ -139,8 +132,7 @@ class Writer:
 
     def _restless(self) -> bool:
         """Whether something is left to do though nobody asks."""
-        unsigned = self._settings.signing_key_file is not None and self._ledger.tip.seq > self._signed_size
-        return bool(self._unsynced or self._losses or unsigned)
+        return bool(self._unsynced or self._losses or self._signing.has_new(self._ledger))
 
     def _work(self, entries: list[Entry]) -> None:
         """Write all records of the entries, then run their tasks in order."""
@@ -210,50 +202,22 @@ class Writer:
             self._commit([], [])
         if idle and self._unsynced:
             self._sync_unasked()
-        if self._settings.signing_key_file is not None and self._opened and self._due():
-            self._start_signing()
+        if self._opened and self._signing.is_due(self._ledger):
+            self._signing.begin(self._ledger)
 
-    def _due(self) -> bool:
-        """Whether a checkpoint is: at a rotation, after so many lines, or after so long with any."""
-        new = self._ledger.tip.seq - self._signed_size
-        age = self._marks.clock() - self._signed_at
-        rotated = self._ledger.rotations != self._signed_rotations
-        late = not 0 <= age < self._settings.checkpoint_every_s
-        return new > 0 and (rotated or late or new >= self._settings.checkpoint_lines)
-
-    def _start_signing(self) -> None:
-        """Sign beside the writing, so that no line waits for it."""
-        if self._signing is not None and self._signing.is_alive():
-            return
-        self._signed_size, self._signed_at = self._ledger.tip.seq, self._marks.clock()
-        self._signed_rotations = self._ledger.rotations
-        self._signing = threading.Thread(target=self._sign, name="stepup-checkpoint", daemon=True)
-        with contextlib.suppress(RuntimeError):  # the interpreter is ending: close() signs
-            self._signing.start()
-
-    def _sign(self) -> Checkpoint | None:
+    def _on_record(self, record: bytes) -> None:
+        """Queue a line about a checkpoint; at the very end nobody takes it any more."""
         try:
-            made = self._checkpoints.sign()
-        except (OSError, NoteError, TrailUnavailable) as error:
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                self.offer(Entry([self._marks.record("io_error", {"error": "checkpoint", "why": str(error)[:300]})]))
-            return None
-        self._complaint = ""
-        if made is not None:
-            self.offer(Entry([self._marks.checkpoint(made)]))
-        return made
-
-    def _await_signing(self) -> None:
-        if self._signing is not None and self._signing.ident is not None:
-            self._signing.join()
+            self.offer(Entry([record], synced=False))
+        except TrailUnavailable as error:
+            self.count_lost(1, str(error))
 
     def _finish(self) -> None:
-        self._await_signing()
+        self._signing.wait()
         if self._opened:
             self._commit([self._marks.record("stop", {"pid": self._marks.writer["pid"]})], [])
             if self._unsynced:
                 self._sync_unasked()
-            self._sign()
+            self._signing.now()
         self._ledger.close()
-        self._checkpoints.close()
+        self._signing.close()
