@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..cli.screen import paint
+from ..cli.screen import paint, width_of
 from ..totp import PERIOD_S, format_code, time_step
 
 _BAR = 15
@@ -35,8 +35,20 @@ def show_code(code: Code) -> str:
     color = "yellow" if code.left_s <= 5 else "green"
     bar = paint("━" * full, "black" if code.used else color) + paint("─" * (_BAR - full), dim=True)
     if code.used:
-        return f"  {paint(digits, dim=True)}  {bar} {paint(f'used; the next one comes in {code.left_s} s', dim=True)}"
+        return f"  {paint(digits, dim=True)}  {bar} {paint(f'used, the next in {code.left_s} s', dim=True)}"
     return f"  {paint('Code', dim=True)} {paint(digits, color, bold=True)}  {bar} {code.left_s:2d} s"
+
+
+def fit(parts: Sequence[str], width: int) -> str:
+    """As many of the parts, the first ones, as stand on one line of ``width`` columns: a line that wraps could not be
+    written over."""
+    line = ""
+    for part in parts:
+        longer = f"{line}   {part}" if line else part
+        if width_of(longer) >= width and line:
+            break
+        line = longer
+    return line
 
 
 class LiveLine:

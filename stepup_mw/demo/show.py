@@ -24,7 +24,7 @@ from ..gate.services import Services
 from ..trail.follow import Line, follow
 from ..trail.verify import verify_trail
 from .bank import Bank
-from .codes import Code, LiveLine, code_at, live_line, show_code
+from .codes import Code, LiveLine, code_at, fit, live_line, show_code
 from .folder import Home, open_home
 from .server import Running, require_server, serving
 from .signin import SignIn
@@ -132,7 +132,7 @@ def _follow(watch: Watch, running: Running, echo: Echo) -> None:
 def _refresh(live: LiveLine, watch: Watch, where: str) -> None:
     code = watch.code()
     text = show_code(code) if code is not None else "  " + paint("no authenticator: stepup enroll alice", "yellow")
-    live.show(f"{text}   {paint(where, 'cyan')}   {paint('Ctrl-C ends', dim=True)}")
+    live.show(fit([text, paint(where, "cyan"), paint("Ctrl-C ends", dim=True)], terminal_width()))
 
 
 def _say_code_once(watch: Watch, echo: Echo) -> None:

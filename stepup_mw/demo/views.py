@@ -26,7 +26,8 @@ sending, for two minutes. 5,000 or more from an unknown browser is refused.</sma
 <li><a href="/password">Change the password</a><small>Asks whatever the score.</small></li>
 <li><a href="/settings">Close an account</a><small>One code opens exactly this request, once.</small></li>
 </ol>
-<p class="soft" style="margin:1rem 0 0">The code, and a line for each of your clicks, stand in the terminal.</p></aside>"""
+<p class="soft" style="margin:1rem 0 0">The code, and a line for each of your clicks, stand in the terminal.</p>
+</aside>"""
 
 
 def login_page(hint: str, error: str = "", status: int = 200) -> HTMLResponse:
@@ -34,7 +35,8 @@ def login_page(hint: str, error: str = "", status: int = 200) -> HTMLResponse:
     content = f"""<section class="card"><h1>Sign in</h1>
 <p class="soft">This is a demo; the way in is {escape(hint)}.</p>
 {_error(error)}<form class="plain" method="post" action="/login">
-<label for="user">User</label><input id="user" name="user" autocomplete="username" autocapitalize="none" required autofocus>
+<label for="user">User</label>
+<input id="user" name="user" autocomplete="username" autocapitalize="none" required autofocus>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button type="submit">Sign in</button></form></section>"""
@@ -82,7 +84,8 @@ def transfer_page(name: str, accounts: Sequence[Account], draft: dict[str, str],
 {_error(error)}<form class="plain" method="post" action="/transfer">
 <label for="from">From</label><select id="from" name="from">{options}</select>
 <label for="to">To</label><input id="to" name="to" maxlength="64" value="{kept["to"]}" required>
-<label for="amount">Amount</label><input id="amount" name="amount" inputmode="decimal" value="{kept["amount"]}" required>
+<label for="amount">Amount</label>
+<input id="amount" name="amount" inputmode="decimal" value="{kept["amount"]}" required>
 <label for="note">Note</label><input id="note" name="note" maxlength="120" value="{kept["note"]}">
 <button type="submit">Review</button></form></section>"""
     return _page("Send money", content, user=name, here="/transfer", shape="narrow", status=400 if error else 200)
@@ -123,9 +126,7 @@ def settings_page(name: str, accounts: Sequence[Account], flash: str = "", error
 <a class="button quiet" href="/password">Change</a></div>{rows}
 <p class="soft" style="margin:1rem 0 0">Closing is a single form. After the code, come back to this page and press
 Close once more: the proof is for exactly that request, once.</p></section>"""
-    return _page(
-        "Settings", content, user=name, here="/settings", shape="narrow", status=400 if error else 200
-    )
+    return _page("Settings", content, user=name, here="/settings", shape="narrow", status=400 if error else 200)
 
 
 def _closing(account: Account) -> str:

@@ -77,7 +77,10 @@ def _facts(facts: Facts) -> list[str]:
 def _recovery(codes: Sequence[str]) -> list[str]:
     if not codes:
         return ["  " + paint("The recovery codes were shown at the first start.", dim=True)]
-    return [f"  A recovery code: {paint(codes[0], bold=True)}", "  " + paint("It works once, in place of a code.", dim=True)]
+    return [
+        f"  A recovery code: {paint(codes[0], bold=True)}",
+        "  " + paint("It works once, in place of a code.", dim=True),
+    ]
 
 
 def _picture(uri: str, *, color: bool) -> list[str]:

@@ -6,7 +6,7 @@ import click
 import pyotp
 import pytest
 
-from stepup_mw.demo.codes import LiveLine, code_at, live_line, show_code
+from stepup_mw.demo.codes import LiveLine, code_at, fit, live_line, show_code
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
@@ -38,3 +38,10 @@ def test_a_live_line_is_written_over_and_gives_way() -> None:
 def test_there_is_no_live_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert live_line() is None
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(3, "one"), (9, "one"), (10, "one   two"), (17, "one   two"), (80, "one   two   three")]
+)
+def test_a_line_never_wraps_when_something_can_be_left_out(width: int, shown: str) -> None:
+    assert fit(["one", "two", "three"], width) == shown

@@ -35,7 +35,6 @@ def test_a_folder_is_used_again_as_it_is(tmp_path: Path) -> None:
     assert "risk = 36" in second.config.read_text()
 
 
-
 def test_a_configuration_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "stepup.toml").write_text("service = 'mine'\n")
     with pytest.raises(ConfigError, match="exists already"):
@@ -48,7 +47,7 @@ def test_a_configuration_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> 
 def test_keys_that_are_none_are_refused_by_name(tmp_path: Path, text: str) -> None:
     open_home(tmp_path / "demo")
     (tmp_path / "demo" / "bank.json").write_text(text)
-    with pytest.raises(ConfigError, match="bank.json"):
+    with pytest.raises(ConfigError, match=r"bank\.json"):
         open_home(tmp_path / "demo")
 
 

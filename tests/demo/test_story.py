@@ -217,7 +217,11 @@ def _listen(terminal: int, heard: bytearray) -> None:
     ("prelude", "port", "error"),
     [
         ("sys.modules['uvicorn'] = None", "0", "pip install 'stepup-mw[demo]'"),
-        ("import socket; taken = socket.create_server(('127.0.0.1', 0)); sys.argv[2] = taken.getsockname()[1]", "0", "cannot be had"),
+        (
+            "import socket; taken = socket.create_server(('127.0.0.1', 0)); sys.argv[2] = taken.getsockname()[1]",
+            "0",
+            "cannot be had",
+        ),
         ("", "99999", "cannot be had"),
     ],
     ids=["no server", "port taken", "no port"],

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import httpx2
+
 from .serving import PROVED_ONCE, UVICORN, Served, copy_example, enrolled, prove, prove_on_page, served
 
 

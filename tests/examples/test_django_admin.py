@@ -48,7 +48,9 @@ def sign_in(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize(("server", "target"), DOORS)
-def test_setting_a_password_asks_on_the_form_and_then_happens(site: Example, server: Sequence[str], target: str) -> None:
+def test_setting_a_password_asks_on_the_form_and_then_happens(
+    site: Example, server: Sequence[str], target: str
+) -> None:
     with served(site, server, target) as app, app.client(accept="text/html") as client:
         sign_in(client)
         assert client.get("/admin/auth/user/2/change/").status_code == 200
