@@ -11,7 +11,7 @@ from ..errors import SealError, StoreUnavailable, TrailUnavailable
 from ..state import Challenge
 from .journal import proof
 from .services import Services
-from .trial import Trial, facts_of_challenge
+from .trial import Trial, facts_of_challenge, outcome_line
 from .visit import Person, Visit, facts_of
 
 KEEP_OPEN = 32
@@ -104,9 +104,7 @@ async def log_outcome(services: Services, challenge: Challenge, *, state: str | 
     shown = proof(None, challenge_id=challenge.challenge_id, attempt=challenge.attempts)
     status = state or challenge.state
     try:
-        await services.journal.write(
-            services.journal.line(facts, "outcome", status, reason=challenge.reason, proof=shown)
-        )
+        await services.journal.write(outcome_line(services, challenge, facts, status, shown))
         await services.store.mark_logged(challenge.challenge_id)
     except (TrailUnavailable, StoreUnavailable) as error:
         _log.warning("outcome of a challenge not recorded yet: %s", error)
