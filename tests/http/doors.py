@@ -95,12 +95,21 @@ class Door:
         """The audit lines of a user, once every access has its result."""
         deadline = time.monotonic() + 5
         while True:
-            found = [line for line in read_lines(self.folder / "audit" / "stepup.jsonl") if line.get("user_id") == user]
+            found = [line for line in self.trail() if line.get("user_id") == user]
             open_ends = [line for line in found if line["phase"] == "access" and line["status"] == "allowed"]
             ends = [line for line in found if line["phase"] == "result"]
             if not settle or len(open_ends) == len(ends) or time.monotonic() > deadline:
                 return found
             time.sleep(0.01)
+
+    def trail(self) -> list[dict[str, Any]]:
+        """Every line, those of sealed segments first."""
+        audit = self.folder / "audit"
+        return [
+            line
+            for path in (*sorted(audit.glob("segments/*.jsonl")), audit / "stepup.jsonl")
+            for line in read_lines(path)
+        ]
 
     def story(self, user: str | None) -> list[str]:
         """A user's step-up lines in short: ``phase/status``, with the reason and basis where there is one."""
@@ -152,12 +161,19 @@ def command(name: str, port: int, app: str, workers: int, options: Sequence[str]
 
 @contextmanager
 def serving(
-    name: str, folder: Path, config: str, *, app: str = "", workers: int = 1, options: Sequence[str] = ()
+    name: str,
+    folder: Path,
+    config: str,
+    *,
+    app: str = "",
+    workers: int = 1,
+    options: Sequence[str] = (),
+    secret: str = SECRET,
 ) -> Iterator[Door]:
     """A server of the witness app on a free port; ``name`` is asgi or wsgi, ``options`` are the server's own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stepup.toml").write_text(config)
-    os.environ["STEPUP_SECRET_KEY"] = SECRET
+    os.environ["STEPUP_SECRET_KEY"] = secret
     port = free_port()
     environ = {**os.environ, "STEPUP_TEST_FOLDER": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
     assembly = assemble(folder / "stepup.toml")

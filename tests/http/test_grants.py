@@ -11,7 +11,7 @@ import pytest
 
 from stepup_mw.enrollment import Enrolled
 
-from .doors import CONFIG, Door, serving
+from .doors import CONFIG, SECRET, Door, serving
 from .steps import APPROVED, ASKED, BY_GRANT, TRANSFER, ask, problem, prove, verify
 
 FOREIGN = "access/refused route_policy"
@@ -371,3 +371,20 @@ def test_a_grant_outlives_a_restart_but_not_a_changed_rule(name: str, tmp_path: 
     with serving(name, tmp_path, changed) as door, door.client("alice") as client:
         client.cookies.update(cookies)
         assert client.post(TRANSFER).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["asgi", "wsgi"])
+def test_an_authenticator_outlives_a_new_key_and_no_grant_the_withdrawal_of_its_own(name: str, tmp_path: Path) -> None:
+    config, newer = CONFIG.read_text(), "another-long-enough-secret-for-the-rotation-42"
+    with serving(name, tmp_path, config) as door:
+        enrolled = door.enroll("alice")
+        with door.client("alice") as client:
+            prove(client, door.code(enrolled))
+            cookies = dict(client.cookies)
+    with serving(name, tmp_path, config, secret=f"{SECRET},{newer}") as door, door.client("alice") as client:
+        prove(client, door.code(enrolled, steps=1))
+        assert client.post(TRANSFER).status_code == 200
+    with serving(name, tmp_path, config, secret=newer) as door, door.client("alice") as client:
+        client.cookies.update(cookies)
+        assert client.post(TRANSFER).status_code == 401
+        assert details(door, "alice") == ["forged_grant"]

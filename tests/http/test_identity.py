@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from stepup_mw.enrollment import Enrolled
 
-from .doors import CONFIG, Door, serving
+from .doors import CONFIG, Door, read_lines, serving
 from .steps import APPROVED, ASKED, BROWSER, BY_GRANT, TRANSFER, ask, problem, prove, verify
 
 
@@ -171,3 +172,14 @@ def test_a_name_beyond_ascii(door: Door, user: str) -> None:
         prove(client, door.code(enrolled))
         assert client.post(TRANSFER).json()["stepup"]["user_id"] == name
     assert door.story(name) == [*APPROVED, *BY_GRANT]
+
+
+@pytest.mark.parametrize("name", ["asgi", "wsgi"])
+def test_names_can_stay_out_of_the_lines(name: str, tmp_path: Path) -> None:
+    config = CONFIG.read_text().replace("[audit]", '[audit]\nuser_id = "hmac"')
+    with serving(name, tmp_path, config) as door, door.client("alice") as client:
+        prove(client, door.code(door.enroll("alice")))
+        assert client.post(TRANSFER).json()["stepup"]["user_id"] == "alice"
+        users = {line["user_id"] for line in read_lines(tmp_path / "audit" / "stepup.jsonl") if line["user_id"]}
+        assert "alice" not in (tmp_path / "audit" / "stepup.jsonl").read_text()
+    assert [shown[:2] for shown in users] == ["h:"]

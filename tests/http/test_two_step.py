@@ -261,6 +261,25 @@ def test_five_wrong_codes_lock_the_account(door: Door, user: str, enrolled: Enro
     assert door.reached(user) == []
 
 
+def test_a_replay_as_the_last_try_ends_the_challenge_without_a_verdict(
+    door: Door, user: str, enrolled: Enrolled
+) -> None:
+    """The same code may be winning it from another request at that moment; if not, it expires."""
+    with door.client(user) as client:
+        prove(client, code := door.code(enrolled))
+        client.cookies.clear()
+        challenge = ask(client)
+        for _ in range(4):
+            verify(client, challenge, door.wrong(enrolled))
+        assert verify(client, challenge, code).json()["attempts_left"] == 0
+        assert problem(client.get(challenge["page_url"])) == (410, "challenge-gone")
+        door.offset(31)
+        assert problem(verify(client, challenge, door.code(enrolled))) == (410, "challenge-gone")
+        door.offset(301)
+    ended = [*APPROVED, *ASKED, *[WRONG] * 4, REPLAYED, "outcome/expired route_policy"]
+    assert door.settled(user, len(ended)) == ended
+
+
 def test_each_further_lock_is_longer_and_a_right_code_ends_the_count(door: Door, user: str, enrolled: Enrolled) -> None:
     waits = []
     with door.client(user) as client:

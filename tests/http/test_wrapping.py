@@ -106,9 +106,10 @@ def test_add_middleware_with_a_lifespan(config: Path) -> None:
     app.add_middleware(AsgiStepUp, config=config)
     authenticator = enrolled(config)
     with TestClient(app, client=PEER, headers=SIGNED_IN) as client:
-        assert "loaded" in phases(config.parent, "config")  # before the first request
         two_steps(client, authenticator)
     assert ran == ["up", "down"]
+    assert [line["phase"] for line in trail(config.parent)[:2]] == ["start", "enrolled"]
+    assert phases(config.parent, "config") == ["loaded"]
     assert story(config.parent) == WHOLE
     assert phases(config.parent, "audit")[-1] == "stop"
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
 from stepup_mw.doors.asgi import Receive, Scope, Send
+from stepup_mw.signals import Subject
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 
 FOLDER = Path(os.environ.get("STEPUP_TEST_FOLDER", "."))
@@ -103,6 +104,21 @@ def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> I
     status = "500 Internal Server Error" if path == "/fail/500" else "200 OK"
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
     return [answer]
+
+
+def large(subject: Subject) -> bool:
+    """A signal of the app's own: it looks at the body, and fails on some."""
+    if subject.body == b"odd":
+        raise ValueError("not an amount")
+    return int(subject.body or b"0") > 1000
+
+
+async def who(native: dict[str, Any]) -> tuple[str, str] | None:
+    """An identity provider of the app's own; the same for a scope and an environ."""
+    query = native.get("query_string") or native.get("QUERY_STRING", "").encode()
+    if query == b"raise":
+        raise LookupError("no session store")
+    return (query.decode(), "s1") if query else None
 
 
 if "STEPUP_TEST_FOLDER" in os.environ:
