@@ -142,8 +142,9 @@ def _say_code_once(watch: Watch, echo: Echo) -> None:
 
 
 def _row(line: Line) -> str:
+    """As ``stepup tail`` has it, but for the address, which is always this machine's: the room is better used."""
     width = terminal_width() if sys.stdout.isatty() else None
-    return format_row(line.event, width) if line.event else format_broken(line.raw, width)
+    return format_row({**line.event, "origin": None}, width) if line.event else format_broken(line.raw, width)
 
 
 def _good_bye(home: Home, trail: Path) -> str:
