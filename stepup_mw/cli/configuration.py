@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..encoding import format_duration, format_size
+from ..errors import ConfigError
 from . import service
 from .program import command
 from .screen import fields, paint, problem_json, safe, say, say_json, show_problem, table
@@ -89,7 +91,7 @@ def check(schema: bool, config: Path, as_json: bool) -> int:
         say_json(make_schema(), pretty=True)
         return 0
     loaded = service.read(config)
-    _import_callables(loaded)
+    _import_callables(config, loaded)
     if as_json:
         say_json(_summary(loaded))
     else:
@@ -97,7 +99,7 @@ def check(schema: bool, config: Path, as_json: bool) -> int:
     return 0
 
 
-def _import_callables(config: Config) -> None:
+def _import_callables(path: Path, config: Config) -> None:
     """ConfigError where a provider or signal of the user's cannot be imported; no file is opened."""
     from ..compose import make_services
     from ..stores.memory import MemoryStore
@@ -106,7 +108,10 @@ def _import_callables(config: Config) -> None:
     settings = config.settings
     trail = Trail(settings.trail, service=settings.service, clock=time.time, random=os.urandom)
     service.add_import_path(Path.cwd())
-    make_services(settings, MemoryStore(), trail, time.time)
+    try:
+        make_services(settings, MemoryStore(), trail, time.time)
+    except ConfigError as error:
+        raise ConfigError(tuple(replace(problem, source=str(path)) for problem in error.problems)) from error
 
 
 def _summary(config: Config) -> dict[str, Any]:

@@ -47,7 +47,6 @@ def explain(
     from .forecast import Asked, forecast
 
     asked = Asked.of(method, path, user=user, ip=ip, device=device, at=at)
-    service.add_import_path(Path.cwd())
     found = service.look(config, lambda services: forecast(services, asked))
     if as_json:
         say_json(_as_json(asked.method, path, found))

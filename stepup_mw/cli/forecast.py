@@ -26,6 +26,8 @@ from ..state import Sighting, SightingKind, Store
 from .failure import CommandError
 
 _DEVICE = "explained"
+_LIKE = 0.75
+"""How much of two paths must be the same for one to be called near the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,21 +155,22 @@ def find_nearest(rules: Sequence[Rule], method: str, path: str) -> Rule | None:
     """The rule whose path is most like this one, if any is; of equals the one that takes the method."""
 
     def likeness(rule: Rule) -> tuple[float, bool]:
-        ratio = difflib.SequenceMatcher(None, path.split("/"), _filled(rule.path, path), autojunk=False).ratio()
-        letters = difflib.SequenceMatcher(None, path, rule.path, autojunk=False).ratio()
-        return max(ratio, letters), rule.methods is None or method in rule.methods
+        ratio = difflib.SequenceMatcher(None, path, _filled(rule.path, path), autojunk=False).ratio()
+        return ratio, rule.methods is None or method in rule.methods
 
     best = max(rules, key=likeness, default=None)
-    return best if best is not None and likeness(best)[0] >= 0.5 else None
+    return best if best is not None and likeness(best)[0] >= _LIKE else None
 
 
-def _filled(template: str, path: str) -> list[str]:
-    """The template's segments, its parameters taken from the path's segments at the same place."""
+def _filled(template: str, path: str) -> str:
+    """The template, its parameters taken from the path's segments at the same place."""
     given = path.split("/")
-    return [
-        given[index] if "{" in segment and index < len(given) else segment
-        for index, segment in enumerate(template.split("/"))
-    ]
+    segments: list[str] = []
+    for index, segment in enumerate(template.split("/")):
+        if segment.endswith(":path}"):
+            return "/".join([*segments, *given[index:]])
+        segments.append(given[index] if "{" in segment and index < len(given) else segment)
+    return "/".join(segments)
 
 
 async def _decide(services: Services, asked: Asked, visit: Visit, match: Match) -> Forecast:

@@ -60,7 +60,7 @@ def format_row(event: Event, width: int | None) -> str:
     shown_kind = paint(left[2], color, bold=kind == "access" or status == "approved", dim=color is None)
     shown_user = pad(clip(user, _USER_WIDTH), _USER_WIDTH) if width is not None else pad(user, _USER_WIDTH)
     head = f"{paint(time, dim=True)}  {paint(sign, color)} {shown_kind} {paint(shown_user, bold=user != '-')}"
-    return f"{head}  {action}  {paint(rest, dim=True)}".rstrip()
+    return f"{head}  {action}  {paint(rest, dim=True)}" if rest else f"{head}  {action.rstrip()}".rstrip()
 
 
 def format_broken(raw: bytes, width: int | None) -> str:

@@ -8,15 +8,16 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
-    from ..compose import Assembly
     from ..config import Config
     from ..gate.services import Services
+    from ..settings import Settings
 
 T = TypeVar("T")
 
@@ -40,23 +41,29 @@ def work(path: Path, task: Callable[[Services], Awaitable[T]]) -> T:
     if config.settings.store_url.startswith("memory:"):
         message = 'memory:// lives inside the running app, out of reach from here; use "sqlite:///stepup.db"'
         raise ConfigError((ConfigProblem(source=str(path), key="store.url", message=message),))
-    return within(config, lambda assembly: task(assembly.gate.services))
+    return _within(replace(config, settings=_without_callables(config.settings)), task)
+
+
+def _without_callables(settings: Settings) -> Settings:
+    """An operator's shell need not be able to import the app's code to work on factors."""
+    identity = replace(settings.identity, provider="remote_user")
+    return replace(settings, identity=identity, risk=replace(settings.risk, signals=()))
 
 
 def look(path: Path, task: Callable[[Services], Awaitable[T]]) -> T:
-    """As ``work``, for what only reads: ``memory://`` is allowed, an empty store of this process stands in for it."""
-    return within(read(path), lambda assembly: task(assembly.gate.services))
+    """Run one task that only reads, with your own callables. ``memory://`` is allowed: an empty store stands in."""
+    add_import_path(Path.cwd())
+    return _within(read(path), task)
 
 
-def within(config: Config, task: Callable[[Assembly], Awaitable[T]]) -> T:
-    """Run one task with everything that a configuration opens; the trail and the store are closed after it."""
+def _within(config: Config, task: Callable[[Services], Awaitable[T]]) -> T:
     from ..compose import Assembly
 
     assembly = Assembly(config)
 
     async def whole() -> T:
         try:
-            return await task(assembly)
+            return await task(assembly.gate.services)
         finally:
             await assembly.store.aclose()
 

@@ -1,0 +1,142 @@
+"""``serve``: the user's app, unchanged, on real sockets; and what is refused before anything listens."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import CONFIG, Run, run, write_service
+from .server import FLASK, STARLETTE, Served, serving
+
+SPOOFED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Script-Name": "/x"}
+
+
+@pytest.fixture
+def apps(service: Path) -> Path:
+    (service / "star.py").write_text(STARLETTE)
+    (service / "flasky.py").write_text(FLASK)
+    (service / "broken.py").write_text("import json\n\njson.loads('{')\n")
+    (service / "quits.py").write_text("import os\n\nos._exit(7)\n")
+    (service / "needy.py").write_text("import no_such_package\n")
+    return service
+
+
+LINES = [
+    ("trigger", "required"),
+    ("challenge", "issued"),
+    ("outcome", "approved"),
+    ("access", "allowed"),
+    ("result", "completed"),
+    ("trigger", "required"),
+    ("challenge", "issued"),
+    ("challenge", "replayed"),
+]
+
+
+def step_up_lines(server: Served) -> list[tuple[str, str]]:
+    return [(line["phase"], line["status"]) for line in server.lines() if line["event_type"] == "step_up"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        pytest.param(("star:app",), "ASGI", id="starlette"),
+        pytest.param(("star:create", "--factory", "--workers", "2"), "ASGI", id="starlette-factory-2-workers"),
+        pytest.param(("flasky:app", "--workers", "2"), "WSGI", id="flask-2-workers"),
+    ],
+)
+def test_serve_wraps_the_app_unchanged(apps: Path, words: tuple[str, ...], kind: str) -> None:
+    with serving(apps, *words) as server:
+        assert server.ask("GET", "/", SPOOFED) == (200, {"user": None, "seen": ["127.0.0.1", "http", ""]})
+        who = {"X-Auth-User": "alice"}
+        assert run("enroll alice").code == 0
+        status, problem = server.ask("POST", "/accounts/42/transfer", who)
+        assert (status, problem["type"]) == (401, "urn:stepup:challenge-required")
+        code = json.loads(run("code alice --json").out)["code"]
+        status, answer = server.ask("POST", "/accounts/42/transfer", {**who, "Step-Up-Code": code})
+        assert (status, answer.get("user")) == (200, "alice"), answer
+        await_true(lambda: ("result", "completed") in step_up_lines(server))
+        assert server.ask("POST", "/accounts/42/transfer", {**who, "Step-Up-Code": code})[0] == 401
+        ended, said = server.stop()
+    assert ended in (0, -signal.SIGTERM), said  # uvicorn ends by the signal it was sent
+    assert f"({kind})" in said
+    assert "Traceback" not in said
+    assert step_up_lines(server) == LINES
+    assert run("verify").code == 0
+
+
+def test_a_changed_policy_is_in_force_after_sighup(apps: Path) -> None:
+    with serving(apps, "star:app") as server:
+        assert server.ask("GET", "/", {"X-Auth-User": "alice"})[0] == 200
+        write_service(apps, CONFIG.replace('path = "/rename"\nmethods = ["POST"]', 'path = "/"'))
+        server.process.send_signal(signal.SIGHUP)
+        await_true(lambda: "reloaded" in phases(server))
+        assert server.ask("GET", "/", {})[0] == 401
+        write_service(apps, CONFIG + "\nmistake = 1\n")
+        server.process.send_signal(signal.SIGHUP)
+        await_true(lambda: "reload_failed" in phases(server))
+        assert server.ask("GET", "/", {})[0] == 401
+        ended, said = server.stop(signal.SIGINT)
+    assert "stepup.toml:30:1: audit.mistake: unknown key" in said, said
+    assert ended in (0, 130), said
+
+
+def phases(server: Served) -> list[str]:
+    return [line["phase"] for line in server.lines()]
+
+
+def await_true(check: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("star", "'star' is not MODULE:APP; write for example bank.main:app"),
+        ("nowhere:app", "there is no module 'nowhere' here"),
+        ("needy:app", "needy needs 'no_such_package', which is not installed"),
+        ("star:nope", "star has no 'nope'; it has app"),
+        ("star:create", "star:create takes no arguments: a factory? then say --factory"),
+        ("star:number", "star:number looks neither like ASGI nor like WSGI"),
+        ("star:Starlette", "star:Starlette is a class"),
+        ("star:number --factory", "star:number is no factory: it cannot be called"),
+        ("broken:app", "importing broken failed: JSONDecodeError at decoder.py:"),
+        ("quits:app", "importing quits:app ended the process (exit code 7)"),
+        ("star:app --workers 0", "invalid value for '--workers'"),
+        ("star:app --port 70000", "invalid value for '--port'"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_a_sentence(apps: Path, stepup: Run, arguments: str, message: str) -> None:
+    ran = stepup(f"serve {arguments}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"error: {message}")
+    assert "Traceback" not in ran.err
+
+
+def test_a_bad_configuration_is_refused_before_the_app_is_imported(apps: Path, stepup: Run) -> None:
+    write_service(apps, CONFIG.replace("risk = 60", "risk = 600"))
+    ran = stepup("serve quits:app")
+    assert ran.code == 2
+    assert ran.err.startswith("error: 1 problem\nstepup.toml:16:8: routes[0].risk: found 600")
+
+
+def test_memory_with_many_workers_is_refused(apps: Path, stepup: Run) -> None:
+    write_service(apps, CONFIG.replace("sqlite:///stepup.db", "memory://"))
+    ran = stepup("serve star:app --workers 2")
+    assert ran.code == 2
+    assert "store.url: memory:// works in one process, and --workers asks for 2" in ran.err
+
+
+def test_a_taken_port_is_told(apps: Path) -> None:
+    with serving(apps, "star:app") as server:
+        ran = run(f"serve star:app --port {server.port}")
+    assert ran.code == 2
+    assert f"uvicorn could not start on 127.0.0.1:{server.port}" in ran.err
