@@ -17,6 +17,9 @@ PERIOD_S = 30
 
 DIGITS = 6
 
+MAX_DRIFT = 2
+"""The most steps of drift ever learned from one authenticator, either way: a minute (RFC 6238 section 6)."""
+
 FAR_STEPS = 20
 """How far outside the window a right code is still recognised, never accepted, to say that a clock is off."""
 
@@ -48,25 +51,45 @@ def time_step(now: float) -> int:
     return int(now) // PERIOD_S
 
 
-def judge(secret: str, code: str, *, now: float, window: int, last_step: int) -> Judgement:
-    """What a well-formed code means at ``now``, ``window`` steps of drift allowed either way.
+def judge(secret: str, code: str, *, now: float, window: int, last_step: int, drift: int = 0) -> Judgement:
+    """What a well-formed code means at ``now``, ``window`` steps either way of the server's own clock, and of the
+    authenticator's as far as its ``drift`` (steps, from ``learn_drift``) is known.
 
-    Every candidate is compared in constant time. A code of a step at or before ``last_step`` is never fresh, also
-    when the clock has stepped back (RFC 6238 section 5.2).
+    Every candidate is compared in constant time; there are at most ``2 * window + 1 + MAX_DRIFT`` of them that could
+    be taken. A code of a step at or before ``last_step`` is never fresh, also when the clock has stepped back
+    (RFC 6238 section 5.2).
     """
     generate = pyotp.TOTP(secret, digits=DIGITS).generate_otp
     current = time_step(now)
-    near = [step for step in range(max(0, current - window), current + window + 1) if _same(generate(step), code)]
+    near = [step for step in taken_steps(now, window=window, drift=drift) if _same(generate(step), code)]
     if near:
         unused = [step for step in near if step > last_step]
         if unused:  # two steps can have one code: the later is taken, so that it opens nothing a second time
             return Judgement(kind="fresh", step=unused[-1], drift=unused[-1] - current)
         return Judgement(kind="replayed", step=near[-1], drift=near[-1] - current)
     for step in range(max(0, current - FAR_STEPS), current + FAR_STEPS + 1):
-        if abs(step - current) > window and _same(generate(step), code):
+        if _same(generate(step), code):
             kind: Literal["replayed", "skewed"] = "replayed" if step <= last_step else "skewed"
             return Judgement(kind=kind, step=step, drift=step - current)
     return Judgement(kind="wrong")
+
+
+def taken_steps(now: float, *, window: int, drift: int = 0) -> range:
+    """The steps whose codes can be taken at ``now``: the window around the server's step and the one around the
+    authenticator's, and what lies between. With ``window = 0`` nothing is learned and nothing but now is taken."""
+    current, bounded = time_step(now), _bounded(drift) if window else 0
+    return range(max(0, current + min(0, bounded) - window), current + max(0, bounded) + window + 1)
+
+
+def learn_drift(drift: int, seen: int) -> int:
+    """The drift to keep for an authenticator after a right code ``seen`` steps from the server's clock: one step
+    nearer to what was seen, and never beyond MAX_DRIFT. Both in steps; learned from accepted codes alone."""
+    known = _bounded(drift)
+    return _bounded(known + max(-1, min(1, seen - known)))
+
+
+def _bounded(drift: int) -> int:
+    return max(-MAX_DRIFT, min(MAX_DRIFT, drift))
 
 
 def _same(expected: str, given: str) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepup_mw import totp
-from stepup_mw.totp import FAR_STEPS, Judgement, format_code, judge, parse_code, time_step
+from stepup_mw.totp import FAR_STEPS, MAX_DRIFT, Judgement, format_code, judge, learn_drift, parse_code, time_step
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
 NOW = 1_795_418_700.0
@@ -128,3 +128,69 @@ def test_before_the_epoch_and_at_it_nothing_breaks() -> None:
 def test_the_step_is_that_of_the_rfc() -> None:
     assert [time_step(now) for now in (0, 29.999, 30, 59, 60)] == [0, 0, 1, 1, 2]
     assert totp.PERIOD_S == 30
+
+
+@pytest.mark.parametrize(
+    ("window", "learned", "taken"),
+    [
+        (0, 0, range(1)),
+        (0, 2, range(1)),
+        (1, 0, range(-1, 2)),
+        (1, 1, range(-1, 3)),
+        (1, 2, range(-1, 4)),
+        (1, -2, range(-3, 2)),
+        (2, -1, range(-3, 3)),
+        (1, 99, range(-1, 4)),
+        (1, -99, range(-3, 2)),
+    ],
+)
+def test_a_learned_drift_widens_the_window_to_its_side_and_no_further(window: int, learned: int, taken: range) -> None:
+    found = [
+        step
+        for step in range(-8, 9)
+        if judge(
+            RFC_SECRET, format_code(RFC_SECRET, STEP + step), now=NOW, window=window, last_step=-1, drift=learned
+        ).kind == "fresh"
+    ]  # fmt: skip
+    assert found == list(taken)
+    assert len(found) <= 2 * window + 1 + MAX_DRIFT
+
+
+@given(st.lists(st.integers(-FAR_STEPS, FAR_STEPS)))
+def test_a_drift_is_learned_a_step_at_a_time_and_never_beyond_its_bound(seen: list[int]) -> None:
+    drift = 0
+    for offset in seen:
+        after = learn_drift(drift, offset)
+        assert abs(after - drift) <= 1
+        assert abs(after) <= MAX_DRIFT
+        assert abs(after - offset) <= abs(drift - offset)
+        drift = after
+
+
+def test_a_clock_that_is_right_again_is_learned_too() -> None:
+    drift = 0
+    for offset, kept in ((1, 1), (2, 2), (3, 2), (2, 2), (0, 1), (0, 0), (-1, -1)):
+        drift = learn_drift(drift, offset)
+        assert drift == kept
+
+
+@given(
+    st.lists(st.tuples(st.integers(-400, 400), st.integers(-6, 6)), min_size=1, max_size=40),
+    st.integers(0, 2),
+)
+def test_whatever_the_clock_does_the_steps_taken_rise_and_stay_near(
+    moves: list[tuple[int, int]], window: int
+) -> None:
+    """A server's clock that jumps both ways and an authenticator that is off: what is taken is later each time,
+    and never farther from the server's clock than the window and the most that may be learned."""
+    now, last, drift = NOW, -1, 0
+    for jump, offset in moves:
+        now += jump
+        code = format_code(RFC_SECRET, time_step(now) + offset)
+        found = judge(RFC_SECRET, code, now=now, window=window, last_step=last, drift=drift)
+        if found.kind == "fresh":
+            assert found.step > last
+            assert abs(found.step - time_step(now)) <= (window + MAX_DRIFT if window else 0)
+            last, drift = found.step, learn_drift(drift, found.drift)
+            again = judge(RFC_SECRET, code, now=now, window=window, last_step=last, drift=drift)
+            assert again.kind == "replayed"
