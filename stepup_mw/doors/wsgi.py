@@ -151,24 +151,28 @@ def _read_body(environ: Environ, limit: int) -> bytes:
         if len(held) > limit:
             raise BodyTooLarge(limit)
         return held
-    length = environ.get("CONTENT_LENGTH") or ""
-    if length.isascii() and length.isdigit() and int(length) > limit:
-        raise BodyTooLarge(limit)
     stream = environ["wsgi.input"]
-    if length.isascii() and length.isdigit():
-        body = stream.read(int(length))
-    elif environ.get("wsgi.input_terminated"):
-        body = stream.read(limit + 1)
-    elif environ.get("HTTP_TRANSFER_ENCODING"):
-        raise BodyTooLarge(limit)  # chunked, and the server does not say that the stream ends where the body does
-    else:
-        body = b""
+    body = _pull(environ, stream, limit)
     if len(body) > limit:
         environ["wsgi.input"] = io.BufferedReader(_Joined(body, stream))
         raise BodyTooLarge(limit)
     environ["stepup.body"] = body
     environ["wsgi.input"] = io.BytesIO(body)
     return bytes(body)
+
+
+def _pull(environ: Environ, stream: Any, limit: int) -> Any:
+    """The body from the server's stream, or the first ``limit + 1`` bytes of one without a length."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isascii() and length.isdigit():
+        if int(length) > limit:
+            raise BodyTooLarge(limit)
+        return stream.read(int(length))
+    if environ.get("wsgi.input_terminated"):
+        return stream.read(limit + 1)
+    if environ.get("HTTP_TRANSFER_ENCODING"):
+        raise BodyTooLarge(limit)  # chunked, and the server does not say that the stream ends where the body does
+    return b""
 
 
 class _Joined(io.RawIOBase):

@@ -232,6 +232,7 @@ def test_a_code_one_step_off_is_right(door: Door, user: str, enrolled: Enrolled,
         time.sleep(0.1)  # the step must not turn between the code and its judging
     with door.client(user) as client:
         prove(client, door.code(enrolled, steps=steps))
+    assert door.story(user) == APPROVED
 
 
 def test_codes_of_earlier_steps_are_spent_with_a_later_one(door: Door, user: str, enrolled: Enrolled) -> None:

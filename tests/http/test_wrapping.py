@@ -181,6 +181,7 @@ def test_a_loaded_config(config: Path) -> None:
     app = AsgiStepUp(bank(), config=loaded)
     two_steps(TestClient(app, client=PEER, headers=SIGNED_IN), enrolled(loaded))
     anyio.run(app.aclose)
+    assert story(config.parent) == WHOLE
 
 
 def test_memory_in_one_process(config: Path) -> None:
@@ -192,6 +193,7 @@ def test_memory_in_one_process(config: Path) -> None:
 
     two_steps(TestClient(app, client=PEER, headers=SIGNED_IN), anyio.run(whole))
     anyio.run(app.aclose)
+    assert story(config.parent) == WHOLE
 
 
 @pytest.mark.parametrize("name", ["asgi", "wsgi"])
