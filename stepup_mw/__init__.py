@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConfigError, StepUpError
 
 if TYPE_CHECKING:
+    from . import asgi, wsgi
     from .config import Config, load_config
 
-__all__ = ["Config", "ConfigError", "StepUpError", "__version__", "load_config"]
+__all__ = ["Config", "ConfigError", "StepUpError", "__version__", "asgi", "load_config", "wsgi"]
 
 _LATER = {"Config": "config", "load_config": "config"}
+_DOORS = ("asgi", "wsgi")
 
 
 def __getattr__(name: str) -> Any:
-    """Loaded at first use: the version's metadata, and the configuration with its parser."""
+    """Loaded at first use: the doors, the configuration with its parser, the version's metadata."""
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415 - costs more than the rest of this import
 
         return version("stepup-mw")
-    if name in _LATER:
-        from importlib import import_module  # noqa: PLC0415 - only needed here
+    from importlib import import_module  # noqa: PLC0415 - only needed here
 
+    if name in _DOORS:
+        return import_module(f"{__name__}.{name}")
+    if name in _LATER:
         return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
