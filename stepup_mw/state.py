@@ -1,122 +1,50 @@
-"""What a store keeps, and the promise every store makes: the records, and the ``Store`` protocol.
+"""The promise every store makes: the ``Store`` protocol. The records it keeps stand in ``records``.
 
 Every method is one atomic step over all processes that share the store. A store that cannot answer raises
 StoreUnavailable and has then changed nothing it would have said yes to. A store holds no decision: limits and
 times come in as arguments. Losing, emptying or ageing a store never allows more than before.
+
+Epochs. A user's grants live in the user's current epoch, a number drawn at random (``draw_epoch``) when it is first
+asked for. Whatever voids the grants of a user ends the epoch in the same step, by forgetting the number; the next one
+asked for is drawn anew. So a lost, flushed or evicted epoch is an ended one, no epoch ever comes back by counting,
+and a user nobody asks about takes no room. A code is judged in the epoch read before it; a grant for it that arrives
+after that epoch has ended is not kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from .records import (
+    FOREVER,
+    Attempt,
+    Challenge,
+    ChallengeState,
+    Factor,
+    Grant,
+    Sighting,
+    SightingKind,
+    UserSummary,
+)
 from .settings import AccountThrottle, AddressThrottle
 
-ChallengeState = Literal["open", "approved", "denied", "expired", "abandoned", "locked", "error"]
-SightingKind = Literal["device", "network"]
+__all__ = [
+    "FOREVER",
+    "MAX_FACTORS",
+    "Attempt",
+    "Challenge",
+    "ChallengeState",
+    "Factor",
+    "Grant",
+    "Sighting",
+    "SightingKind",
+    "Store",
+    "UserSummary",
+]
 
-FOREVER = 2**53
-"""A lock that only an unlock ends: later than any clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Factor:
-    """One authenticator of one user. ``sealed`` is the TOTP secret under AES-GCM with the user id as associated
-    data; ``last_step`` the highest time step ever accepted from it, -1 for none."""
-
-    user: str
-    factor_id: str
-    sealed: bytes
-    created_at: float
-    last_step: int = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserSummary:
-    """A row of ``stepup users``."""
-
-    user: str
-    factors: int
-    recovery_codes: int
-    created_at: float
-    failures: int
-    locked_until: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """The answer to "may a code be compared now?". Allowed: it has been counted already, as the ``failures``-th in
-    a row. Not allowed: nothing was counted, and ``locked_until`` says until when (Unix seconds).
-
-    ``locks``: this very attempt, if its code is wrong, has begun a lock that lasts until ``locked_until``.
-    """
-
-    allowed: bool
-    failures: int
-    locked_until: float
-    locks: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
-    """One asked question. ``session`` and ``browser`` are keyed hashes ("" where there is none); ``binding`` is the
-    digest of the request for a rule with ``grant = "request"``, else "". ``facts`` is the part of the audit line
-    that its later lines share (JSON); ``return_to`` the sealed target a browser goes back to.
-
-    ``logged``: the outcome line of a settled challenge is on record.
-    """
-
-    challenge_id: str
-    user: str
-    session: str
-    browser: str
-    rule: str
-    rule_version: str
-    binding: str
-    flow_id: str
-    reason: str
-    facts: bytes
-    created_at: float
-    expires_at: float
-    return_to: bytes = b""
-    attempts: int = 0
-    state: ChallengeState = "open"
-    settled_at: float = 0.0
-    logged: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """What a passed challenge earned. ``uses_left`` is None where it may be used until it is stale.
-
-    ``browser`` is "" for a client without cookies. ``expires_at`` is when the row may be dropped; how fresh the
-    proof must be is the rule's to say, from ``proved_at``.
-    """
-
-    grant_id: str
-    user: str
-    session: str
-    browser: str
-    service: str
-    scope: Literal["request", "route", "service"]
-    rule: str
-    rule_version: str
-    binding: str
-    method: str
-    flow_id: str
-    challenge_id: str
-    proved_at: float
-    expires_at: float
-    uses_left: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """``known``: this user has proved themself with this value before. ``any``: with any value of its kind."""
-
-    known: bool
-    any: bool
+MAX_FACTORS = 10
+"""Authenticators of one user."""
 
 
 class Store(Protocol):
@@ -130,20 +58,40 @@ class Store(Protocol):
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         """Replace all factors, recovery codes, grants, open lock and failures of ``factor.user`` by this one and
-        these digests. True if there was a factor before."""
+        these digests, and end the user's epoch. True if there was a factor before."""
+        ...
+
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
+        """One more factor beside those ``factor.user`` has; grants go and the epoch ends, all else stays. False, and
+        nothing is changed, where one of this id is there or the user has ``keep``."""
+        ...
+
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
+        """Remove one factor; grants go and the epoch ends, all else stays (recovery codes too, also with the last
+        factor). False, and nothing is changed, where there is no such factor."""
         ...
 
     async def remove_factors(self, user: str) -> int:
-        """Remove every factor, recovery code, grant and sighting of a user; how many factors there were. The count
-        of failures and a lock stay."""
+        """Remove every factor, recovery code, grant and sighting of a user and end the epoch; how many factors there
+        were. The count of failures and a lock stay."""
         ...
 
     async def users(self) -> tuple[UserSummary, ...]:
         """Every user with a factor, by name."""
         ...
 
-    async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
-        """Take a time step, once: true only if it is later than every step taken from this factor before."""
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
+        """Take a time step, once: true only if it is later than every step taken from this factor before. The
+        factor's ``drift`` becomes this one, together with the step or not at all."""
+        ...
+
+    async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
+        """Put ``sealed`` in the place of a factor's secret: true only where ``expected`` stands there now. It is the
+        same secret under another key: grants, steps and the epoch stay."""
+        ...
+
+    async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
+        """Replace all recovery codes of a user by these, none for none; nothing else changes."""
         ...
 
     async def consume_recovery(self, user: str, digest: str) -> bool:
@@ -174,7 +122,19 @@ class Store(Protocol):
         ...
 
     async def unlock(self, user: str) -> bool:
-        """Clear failures and lock; true if there was anything to clear."""
+        """Clear failures, lock and the run of spaced codes; true if there were failures or a lock to clear."""
+        ...
+
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
+        """May the code of a locked account be looked at in time step ``slot``? True once a slot, and for later slots
+        only: counted before the comparison. One that no ``spaced_success`` followed ends the run: it was wrong, or
+        nobody knows."""
+        ...
+
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+        """After ``spaced_attempt``: how many right codes in a row, of later and later steps and all within
+        ``within_s`` seconds, this one makes. ``needed`` is given once, and ends the run. ``step`` -1 (a wrong code),
+        or one not later than the last of the run: 0, and the run has ended. 0 too where no attempt is open."""
         ...
 
     # Challenges
@@ -214,22 +174,33 @@ class Store(Protocol):
 
     # Grants
 
-    async def put_grant(self, grant: Grant, *, keep: int) -> None:
-        """Keep a grant; a user has at most ``keep``, the oldest beyond go. Expired ones go too."""
+    async def epoch(self, user: str) -> int:
+        """The user's epoch, 1 to 2**53 - 1; drawn and kept where there is none."""
         ...
 
-    async def grant(self, grant_id: str) -> Grant | None: ...
+    async def raise_epoch(self, user: str) -> int:
+        """End the user's epoch, void every grant, and begin a new epoch: which it is."""
+        ...
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
+        """Keep a grant; a user has at most ``keep``, the oldest beyond go. Expired ones go too. False, and the grant
+        is not kept, where ``grant.epoch`` is not the user's epoch now."""
+        ...
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        """The grant, if its epoch is the user's. One round trip."""
+        ...
 
     async def use_grant(self, grant_id: str) -> bool:
-        """Take one use of a grant with ``uses_left``: true only if there was one."""
+        """Take one use of a grant with ``uses_left``: true only if there was one, and its epoch is the user's."""
         ...
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
-        """The user's grants that have not expired, newest first."""
+        """The user's grants of the current epoch that have not expired, newest first."""
         ...
 
     async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
-        """Drop one grant of a user, or all; how many there were."""
+        """Drop one grant of a user, or all and end the epoch; how many live ones there were."""
         ...
 
     # What signals remember

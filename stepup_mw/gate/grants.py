@@ -145,6 +145,7 @@ async def mint(services: Services, challenge: Challenge, *, method: str, browser
         proved_at=now,
         expires_at=now + max_age_s,
         uses_left=1 if scope == "request" else None,
+        epoch=await services.store.epoch(challenge.user),
     )
     await services.store.put_grant(grant, keep=KEEP)
     return grant

@@ -40,6 +40,7 @@ def granted(middleware: StepUpMiddleware, loop: asyncio.AbstractEventLoop) -> st
         challenge_id="bench",
         proved_at=now,
         expires_at=now + 86_400,
+        epoch=loop.run_until_complete(services.store.epoch("alice")),
     )
     loop.run_until_complete(services.store.put_grant(grant, keep=64))
     return services.keyring.sign("grant", grant.grant_id)

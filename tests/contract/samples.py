@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -74,3 +75,16 @@ def make_grant(grant_id: str = "g1", **changes: Any) -> Grant:
         "expires_at": 1300.5,
     }
     return Grant(**{**values, **changes})
+
+
+async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
+    """Put a grant of the user's epoch, as the gate does; the grant as it was kept."""
+    grant = replace(grant, epoch=await store.epoch(grant.user))
+    assert await store.put_grant(grant, keep=keep)
+    return grant
+
+
+async def bare(store: Store, grant_id: str) -> Grant | None:
+    """A grant without its epoch, which no two stores draw alike."""
+    found = await store.grant(grant_id)
+    return found and replace(found, epoch=0)

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.settings import AccountThrottle, AddressThrottle
-from stepup_mw.state import Store
+from stepup_mw.state import Grant, Store
 from stepup_mw.stores.bounds import SETTLED_KEPT_S
 
-from .samples import STORES, make_challenge, make_factor, make_grant
+from .samples import STORES, bare, make_challenge, make_factor, make_grant
 
 ACCOUNT = AccountThrottle(failures=2, lock_s=10, grow=1.5, max_lock_s=40, ceiling=9)
 ADDRESS = AddressThrottle(failures=4, window_s=60)
@@ -33,6 +34,10 @@ kinds = st.sampled_from(["device", "network"])
 states = st.sampled_from(["approved", "denied", "expired", "abandoned", "locked", "error", "open"])
 lives = st.sampled_from([0.5, 7.25, 30.0, 400.0])
 leaps = st.sampled_from([0.0, 0.25, 1.0, 9.75, 10.0, 60.0, 301.5, float(SETTLED_KEPT_S), -0.5, -30.0])
+
+
+async def held(store: Store, user: str, now: float) -> list[Grant]:
+    return [replace(grant, epoch=0) for grant in await store.grants(user, now=now)]
 
 
 class Lockstep(RuleBasedStateMachine):
@@ -76,9 +81,43 @@ class Lockstep(RuleBasedStateMachine):
     def remove_factors(self, user: str) -> None:
         self.both(lambda store: store.remove_factors(user))
 
-    @rule(user=users, name=names, step=steps)
-    def consume_step(self, user: str, name: str, step: int) -> None:
-        self.both(lambda store: store.consume_step(user, name, step))
+    @rule(user=users, name=names, last=steps, drift=steps, keep=few)
+    def add_factor(self, user: str, name: str, last: int, drift: int, keep: int) -> None:
+        factor = make_factor(user, name, last_step=last, created_at=self.now, drift=drift, label=f"of {user}")
+        self.both(lambda store: store.add_factor(factor, keep=keep))
+
+    @rule(user=users, name=names)
+    def remove_factor(self, user: str, name: str) -> None:
+        self.both(lambda store: store.remove_factor(user, name))
+
+    @rule(user=users, codes=st.lists(names, max_size=3))
+    def put_recovery(self, user: str, codes: list[str]) -> None:
+        self.both(lambda store: store.put_recovery(user, codes))
+
+    @rule(user=users, name=names, sealed=st.sampled_from([b"1", b"2", make_factor().sealed]))
+    def replace_sealed(self, user: str, name: str, sealed: bytes) -> None:
+        self.both(lambda store: store.replace_sealed(user, name, b"1", expected=sealed))
+
+    @rule(user=users, slot=steps)
+    def look(self, user: str, slot: int) -> None:
+        self.both(lambda store: store.spaced_attempt(user, slot))
+
+    @rule(user=users, step=steps, needed=few)
+    def look_ends(self, user: str, step: int, needed: int) -> None:
+        self.both(lambda store: store.spaced_success(user, step, now=self.now, needed=needed, within_s=60))
+
+    @rule(user=users)
+    def raise_epoch(self, user: str) -> None:
+        async def raise_it(store: Store) -> tuple[bool, bool]:
+            old = await store.epoch(user)
+            new = await store.raise_epoch(user)
+            return old == new, new == await store.epoch(user)
+
+        assert self.both(raise_it) == (False, True)
+
+    @rule(user=users, name=names, step=steps, drift=steps)
+    def consume_step(self, user: str, name: str, step: int, drift: int) -> None:
+        self.both(lambda store: store.consume_step(user, name, step, drift=drift))
 
     @rule(user=users, step=steps)
     def consume_own_step(self, user: str, step: int) -> None:
@@ -124,10 +163,14 @@ class Lockstep(RuleBasedStateMachine):
     def due(self, grace_s: float, limit: int) -> None:
         self.both(lambda store: store.due_challenges(now=self.now, grace_s=grace_s, limit=limit))
 
-    @rule(user=users, name=names, life=lives, uses=st.sampled_from([None, 0, 1, 2]), keep=few)
-    def put_grant(self, user: str, name: str, life: float, uses: int | None, keep: int) -> None:
+    @rule(user=users, name=names, life=lives, uses=st.sampled_from([None, 0, 1, 2]), keep=few, live=st.booleans())
+    def put_grant(self, user: str, name: str, life: float, uses: int | None, keep: int, live: bool) -> None:
         grant = make_grant(name, user=user, proved_at=self.now, expires_at=self.now + life, uses_left=uses)
-        self.both(lambda store: store.put_grant(grant, keep=keep))
+
+        async def put(store: Store) -> bool:
+            return await store.put_grant(replace(grant, epoch=await store.epoch(user) if live else 1), keep=keep)
+
+        self.both(put)
 
     @rule(name=names)
     def use_grant(self, name: str) -> None:
@@ -150,12 +193,12 @@ class Lockstep(RuleBasedStateMachine):
         self.both(lambda store: store.factors(user))
         self.both(lambda store: store.recovery_left(user))
         self.both(lambda store: store.failures(user))
-        self.both(lambda store: store.grants(user, now=self.now))
+        self.both(lambda store: held(store, user, self.now))
         self.both(lambda store: store.latest_challenge(user, "s1", "r1", "", now=self.now))
 
     @rule(name=names, user=users, kind=kinds)
     def look_at_a_name(self, name: str, user: str, kind: Any) -> None:
-        self.both(lambda store: store.grant(name))
+        self.both(lambda store: bare(store, name))
         self.both(lambda store: store.challenge(name))
         self.both(lambda store: store.sighting(user, kind, name))
 

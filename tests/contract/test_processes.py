@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .samples import ACCOUNT, ADDRESS, STORES, make_challenge, make_factor, make_grant
+from .samples import ACCOUNT, ADDRESS, STORES, keep_grant, make_challenge, make_factor, make_grant
 
 SHARED = [kind for kind in STORES if kind != "memory"]
 PROCESSES, ROUNDS, CALLERS = 4, 6, 16
@@ -55,7 +55,7 @@ async def _set_the_scene(kind: str, folder: Path) -> None:
     await store.open_challenge(make_challenge("count", expires_at=9999.0), keep=999)
     for turn in range(ROUNDS):
         await store.open_challenge(make_challenge(f"settle{turn}", expires_at=9999.0), keep=999)
-        await store.put_grant(make_grant(f"g{turn}", uses_left=1), keep=999)
+        await keep_grant(store, make_grant(f"g{turn}", uses_left=1), keep=999)
     for number in range(12):
         await store.open_challenge(make_challenge(f"over{number}"), keep=999)
     await store.aclose()

@@ -11,7 +11,7 @@ import pytest
 
 from stepup_mw.state import Store
 
-from .samples import ACCOUNT, ADDRESS, make_challenge, make_factor, make_grant
+from .samples import ACCOUNT, ADDRESS, keep_grant, make_challenge, make_factor, make_grant
 
 Crowd = Callable[[Callable[[], Awaitable[Any]]], list[Any]]
 
@@ -87,7 +87,7 @@ def test_64_attempts_of_one_challenge_are_numbered(store: Store, crowd: Crowd) -
 
 
 def test_a_single_use_is_used_once(store: Store, crowd: Crowd) -> None:
-    asyncio.run(store.put_grant(make_grant(uses_left=1), keep=3))
+    asyncio.run(keep_grant(store, make_grant(uses_left=1), keep=3))
     assert sum(map(bool, crowd(lambda: store.use_grant("g1")))) == 1
 
 
@@ -120,3 +120,18 @@ def test_a_crowd_of_challenges_leaves_the_cap_open_and_gives_each_other_back_onc
 def test_a_hit_is_a_hit(store: Store, crowd: Crowd) -> None:
     found = crowd(lambda: store.hits("k", now=100.0, window_s=60, record=True))
     assert sorted(found) == list(range(1, 65))
+
+
+def test_a_crowd_that_asks_for_the_epoch_is_told_the_same(store: Store, crowd: Crowd) -> None:
+    assert len(set(crowd(lambda: store.epoch("alice")))) == 1
+
+
+def test_one_of_64_looks_at_a_spaced_code(store: Store, crowd: Crowd) -> None:
+    asyncio.run(store.take_attempt("alice", "", now=1000.0, account=ACCOUNT, limit=ADDRESS))
+    assert sum(map(bool, crowd(lambda: store.spaced_attempt("alice", 7)))) == 1
+
+
+def test_one_of_64_ends_the_look(store: Store, crowd: Crowd) -> None:
+    asyncio.run(store.take_attempt("alice", "", now=1000.0, account=ACCOUNT, limit=ADDRESS))
+    asyncio.run(store.spaced_attempt("alice", 7))
+    assert sum(crowd(lambda: store.spaced_success("alice", 7, now=1000.0, needed=1, within_s=60))) == 1

@@ -111,7 +111,7 @@ def test_a_replaced_factor_voids_what_came_before() -> None:
     shelf = Shelf()
     services = make(shelf)
     first = asyncio.run(enroll(services, "alice", secret=SECRET))
-    asyncio.run(services.store.put_grant(make_grant(user="alice", expires_at=NOW + 99, proved_at=NOW), keep=9))
+    asyncio.run(keep_grant(services.store, make_grant(user="alice", expires_at=NOW + 99, proved_at=NOW)))
     for _ in range(5):
         limits = {"account": AccountThrottle(), "limit": AddressThrottle()}
         asyncio.run(services.store.take_attempt("alice", "a", now=NOW, **limits))  # type: ignore[arg-type]  # by name

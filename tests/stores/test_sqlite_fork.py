@@ -15,7 +15,7 @@ import pytest
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.stores.sqlite.database import _Handles
 
-from ..contract.samples import make_factor, make_grant
+from ..contract.samples import bare, keep_grant, make_factor, make_grant
 
 # Python 3.12 warns of every fork beside threads; here that is what is tried.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made = SqliteStore(tmp_path / "state.db")
     asyncio.run(made.put_factor(make_factor(), []))
-    asyncio.run(made.put_grant(make_grant(uses_left=1), keep=9))
+    asyncio.run(keep_grant(made, make_grant(uses_left=1)))
     assert asyncio.run(made.grant("g1"))
     yield made
     asyncio.run(made.aclose())
@@ -48,7 +48,7 @@ def _use(store: SqliteStore) -> int:
 
 
 def _read_and_close(store: SqliteStore) -> int:
-    found = asyncio.run(store.grant("g1"))
+    found = asyncio.run(bare(store, "g1"))
     asyncio.run(store.aclose())
     return 0 if found == make_grant(uses_left=1) else 1
 
@@ -108,7 +108,7 @@ def test_connections_of_another_process_are_kept_and_left_alone(store: SqliteSto
     theirs = store._db._handles
     asyncio.run(store.consume_step("alice", "f1", 4))
     theirs.pid = -1
-    assert asyncio.run(store.grant("g1")) == make_grant(uses_left=1)
+    assert asyncio.run(bare(store, "g1")) == make_grant(uses_left=1)
     assert asyncio.run(store.consume_step("alice", "f1", 5)) is True
     assert store._db._handles is not theirs
     assert theirs.reader is not None

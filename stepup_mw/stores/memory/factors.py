@@ -9,7 +9,7 @@ from ...state import Factor
 
 
 class Factors:
-    """One user has one factor at most: a new one takes the place of all."""
+    """Factors by user, oldest first, and digests of recovery codes."""
 
     def __init__(self) -> None:
         self._factors: dict[str, tuple[Factor, ...]] = {}
@@ -25,6 +25,25 @@ class Factors:
         self._recovery[factor.user] = set(recovery)
         return bool(before)
 
+    def add(self, factor: Factor, *, keep: int) -> bool:
+        mine = self.of(factor.user)
+        if len(mine) >= keep or any(old.factor_id == factor.factor_id for old in mine):
+            return False
+        self._factors[factor.user] = tuple(sorted((*mine, factor), key=lambda each: each.created_at))
+        return True
+
+    def remove_one(self, user: str, factor_id: str) -> bool:
+        mine = self.of(user)
+        left = tuple(factor for factor in mine if factor.factor_id != factor_id)
+        self._keep(user, left)
+        return len(left) < len(mine)
+
+    def _keep(self, user: str, factors: tuple[Factor, ...]) -> None:
+        if factors:
+            self._factors[user] = factors
+        else:
+            self._factors.pop(user, None)
+
     def remove(self, user: str) -> int:
         self._recovery.pop(user, None)
         return len(self._factors.pop(user, ()))
@@ -35,16 +54,30 @@ class Factors:
             factors = self._factors[user]
             yield user, len(factors), self.recovery_left(user), min(factor.created_at for factor in factors)
 
-    def consume_step(self, user: str, factor_id: str, step: int) -> bool:
-        taken = False
-        factors = []
-        for factor in self.of(user):
-            fresh = factor.factor_id == factor_id and step > factor.last_step
-            factors.append(replace(factor, last_step=step) if fresh else factor)
-            taken = taken or fresh
-        if taken:
-            self._factors[user] = tuple(factors)
-        return taken
+    def consume_step(self, user: str, factor_id: str, step: int, *, drift: int) -> bool:
+        held = self._find(user, factor_id)
+        if held is None or step <= held.last_step:
+            return False
+        self._exchange(held, replace(held, last_step=step, drift=drift))
+        return True
+
+    def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
+        held = self._find(user, factor_id)
+        if held is None or held.sealed != expected:
+            return False
+        self._exchange(held, replace(held, sealed=sealed))
+        return True
+
+    def _find(self, user: str, factor_id: str) -> Factor | None:
+        return next((factor for factor in self.of(user) if factor.factor_id == factor_id), None)
+
+    def _exchange(self, old: Factor, new: Factor) -> None:
+        self._factors[old.user] = tuple(new if factor is old else factor for factor in self.of(old.user))
+
+    def put_recovery(self, user: str, digests: Sequence[str]) -> None:
+        self._recovery.pop(user, None)
+        if digests:
+            self._recovery[user] = set(digests)
 
     def consume_recovery(self, user: str, digest: str) -> bool:
         codes = self._recovery.get(user, set())

@@ -1,4 +1,4 @@
-"""Grants, in memory. Not safe for threads: the store holds the lock."""
+"""Grants and the epochs they live in, in memory. Not safe for threads: the store holds the lock."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import count
 
 from ...errors import StoreUnavailable
 from ...state import Grant
+from ..epochs import draw_epoch
 
 
 class Grants:
@@ -18,15 +19,29 @@ class Grants:
         self._of: dict[str, dict[str, None]] = {}
         self._ends: list[tuple[float, str]] = []
         self._order = count()
+        self._epochs: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def get(self, grant_id: str) -> Grant | None:
-        kept = self._all.get(grant_id)
-        return None if kept is None else kept[0]
+    def epoch(self, user: str) -> int:
+        return self._epochs.setdefault(user, draw_epoch())
 
-    def put(self, grant: Grant, *, keep: int) -> None:
+    def end_epoch(self, user: str) -> int:
+        """Drop every grant of a user; how many there were."""
+        self._epochs.pop(user, None)
+        doomed = list(self._of.get(user, ()))
+        for key in doomed:
+            self._drop(key)
+        return len(doomed)
+
+    def get(self, grant_id: str) -> Grant | None:
+        grant = self._all.get(grant_id, (None, 0))[0]
+        return None if grant is None or grant.epoch != self._epochs.get(grant.user) else grant
+
+    def put(self, grant: Grant, *, keep: int) -> bool:
+        if grant.epoch != self._epochs.get(grant.user):
+            return False
         if grant.grant_id in self._all:
             raise StoreUnavailable("there is a grant of this id")
         self._drop_expired(grant.proved_at)
@@ -35,10 +50,11 @@ class Grants:
         self._all[grant.grant_id] = (grant, next(self._order))
         self._of.setdefault(grant.user, {})[grant.grant_id] = None
         heappush(self._ends, (grant.expires_at, grant.grant_id))
+        return True
 
     def use(self, grant_id: str) -> bool:
         grant, order = self._all.get(grant_id, (None, 0))
-        if grant is None or grant.uses_left is None or grant.uses_left <= 0:
+        if grant is None or grant.uses_left is None or grant.uses_left <= 0 or self.get(grant_id) is None:
             return False
         self._all[grant_id] = (replace(grant, uses_left=grant.uses_left - 1), order)
         return True
@@ -46,11 +62,11 @@ class Grants:
     def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
         return tuple(grant for grant in self._newest_first(user) if grant.expires_at > now)
 
-    def revoke(self, user: str, grant_id: str | None = None) -> int:
-        doomed = [key for key in self._of.get(user, ()) if grant_id is None or key == grant_id]
-        for key in doomed:
-            self._drop(key)
-        return len(doomed)
+    def revoke(self, user: str, grant_id: str) -> int:
+        if grant_id not in self._of.get(user, ()):
+            return 0
+        self._drop(grant_id)
+        return 1
 
     def _newest_first(self, user: str) -> list[Grant]:
         kept = [self._all[key] for key in self._of.get(user, ())]

@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from threading import Lock
 
 from ...settings import AccountThrottle, AddressThrottle
-from ...state import Attempt, Challenge, ChallengeState, Factor, Grant, Sighting, SightingKind, UserSummary
+from ...state import (
+    MAX_FACTORS,
+    Attempt,
+    Challenge,
+    ChallengeState,
+    Factor,
+    Grant,
+    Sighting,
+    SightingKind,
+    UserSummary,
+)
 from ..bounds import HITS_KEPT
 from ..workers import SoleProcess
 from .challenges import Challenges
@@ -47,13 +57,27 @@ class MemoryStore:
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         with self._step():
-            self._grants.revoke(factor.user)
+            self._grants.end_epoch(factor.user)
             self._throttle.clear(factor.user)
             return self._factors.put(factor, recovery)
 
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
+        with self._step():
+            added = self._factors.add(factor, keep=keep)
+            if added:
+                self._grants.end_epoch(factor.user)
+            return added
+
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
+        with self._step():
+            removed = self._factors.remove_one(user, factor_id)
+            if removed:
+                self._grants.end_epoch(user)
+            return removed
+
     async def remove_factors(self, user: str) -> int:
         with self._step():
-            self._grants.revoke(user)
+            self._grants.end_epoch(user)
             self._sightings.forget(user)
             return self._factors.remove(user)
 
@@ -71,9 +95,17 @@ class MemoryStore:
                 for user, factors, codes, created_at in self._factors.users()
             )
 
-    async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
         with self._step():
-            return self._factors.consume_step(user, factor_id, step)
+            return self._factors.consume_step(user, factor_id, step, drift=drift)
+
+    async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
+        with self._step():
+            return self._factors.replace_sealed(user, factor_id, sealed, expected=expected)
+
+    async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
+        with self._step():
+            self._factors.put_recovery(user, digests)
 
     async def consume_recovery(self, user: str, digest: str) -> bool:
         with self._step():
@@ -102,6 +134,14 @@ class MemoryStore:
     async def unlock(self, user: str) -> bool:
         with self._step():
             return self._throttle.clear(user)
+
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
+        with self._step():
+            return self._throttle.look(user, slot)
+
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+        with self._step():
+            return self._throttle.succeed(user, step, now=now, needed=needed, within_s=within_s)
 
     # Challenges
 
@@ -137,9 +177,18 @@ class MemoryStore:
 
     # Grants
 
-    async def put_grant(self, grant: Grant, *, keep: int) -> None:
+    async def epoch(self, user: str) -> int:
         with self._step():
-            self._grants.put(grant, keep=keep)
+            return self._grants.epoch(user)
+
+    async def raise_epoch(self, user: str) -> int:
+        with self._step():
+            self._grants.end_epoch(user)
+            return self._grants.epoch(user)
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
+        with self._step():
+            return self._grants.put(grant, keep=keep)
 
     async def grant(self, grant_id: str) -> Grant | None:
         with self._step():
@@ -155,7 +204,7 @@ class MemoryStore:
 
     async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
         with self._step():
-            return self._grants.revoke(user, grant_id)
+            return self._grants.end_epoch(user) if grant_id is None else self._grants.revoke(user, grant_id)
 
     # What signals remember
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import Attempt
 from ..bounds import address_full_until, lock_until
+from ..runs import Run, interrupt, look, succeed
 from .hits import Hits
 
 
@@ -13,6 +14,7 @@ class Throttle:
 
     def __init__(self) -> None:
         self._accounts: dict[str, tuple[int, float]] = {}
+        self._runs: dict[str, Run] = {}
         self._addresses = Hits()
 
     def take(self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle) -> Attempt:
@@ -28,6 +30,8 @@ class Throttle:
         failures += 1
         locked_until = lock_until(failures, now=now, account=account)
         self._accounts[user] = (failures, locked_until)
+        if user in self._runs:
+            self._runs[user] = interrupt(self._runs[user])
         return Attempt(allowed=True, failures=failures, locked_until=locked_until, locks=locked_until > 0)
 
     def forgive(self, user: str, address: str) -> None:
@@ -38,4 +42,17 @@ class Throttle:
         return self._accounts.get(user, (0, 0.0))
 
     def clear(self, user: str) -> bool:
+        self._runs.pop(user, None)
         return self._accounts.pop(user, None) is not None
+
+    def look(self, user: str, slot: int) -> bool:
+        found = look(self._runs.get(user, Run()), slot) if user in self._accounts else None
+        if found is not None:
+            self._runs[user] = found
+        return found is not None
+
+    def succeed(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+        if user not in self._runs:
+            return 0
+        self._runs[user], count = succeed(self._runs[user], step, now=now, needed=needed, within_s=within_s)
+        return count

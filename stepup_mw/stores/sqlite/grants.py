@@ -1,4 +1,4 @@
-"""Grants and sightings, as steps on a connection inside one transaction."""
+"""Grants, the epochs they live in, and sightings, as steps on a connection inside one transaction."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from sqlite3 import Connection
 from orjson import dumps, loads
 
 from ...state import Grant, Sighting, SightingKind
+from ..epochs import draw_epoch
 from .database import Row
 
-GRANT = "SELECT body, uses_left FROM granted WHERE grant_id = ?"
-GRANTS = """SELECT body, uses_left FROM granted WHERE user = ? AND expires_at > ?
-    ORDER BY proved_at DESC, rowid DESC"""
+_LIVE = """SELECT body, uses_left FROM granted
+    JOIN epoch ON epoch.user = granted.user AND epoch.number = granted.epoch """
+EPOCH = "SELECT number FROM epoch WHERE user = ?"
+GRANT = f"{_LIVE} WHERE grant_id = ?"
+GRANTS = f"{_LIVE} WHERE granted.user = ? AND expires_at > ? ORDER BY proved_at DESC, granted.rowid DESC"
+_ALL = f"{_LIVE} WHERE granted.user = ?"
+_OWN = f"{_LIVE} WHERE granted.user = ? AND grant_id = ?"
 SIGHTING = """SELECT EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ? AND value = ?),
     EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ?)"""
 
@@ -35,12 +40,35 @@ def to_sighting(row: Row) -> Sighting:
     return Sighting(known=bool(row[0]), any=bool(row[1]))
 
 
-def put_grant(db: Connection, grant: Grant, *, keep: int) -> None:
+def begin_epoch(db: Connection, user: str) -> int:
+    """The user's epoch; another process may have begun it meanwhile."""
+    db.execute("INSERT OR IGNORE INTO epoch VALUES (?, ?)", (user, draw_epoch()))
+    return int(db.execute(EPOCH, (user,)).fetchone()[0])
+
+
+def end_epoch(db: Connection, user: str) -> int:
+    """Drop every grant of a user; how many live ones there were."""
+    live = len(db.execute(_ALL, (user,)).fetchall())
+    db.execute("DELETE FROM epoch WHERE user = ?", (user,))
+    db.execute("DELETE FROM granted WHERE user = ?", (user,))
+    return live
+
+
+def raise_epoch(db: Connection, user: str) -> int:
+    end_epoch(db, user)
+    return begin_epoch(db, user)
+
+
+def put_grant(db: Connection, grant: Grant, *, keep: int) -> bool:
+    if db.execute(EPOCH, (grant.user,)).fetchone() != (grant.epoch,):
+        return False
     db.execute(
-        "INSERT INTO granted (grant_id, user, proved_at, expires_at, uses_left, body) VALUES (?, ?, ?, ?, ?, ?)",
+        """INSERT INTO granted (grant_id, user, epoch, proved_at, expires_at, uses_left, body)
+        VALUES (?, ?, ?, ?, ?, ?, ?)""",
         (
             grant.grant_id,
             grant.user,
+            grant.epoch,
             grant.proved_at,
             grant.expires_at,
             grant.uses_left,
@@ -53,17 +81,22 @@ def put_grant(db: Connection, grant: Grant, *, keep: int) -> None:
         ORDER BY proved_at DESC, rowid DESC LIMIT -1 OFFSET ?)""",
         (grant.user, grant.grant_id, max(keep - 1, 0)),
     )
+    return True
 
 
 def use_grant(db: Connection, grant_id: str) -> bool:
+    if db.execute(GRANT, (grant_id,)).fetchone() is None:
+        return False
     found = db.execute("UPDATE granted SET uses_left = uses_left - 1 WHERE grant_id = ? AND uses_left > 0", (grant_id,))
     return found.rowcount == 1
 
 
 def revoke_grants(db: Connection, user: str, grant_id: str | None) -> int:
     if grant_id is None:
-        return db.execute("DELETE FROM granted WHERE user = ?", (user,)).rowcount
-    return db.execute("DELETE FROM granted WHERE user = ? AND grant_id = ?", (user, grant_id)).rowcount
+        return end_epoch(db, user)
+    if db.execute(_OWN, (user, grant_id)).fetchone() is None:
+        return 0
+    return db.execute("DELETE FROM granted WHERE grant_id = ?", (grant_id,)).rowcount
 
 
 def remember(db: Connection, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:

@@ -1,7 +1,8 @@
 """The tables of the database file, their version, and how a file becomes a store.
 
-``user_version`` holds VERSION, ``application_id`` says whose file it is. A file of a newer version or of another
-program is refused and left as it is. Kept to what SQLite 3.24 knows (no RETURNING, no STRICT).
+``user_version`` holds VERSION, ``application_id`` says whose file it is. A file of an older version is brought to this
+one in one transaction. A file of a newer version or of another program is refused and left as it is. Kept to what
+SQLite 3.24 knows (no RETURNING, no STRICT).
 """
 
 from __future__ import annotations
@@ -13,18 +14,29 @@ from pathlib import Path
 
 from ...errors import StoreUnavailable, Unsupported
 
-VERSION = 1
+VERSION = 2
 
 APPLICATION_ID = 0x73745570
 """``stUp`` in ASCII."""
 
+_GRANTED = (
+    "CREATE TABLE epoch (user TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE granted (
+        grant_id TEXT NOT NULL PRIMARY KEY, user TEXT NOT NULL, epoch INTEGER NOT NULL, proved_at REAL NOT NULL,
+        expires_at REAL NOT NULL, uses_left INTEGER, body BLOB NOT NULL)""",
+    "CREATE INDEX granted_user ON granted (user, proved_at)",
+    "CREATE INDEX granted_end ON granted (expires_at)",
+)
+
 _TABLES = (
     """CREATE TABLE factor (
         user TEXT NOT NULL, factor_id TEXT NOT NULL, sealed BLOB NOT NULL, created_at REAL NOT NULL,
-        last_step INTEGER NOT NULL, UNIQUE (user, factor_id))""",
+        last_step INTEGER NOT NULL, label TEXT NOT NULL DEFAULT '', drift INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (user, factor_id))""",
     "CREATE TABLE recovery (user TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (user, digest)) WITHOUT ROWID",
     """CREATE TABLE account (
-        user TEXT NOT NULL PRIMARY KEY, failures INTEGER NOT NULL, locked_until REAL NOT NULL) WITHOUT ROWID""",
+        user TEXT NOT NULL PRIMARY KEY, failures INTEGER NOT NULL, locked_until REAL NOT NULL,
+        run TEXT NOT NULL DEFAULT '') WITHOUT ROWID""",
     "CREATE TABLE hit (key TEXT NOT NULL, at REAL NOT NULL, ends_at REAL NOT NULL)",
     "CREATE INDEX hit_key ON hit (key, at)",
     "CREATE INDEX hit_end ON hit (ends_at)",
@@ -38,13 +50,17 @@ _TABLES = (
     "CREATE INDEX challenge_end ON challenge (expires_at) WHERE state = 'open'",
     "CREATE INDEX challenge_unlogged ON challenge (claimed_at) WHERE state <> 'open' AND logged = 0",
     "CREATE INDEX challenge_logged ON challenge (settled_at) WHERE logged = 1",
-    """CREATE TABLE granted (
-        grant_id TEXT NOT NULL PRIMARY KEY, user TEXT NOT NULL, proved_at REAL NOT NULL, expires_at REAL NOT NULL,
-        uses_left INTEGER, body BLOB NOT NULL)""",
-    "CREATE INDEX granted_user ON granted (user, proved_at)",
-    "CREATE INDEX granted_end ON granted (expires_at)",
+    *_GRANTED,
     """CREATE TABLE sighting (
         user TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, UNIQUE (user, kind, value))""",
+)
+
+_FROM_1 = (
+    "ALTER TABLE factor ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE factor ADD COLUMN drift INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE account ADD COLUMN run TEXT NOT NULL DEFAULT ''",
+    "DROP TABLE granted",  # of no epoch: its few minutes of grants are asked for once more
+    *_GRANTED,
 )
 
 Identity = tuple[int, int]
@@ -81,7 +97,7 @@ def prepare(path: str, *, wait_s: float) -> Identity:
             _write_ahead(db, path, until=time.monotonic() + wait_s)
             db.execute("BEGIN IMMEDIATE")
             if not _is_ours(db, path):
-                _create(db)
+                _bring_up(db)
             db.execute("COMMIT")
         return identify(path)
     finally:
@@ -109,10 +125,12 @@ def _number(db: sqlite3.Connection, pragma: str) -> int:
 
 
 def _is_ours(db: sqlite3.Connection, path: str) -> bool:
-    """False for an empty file. Unsupported for one that is not ours to touch."""
+    """False for an empty file and for an older version. Unsupported for one that is not ours to touch."""
     version, owner = _number(db, "user_version"), _number(db, "application_id")
     if owner == APPLICATION_ID and version == VERSION:
         return True
+    if owner == APPLICATION_ID and version == 1:
+        return False
     if owner == APPLICATION_ID:
         raise Unsupported(
             f"{path} is a state database of version {version}; this package knows version {VERSION}. "
@@ -138,8 +156,8 @@ def _write_ahead(db: sqlite3.Connection, path: str, *, until: float) -> None:
         return
 
 
-def _create(db: sqlite3.Connection) -> None:
-    for statement in _TABLES:
+def _bring_up(db: sqlite3.Connection) -> None:
+    for statement in _FROM_1 if _number(db, "user_version") == 1 else _TABLES:
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")

@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...settings import AccountThrottle, AddressThrottle
-from ...state import Attempt, Challenge, ChallengeState, Factor, Grant, Sighting, SightingKind, UserSummary
+from ...state import (
+    MAX_FACTORS,
+    Attempt,
+    Challenge,
+    ChallengeState,
+    Factor,
+    Grant,
+    Sighting,
+    SightingKind,
+    UserSummary,
+)
 from ..bounds import HITS_KEPT
 from . import challenges, factors, grants, throttle
 from .database import Database, Row
@@ -33,14 +43,26 @@ class SqliteStore:
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         return await self._db.write(factors.put_factor, factor, recovery)
 
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
+        return await self._db.write(factors.add_factor, factor, keep=keep)
+
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
+        return await self._db.write(factors.remove_factor, user, factor_id)
+
     async def remove_factors(self, user: str) -> int:
         return await self._db.write(factors.remove_factors, user)
 
     async def users(self) -> tuple[UserSummary, ...]:
         return self._db.all(factors.to_summary, factors.USERS)
 
-    async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
-        return await self._db.write(factors.consume_step, user, factor_id, step)
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
+        return await self._db.write(factors.consume_step, user, factor_id, step, drift=drift)
+
+    async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
+        return await self._db.write(factors.replace_sealed, user, factor_id, sealed, expected=expected)
+
+    async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
+        await self._db.write(factors.put_recovery, user, digests)
 
     async def consume_recovery(self, user: str, digest: str) -> bool:
         return await self._db.write(factors.consume_recovery, user, digest)
@@ -63,6 +85,12 @@ class SqliteStore:
 
     async def unlock(self, user: str) -> bool:
         return await self._db.write(throttle.clear, user)
+
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
+        return await self._db.write(throttle.spaced_attempt, user, slot)
+
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+        return await self._db.write(throttle.spaced_success, user, step, now=now, needed=needed, within_s=within_s)
 
     # Challenges
 
@@ -91,8 +119,15 @@ class SqliteStore:
 
     # Grants
 
-    async def put_grant(self, grant: Grant, *, keep: int) -> None:
-        await self._db.write(grants.put_grant, grant, keep=keep)
+    async def epoch(self, user: str) -> int:
+        found = self._db.one(_count, grants.EPOCH, user)
+        return found if found is not None else await self._db.write(grants.begin_epoch, user)
+
+    async def raise_epoch(self, user: str) -> int:
+        return await self._db.write(grants.raise_epoch, user)
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
+        return await self._db.write(grants.put_grant, grant, keep=keep)
 
     async def grant(self, grant_id: str) -> Grant | None:
         return self._db.one(grants.to_grant, grants.GRANT, grant_id)

@@ -5,11 +5,15 @@ Attempts and hits share one table; the prefix of the key keeps them apart.
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from sqlite3 import Connection
+
+from orjson import dumps, loads
 
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import Attempt
 from ..bounds import HITS_KEPT, address_full_until, lock_until
+from ..runs import Run, interrupt, look, succeed
 from .database import Row
 
 FAILURES = "SELECT failures, locked_until FROM account WHERE user = ?"
@@ -46,6 +50,9 @@ def take_attempt(
         ON CONFLICT (user) DO UPDATE SET failures = excluded.failures, locked_until = excluded.locked_until""",
         (user, failures, locked_until),
     )
+    run = _run_of(db, user)
+    if run is not None and (run.count or run.pending):
+        _keep_run(db, user, interrupt(run))
     return Attempt(allowed=True, failures=failures, locked_until=locked_until, locks=locked_until > 0)
 
 
@@ -72,6 +79,36 @@ def forgive(db: Connection, user: str, address: str) -> None:
 
 def clear(db: Connection, user: str) -> bool:
     return db.execute("DELETE FROM account WHERE user = ?", (user,)).rowcount == 1
+
+
+def spaced_attempt(db: Connection, user: str, slot: int) -> bool:
+    run = _run_of(db, user)
+    found = None if run is None else look(run, slot)
+    if found is not None:
+        _keep_run(db, user, found)
+    return found is not None
+
+
+def spaced_success(db: Connection, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+    run = _run_of(db, user)
+    if run is None:
+        return 0
+    run, count = succeed(run, step, now=now, needed=needed, within_s=within_s)
+    _keep_run(db, user, run)
+    return count
+
+
+def _run_of(db: Connection, user: str) -> Run | None:
+    """None for an account without failures. Kept as JSON: ``[slot,step,count,since,pending]``, empty for none."""
+    row = db.execute("SELECT run FROM account WHERE user = ?", (user,)).fetchone()
+    if row is None:
+        return None
+    slot, step, count, since, pending = loads(row[0]) if row[0] else astuple(Run())
+    return Run(slot=slot, step=step, count=count, since=since, pending=pending)
+
+
+def _keep_run(db: Connection, user: str, run: Run) -> None:
+    db.execute("UPDATE account SET run = ? WHERE user = ?", (dumps(astuple(run)).decode("ascii"), user))
 
 
 def record_hit(db: Connection, key: str, *, now: float, window_s: int) -> int:

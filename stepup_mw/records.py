@@ -1,0 +1,115 @@
+"""The records a store keeps and gives back, each a frozen value. What a store promises about them is in ``state``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ChallengeState = Literal["open", "approved", "denied", "expired", "abandoned", "locked", "error"]
+SightingKind = Literal["device", "network"]
+
+FOREVER = 2**53
+"""A lock that only an unlock ends: later than any clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """One authenticator of one user. ``sealed`` is the TOTP secret under AES-GCM with the user id as associated
+    data; ``last_step`` the highest time step ever accepted from it, -1 for none. ``drift``: by how many steps its
+    clock was off when it was last right; ``label``: its owner's name for it."""
+
+    user: str
+    factor_id: str
+    sealed: bytes
+    created_at: float
+    last_step: int = -1
+    label: str = ""
+    drift: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSummary:
+    """A row of ``stepup users``."""
+
+    user: str
+    factors: int
+    recovery_codes: int
+    created_at: float
+    failures: int
+    locked_until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """The answer to "may a code be compared now?". Allowed: it has been counted already, as the ``failures``-th in
+    a row. Not allowed: nothing was counted, and ``locked_until`` says until when (Unix seconds).
+
+    ``locks``: this very attempt, if its code is wrong, has begun a lock that lasts until ``locked_until``.
+    """
+
+    allowed: bool
+    failures: int
+    locked_until: float
+    locks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One asked question. ``session`` and ``browser`` are keyed hashes ("" where there is none); ``binding`` is the
+    digest of the request for a rule with ``grant = "request"``, else "". ``facts`` is the part of the audit line
+    that its later lines share (JSON); ``return_to`` the sealed target a browser goes back to.
+
+    ``logged``: the outcome line of a settled challenge is on record.
+    """
+
+    challenge_id: str
+    user: str
+    session: str
+    browser: str
+    rule: str
+    rule_version: str
+    binding: str
+    flow_id: str
+    reason: str
+    facts: bytes
+    created_at: float
+    expires_at: float
+    return_to: bytes = b""
+    attempts: int = 0
+    state: ChallengeState = "open"
+    settled_at: float = 0.0
+    logged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a passed challenge earned. ``uses_left`` is None where it may be used until it is stale.
+
+    ``browser`` is "" for a client without cookies. ``expires_at`` is when the row may be dropped; how fresh the
+    proof must be is the rule's to say, from ``proved_at``. ``epoch``: the user's when the code was judged.
+    """
+
+    grant_id: str
+    user: str
+    session: str
+    browser: str
+    service: str
+    scope: Literal["request", "route", "service"]
+    rule: str
+    rule_version: str
+    binding: str
+    method: str
+    flow_id: str
+    challenge_id: str
+    proved_at: float
+    expires_at: float
+    uses_left: int | None = None
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """``known``: this user has proved themself with this value before. ``any``: with any value of its kind."""
+
+    known: bool
+    any: bool
