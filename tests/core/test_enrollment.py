@@ -15,7 +15,7 @@ from stepup_mw.enrollment import EnrollmentError, enroll, parse_secret, revoke, 
 from stepup_mw.errors import TrailUnavailable
 from stepup_mw.gate.services import Services
 from stepup_mw.settings import AccountThrottle, AddressThrottle
-from tests.contract.samples import make_grant
+from tests.contract.samples import keep_grant, make_grant
 
 from .samples import NOW, SECRET, Shelf, make
 
