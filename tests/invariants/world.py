@@ -141,7 +141,7 @@ class Answer:
     @property
     def kind(self) -> str:
         """The last word of a problem's type, "" for anything else."""
-        if self.header(b"content-type") != b"application/problem+json":
+        if self.header(b"content-type") != b"application/problem+json" or not self.body:
             return ""
         return str(self.json["type"]).rpartition(":")[2]
 
