@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .screen import clip, pad, paint, safe, width_of
@@ -44,6 +44,7 @@ SIGNS = {
 
 _KIND_WIDTH = 20
 _USER_WIDTH = 12
+_ACTION_WIDTH = 40
 _LEAST_ACTION = 16
 
 
@@ -54,9 +55,10 @@ def format_row(event: Event, width: int | None) -> str:
     time = _time(event)
     left = [time, sign, pad(clip(f"{kind} {status}", _KIND_WIDTH), _KIND_WIDTH)]
     user = _text(event, "user_id", limit=256) or "-"
-    action, rest = _words(event, kind, status)
+    action, words = _words(event, kind, status)
     used = sum(width_of(part) for part in left) + _USER_WIDTH + 6
-    action, rest = _fit(action, rest, None if width is None else width - used)
+    droppable = (_reason(event), _score(event), _text(event, "origin", "ip", limit=64))
+    action, rest = _fit(action, words, None if width is None else width - used, droppable)
     shown_kind = paint(left[2], color, bold=kind == "access" or status == "approved", dim=color is None)
     shown_user = pad(clip(user, _USER_WIDTH), _USER_WIDTH) if width is not None else pad(user, _USER_WIDTH)
     head = f"{paint(time, dim=True)}  {paint(sign, color)} {shown_kind} {paint(shown_user, bold=user != '-')}"
@@ -81,23 +83,31 @@ def _time(event: Event) -> str:
     return pad(clip(text[5:23].replace("T", " "), 18), 18)
 
 
-def _fit(action: str, rest: str, room: int | None) -> tuple[str, str]:
-    """Both in ``room`` columns: the action gives way first, then the rest goes."""
+def _fit(action: str, words: list[str], room: int | None, droppable: Sequence[str]) -> tuple[str, str]:
+    """Both in ``room`` columns: first words that may be dropped go, then the action is cut, then the other words go."""
     if room is None:
-        return pad(action, 40), rest
-    space = room - width_of(rest) - 2
-    if space < min(_LEAST_ACTION, width_of(action)):
+        return pad(action, _ACTION_WIDTH), " · ".join(words)
+    wanted = min(width_of(action), _ACTION_WIDTH)
+    for word in droppable:
+        if _space(words, room) < wanted and word in words:
+            words = [other for other in words if other != word]
+    space = _space(words, room)
+    if space < min(_LEAST_ACTION, wanted):
         return clip(action, max(room, 1)), ""
-    return pad(clip(action, space), min(space, 44)), rest
+    return pad(clip(action, space), min(space, _ACTION_WIDTH)), " · ".join(words)
 
 
-def _words(event: Event, kind: str, status: str) -> tuple[str, str]:
+def _space(words: list[str], room: int) -> int:
+    """What the words leave of the room."""
+    return room - (width_of(" · ".join(words)) + 2 if words else 0)
+
+
+def _words(event: Event, kind: str, status: str) -> tuple[str, list[str]]:
     if event.get("event_type") == "step_up":
-        return _action(event), " · ".join(word for word in _step_up(event, kind) if word)
+        return _action(event), [word for word in _step_up(event, kind) if word]
     detail = event.get("detail")
     detail = detail if isinstance(detail, Mapping) else {}
-    say = _TELL.get((kind, status), _plainly)
-    return say(detail), ""
+    return _TELL.get((kind, status), _plainly)(detail), []
 
 
 def _action(event: Event) -> str:

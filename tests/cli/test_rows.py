@@ -88,6 +88,23 @@ def test_a_row_is_no_wider_than_the_terminal_where_that_can_be(width: int) -> No
     assert width_of(row) <= max(width, len(HEAD) + 40)
 
 
+@pytest.mark.parametrize(
+    ("width", "end"),
+    [
+        (160, " /accounts/42/transfer (transfer) grant 12 s old · elevated_risk_score · score 80 · 203.0.113.9"),
+        (140, " /accounts/42/transfer (transfer) grant 12 s old · score 80 · 203.0.113.9"),
+        (125, " /accounts/42/transfer (transfer) grant 12 s old · 203.0.113.9"),
+        (110, " /accounts/42/transfer (transfer) grant 12 s old"),
+        (90, " /accounts/4… grant 12 s old"),
+        (70, " POST /accoun…"),
+    ],
+)
+def test_what_gives_way_in_a_narrow_terminal(width: int, end: str) -> None:
+    row = click.unstyle(format_row(LINE, width))
+    assert " ".join(row.split()).endswith(end)
+    assert width_of(row) <= width
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
