@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
 import logging
 import os
 import sys
@@ -14,30 +12,19 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .app_secrets import SecretProvider
 from .doors.driver import Driver
 from .errors import ConfigError, ConfigProblem, StepUpError
 from .gate import Gate
 from .gate.journal import Journal
 from .gate.services import Services
 from .identifiers import IdentifierSource
-from .identity import Provider
-from .identity.call import CallProvider
-from .identity.header import HeaderProvider
-from .identity.remote_user import RemoteUserProvider
-from .identity.scope_user import ScopeUserProvider
-from .identity.session import SessionProvider
 from .keyring import Keyring
 from .messages import Pass, Request, Response
+from .named import make_provider, make_signal
 from .origin import Networks
 from .policy import Policy
-from .settings import IdentitySettings, Settings, SignalSpec
-from .signals import Signal
-from .signals.burst import Burst
-from .signals.call import Call
-from .signals.new_device import NewDevice
-from .signals.new_network import NewNetwork
-from .signals.off_hours import OffHours
-from .signals.recent_failures import RecentFailures
+from .settings import Settings
 from .state import Store
 from .stores import open_store
 from .stores.workers import refuse_many_workers
@@ -56,16 +43,19 @@ _assemblies: weakref.WeakSet[Assembly] = weakref.WeakSet()
 class Assembly:
     """Everything that runs for one wrapped app in one process. Opens nothing before first use; fork-safe."""
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Config, *, clock: Callable[[], float] = time.time, secrets: SecretProvider | None = None
+    ) -> None:
         settings = config.settings
         self.config = config
         self._clock = clock
+        self._secrets = secrets
         self.trail = Trail(settings.trail, service=settings.service, clock=clock, random=os.urandom)
         self.store: Store = open_store(settings.store_url)
         self._memory = settings.store_url.startswith("memory:")
         if self._memory:
             refuse_many_workers(os.environ, sys.argv)
-        self.gate = Gate(make_services(settings, self.store, self.trail, clock))
+        self.gate = Gate(make_services(settings, self.store, self.trail, clock, secrets))
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
         self._started_in = -1
@@ -121,7 +111,7 @@ class Assembly:
                     for name in fixed
                 )
             )
-        services = make_services(new, self.store, self.trail, self._clock)
+        services = make_services(new, self.store, self.trail, self._clock, self._secrets)
         self.config = config
         self.gate.services = services
         self.concerns = services.policy.concerns
@@ -169,17 +159,19 @@ def _forked() -> None:
 os.register_at_fork(after_in_child=_forked)
 
 
-def assemble(source: Any, *, clock: Callable[[], float] = time.time) -> Assembly:
+def assemble(source: Any, *, clock: Callable[[], float] = time.time, secrets: SecretProvider | None = None) -> Assembly:
     """From a path, a mapping or a Config to a running assembly. ConfigError names everything that is wrong."""
     from .config import load_config  # noqa: PLC0415 - pydantic is loaded only where a configuration is read
 
     config = load_config(source, os.environ)
     for warning in config.warnings:
         _log.warning("%s", warning)
-    return Assembly(config, clock=clock)
+    return Assembly(config, clock=clock, secrets=secrets)
 
 
-def make_services(settings: Settings, store: Store, trail: Trail, clock: Callable[[], float]) -> Services:
+def make_services(
+    settings: Settings, store: Store, trail: Trail, clock: Callable[[], float], secrets: SecretProvider | None = None
+) -> Services:
     """The gate's parts for one set of settings."""
     new_id = IdentifierSource()
     journal = Journal(
@@ -203,48 +195,5 @@ def make_services(settings: Settings, store: Store, trail: Trail, clock: Callabl
         random=os.urandom,
         new_id=new_id,
         reads_body=any("call" in spec.params for spec in settings.risk.signals),
+        secrets=secrets,
     )
-
-
-def make_provider(settings: IdentitySettings, trusted: Networks) -> Provider:
-    """The identity provider by its name, or your own callable."""
-    if ":" in settings.provider:
-        return CallProvider(import_named(settings.provider, "identity.provider"))
-    makers: dict[str, Callable[[], Provider]] = {
-        "header": lambda: HeaderProvider(user=settings.user, session=settings.session, trusted=trusted),
-        "scope_user": lambda: ScopeUserProvider(user=settings.user, session=settings.session),
-        "session": lambda: SessionProvider(user=settings.user, session=settings.session),
-        "remote_user": lambda: RemoteUserProvider(session=settings.session),
-    }
-    return makers[settings.provider]()
-
-
-def make_signal(spec: SignalSpec) -> Signal:
-    """A risk signal by its name, or your own callable."""
-    if "call" in spec.params:
-        return Call(spec.name, spec.points, import_named(spec.params["call"], f"risk.signals.{spec.name}.call"))
-    makers: dict[str, Callable[..., Signal]] = {
-        "recent_failures": RecentFailures,
-        "burst": Burst,
-        "off_hours": OffHours,
-        "new_device": NewDevice,
-        "new_network": NewNetwork,
-    }
-    return makers[spec.name](spec.points, **spec.params)
-
-
-def import_named(name: str, key: str) -> Callable[..., Any]:
-    """``"package.module:callable"`` to the callable. ConfigError where it is not there or cannot be called."""
-    module_name, _, attribute = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # a module may raise anything while it is loaded
-        message = f"{name}: {type(error).__name__}: {error}"
-        raise ConfigError((ConfigProblem(source="configuration", key=key, message=message),)) from error
-    if not callable(found) or inspect.isclass(found):
-        problem = ConfigProblem(source="configuration", key=key, message=f"{name} is not a function")
-        raise ConfigError((problem,))
-    result: Callable[..., Any] = found
-    return result

@@ -6,30 +6,23 @@ The secret leaves here once, in the answer to whoever enrolls; the store has it 
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 
 import pyotp
 
 from . import recovery
 from .encoding import b64url_encode
-from .errors import StepUpError
+from .errors import EnrollmentError
 from .gate.services import Services
 from .gate.visit import shown_user
 from .identity import MAX_USER
 from .state import Factor
+from .totp import parse_secret
+
+__all__ = ["Enrolled", "EnrollmentError", "enroll", "parse_secret", "revoke", "unlock"]
 
 SECRET_BYTES = 20
 """160 bits, the length of an HMAC-SHA-1 output (RFC 4226 section 4, R6)."""
-
-MIN_SECRET_BYTES = 16
-"""128 bits: the least that RFC 4226 allows."""
-
-
-class EnrollmentError(StepUpError):
-    """A user name or a secret that cannot be enrolled; the message says why, and never holds the secret."""
-
-    code = "enrollment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +34,6 @@ class Enrolled:
     uri: str
     recovery_codes: tuple[str, ...]
     replaced: bool
-
-
-def parse_secret(text: str) -> str:
-    """A base32 secret as people write it (spaces, lower case, no padding) in canonical form. EnrollmentError."""
-    secret = "".join(text.split()).replace("-", "").rstrip("=")
-    secret = secret.upper() if secret.isascii() else "?"
-    try:
-        data = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    except (binascii.Error, ValueError):
-        raise EnrollmentError("the secret is not base32 (letters A to Z and digits 2 to 7)") from None
-    if len(data) < MIN_SECRET_BYTES:
-        raise EnrollmentError(f"the secret has {len(data) * 8} bits; at least {MIN_SECRET_BYTES * 8} are needed")
-    return secret
 
 
 async def enroll(services: Services, user: str, *, secret: str | None = None) -> Enrolled:

@@ -13,6 +13,7 @@ codes; nowhere else does either happen.
     │   ├── StoreUnavailable   the state store did not answer, or answered with an error
     │   ├── TrailUnavailable   an audit line could not be made durable
     │   └── IdentityUnavailable  the identity provider raised
+    ├── EnrollmentError        a user name or a secret that cannot be enrolled
     ├── SealError              a sealed secret that does not open under any configured key
     ├── NoteError              a signed note or a key file that does not parse or verify
     ├── LineError              an audit line that no trail may hold
@@ -119,6 +120,12 @@ class TrailUnavailable(Unavailable):
 
 class IdentityUnavailable(Unavailable):
     code = "identity_unavailable"
+
+
+class EnrollmentError(StepUpError):
+    """A user name or a secret that cannot be enrolled; the message says why, and never holds the secret."""
+
+    code = "enrollment"
 
 
 class SealError(StepUpError):

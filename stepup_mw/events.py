@@ -31,14 +31,14 @@ STEP_UP: Mapping[str, frozenset[str]] = {
 """The phases of a ``step_up`` line and the statuses each can have."""
 
 OTHER: Mapping[str, frozenset[str]] = {
-    "enrollment": frozenset({"enrolled", "replaced", "removed"}),
+    "enrollment": frozenset({"enrolled", "replaced", "removed", "recovery_codes", "rejected"}),
     "grant": frozenset({"revoked", "used_up"}),
     "throttle": frozenset({"locked", "unlocked"}),
     "config": frozenset({"loaded", "reloaded", "reload_failed"}),
     "audit": frozenset(
         {"start", "stop", "rotated", "recovered", "checkpoint", "pruned", "file_replaced", "io_error", "gap"}
     ),
-    "alert": frozenset({"unavailable", "recovered"}),
+    "alert": frozenset({"unavailable", "recovered", "duplicate_code"}),
     "drill": frozenset({"begun", "ended"}),
 }
 """The kinds (``phase``) of every other event type."""

@@ -56,14 +56,21 @@ class RiskSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeSettings:
-    """``prefix`` has a leading and no trailing slash. ``window``: TOTP steps of drift either way, 0 to 2."""
+    """``prefix`` has a leading and no trailing slash. ``window``: TOTP steps of drift either way, 0 to 2.
+
+    enroll: what a user without a factor meets: ``admin`` a refusal, ``self`` the enrollment page, ``grace`` nothing
+    until ``grace_until`` (Unix seconds), and a refusal after. duplicate_notice: tell a user's other sessions that a
+    used code was sent again.
+    """
 
     prefix: str = "/_stepup"
     ttl_s: int = 300
     attempts: int = 5
     window: int = 1
-    enroll: Literal["admin", "self"] = "admin"
+    enroll: Literal["admin", "self", "grace"] = "admin"
+    grace_until: float = 0.0
     resume_max_body: int = 64 * 1024
+    duplicate_notice: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

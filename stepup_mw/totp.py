@@ -5,6 +5,8 @@ pyotp does the arithmetic. Nothing here consumes a step: the store does, in one 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import re
 from dataclasses import dataclass
@@ -12,10 +14,15 @@ from typing import Literal
 
 import pyotp
 
+from .errors import EnrollmentError
+
 PERIOD_S = 30
 """The time step. OWASP ASVS 6.5.5 allows at most 30 s."""
 
 DIGITS = 6
+
+MIN_SECRET_BYTES = 16
+"""128 bits: the least that RFC 4226 allows (section 4, R6)."""
 
 MAX_DRIFT = 2
 """The most steps of drift ever learned from one authenticator, either way: a minute (RFC 6238 section 6)."""
@@ -39,6 +46,19 @@ class Judgement:
 def parse_code(text: str) -> str | None:
     """Exactly six ASCII digits, or None. pyotp would fold full-width digits into the same code."""
     return text if _CODE.fullmatch(text) else None
+
+
+def parse_secret(text: str) -> str:
+    """A base32 secret as people write it (spaces, lower case, no padding) in canonical form. EnrollmentError."""
+    secret = "".join(text.split()).replace("-", "").rstrip("=")
+    secret = secret.upper() if secret.isascii() else "?"
+    try:
+        data = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    except (binascii.Error, ValueError):
+        raise EnrollmentError("the secret is not base32 (letters A to Z and digits 2 to 7)") from None
+    if len(data) < MIN_SECRET_BYTES:
+        raise EnrollmentError(f"the secret has {len(data) * 8} bits; at least {MIN_SECRET_BYTES * 8} are needed")
+    return secret
 
 
 def format_code(secret: str, step: int, *, digits: int = DIGITS) -> str:

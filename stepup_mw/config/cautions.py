@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..encoding import format_instant
 from ..settings import Settings
 from .document import Flaw
 
@@ -28,6 +29,10 @@ def find_cautions(settings: Settings) -> Iterator[Flaw]:
             "no signing_key_file: no checkpoints, so a cut or rewritten tail cannot be told; `stepup init` makes a key"
         )
         yield Flaw(path=("audit", "signing_key_file"), message=message)
+    if settings.challenge.enroll == "grace":
+        day = format_instant(settings.challenge.grace_until)
+        message = f"until {day} users without an authenticator are let through, each on record"
+        yield Flaw(path=("challenge", "enroll"), message=message)
     yield from _rule_cautions(settings)
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import ipaddress
 import keyword
 import re
+from datetime import UTC, date, datetime, time
+from difflib import get_close_matches
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -21,6 +24,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SEGMENTS = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}", re.ASCII)
 _HOURS = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9])", re.ASCII)
+_GRACE = re.compile(r"grace until ([0-9]{4}-[0-9]{2}-[0-9]{2})", re.ASCII)
+_LOOSE_GRACE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CALL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _UNSAFE = re.compile("[\x00-\x20\x7f-\xa0\\\\\u2028\u2029\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -107,6 +112,28 @@ def read_hours(value: str) -> tuple[str, str]:
     if match is None or match[1] == match[2]:
         raise ValueError
     return match[1], match[2]
+
+
+def read_enroll(value: str) -> tuple[str, float]:
+    """``"admin"``, ``"self"``, or ``"grace until 2027-01-31"``: the word, and when grace ends (Unix seconds; that day
+    at 00:00 UTC)."""
+    if value in ("admin", "self"):
+        return value, 0.0
+    match = _GRACE.fullmatch(value)
+    if match is None:
+        raise ValueError
+    return "grace", datetime.combine(date.fromisoformat(match[1]), time(), UTC).timestamp()
+
+
+def guess_enroll(value: Any) -> str | None:
+    """What a misspelt mode may have meant."""
+    if not isinstance(value, str):
+        return None
+    found = _LOOSE_GRACE.search(value)
+    if found is not None:
+        return f"grace until {found[0]}"
+    close = get_close_matches(value[:40].lower(), ("admin", "self"), n=1)
+    return close[0] if close else None
 
 
 def read_timezone(value: str) -> str:

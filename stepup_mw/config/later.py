@@ -23,6 +23,4 @@ PROVIDERS: dict[str, str] = dict.fromkeys(("jwt", "flask", "django"), _PROVIDER)
 
 FACTORS: dict[str, str] = {"passkey": "it comes with a later version of stepup-mw"}
 
-ENROLL: dict[str, str] = {"self": "it comes with a later version of stepup-mw"}
-
 UNANCHORED: dict[str, str] = {"deny": "it needs an [[audit.anchor]], which comes with a later version of stepup-mw"}

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .kinds import choice
-from .later import ENROLL
 from .signals import Signals
 from .trail import Audit
 from .values import (
@@ -19,6 +18,7 @@ from .values import (
     BodySize,
     ChallengeTtl,
     Count,
+    Enroll,
     Factor,
     Failures,
     Flag,
@@ -133,14 +133,20 @@ class Challenge(BaseModel):
     )
     attempts: Attempts = Field(default=5, description="Codes that may be tried in one challenge.")
     window: Window = Field(default=1, description="TOTP steps of drift either way.")
-    enroll: Annotated[Literal["admin"], choice("admin", why=ENROLL)] = Field(
-        default="admin", description="No factor yet: admin refuses."
+    enroll: Enroll = Field(
+        default="admin",
+        validate_default=True,
+        description='No factor yet: admin refuses, self enrolls, "grace until" a day lets pass till it begins (UTC).',
+        examples=["admin", "self", "grace until 2027-01-31"],
     )
     resume_max_body: BodySize = Field(
         default="64KiB",
         validate_default=True,
         description="The largest form kept for after the code.",
         examples=["64KiB"],
+    )
+    duplicate_notice: Flag = Field(
+        default=True, description="Tell a user's other sessions that a used code was sent again."
     )
 
 

@@ -108,6 +108,7 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # ttl = "5m"             # how long a challenge waits for its code
 # attempts = 5           # codes to try in one challenge
 # window = 1             # TOTP steps of drift either way, 0 to 2
+# enroll = "admin"       # no factor yet: admin (refuse) | self (enroll now) | "grace until 2027-01-31"
 
 # [throttle]  # wrong codes of one account, and from one address
 # account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }

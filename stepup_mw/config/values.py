@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -95,6 +95,15 @@ StoreUrl = Annotated[
     str, text('"memory://" or "sqlite:///path"', forms.read_store_url, quiet=True, pattern="^(memory://|sqlite:///.+)$")
 ]
 
+Enroll = Annotated[
+    tuple[Literal["admin", "self", "grace"], float],
+    text(
+        '"admin", "self" or "grace until" a date, such as "grace until 2027-01-31"',
+        forms.read_enroll,
+        guess=forms.guess_enroll,
+        pattern=r"^(admin|self|grace until [0-9]{4}-[0-9]{2}-[0-9]{2})$",
+    ),
+]
 MaxAge = Annotated[int, duration("1s", "30d")]
 ChallengeTtl = Annotated[int, duration("1s", "1h")]
 Attempts = Annotated[int, whole(1, 100)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..app_secrets import SecretProvider
 from ..identity import Provider
 from ..keyring import Keyring
 from ..origin import Networks
@@ -19,7 +20,8 @@ from .journal import Journal
 class Services:
     """clock: Unix seconds. random: n random bytes, for secrets. new_id: a UUIDv7 for a Unix second.
 
-    reads_body: some signal wants to see the body."""
+    reads_body: some signal wants to see the body. secrets: the app's own authenticators, if it has any.
+    """
 
     settings: Settings
     policy: Policy
@@ -33,3 +35,4 @@ class Services:
     random: Callable[[int], bytes]
     new_id: Callable[[float], str]
     reads_body: bool = False
+    secrets: SecretProvider | None = None

@@ -13,14 +13,15 @@ from typing import Any, Literal
 
 import orjson
 
-from .. import recovery, totp
+from .. import totp
 from ..encoding import format_uuid7
-from ..errors import SealError
 from ..events import Facts
 from ..messages import Request
 from ..origin import Address
 from ..policy import Rule
 from ..state import Attempt, Challenge
+from . import duplicates
+from .codes import judge_code
 from .journal import proof
 from .services import Services
 from .visit import Person, origin_of, shown_user
@@ -86,10 +87,12 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
     number = await services.store.count_attempt(challenge.challenge_id, limit=services.settings.challenge.attempts)
     if number is None:
         return Trial(kind="gone", challenge=challenge, facts=facts)
-    verdict, method, drift = await _judge(services, attempting)
-    if verdict == "right":
-        return await _approve(services, attempting, facts, method, number)
-    return await _reject(services, attempting, facts, verdict, number, counted, drift)
+    judged = await judge_code(
+        services, attempting.person.user, attempting.code, allowed=attempting.rule.factors, now=now
+    )
+    if judged.verdict == "right":
+        return await _approve(services, attempting, facts, judged.method, number)
+    return await _reject(services, attempting, facts, judged.verdict, number, counted, judged.drift)
 
 
 async def _approve(services: Services, attempting: Attempting, facts: Facts, method: str, number: int) -> Trial:
@@ -130,6 +133,9 @@ async def _reject(
     status = "replayed" if verdict == "replayed" else "rejected"
     detail = "clock_skew" if verdict == "skewed" else None
     records = [services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)]
+    if verdict == "replayed":
+        records.append(duplicates.alert(services, attempting.person, attempting.address, challenge=challenge))
+        await duplicates.remember(services, attempting.person, attempting.now)
     if counted.locks:
         until = {"failures": counted.failures, "locked_until": counted.locked_until}
         shown_name = shown_user(services, attempting.person.user)
@@ -159,46 +165,6 @@ def _locked(services: Services, challenge: Challenge, facts: Facts, until: float
     shown = proof(None, challenge_id=challenge.challenge_id)
     record = services.journal.line(facts, "challenge", "locked", reason=challenge.reason, proof=shown)
     return Trial(kind="locked", challenge=challenge, facts=facts, records=(record,), locked_until=until)
-
-
-async def _judge(
-    services: Services, attempting: Attempting
-) -> tuple[Literal["right", "wrong", "replayed", "skewed"], str, int]:
-    code, factors = attempting.code, attempting.rule.factors
-    digits = totp.parse_code(code)
-    if digits is not None and "totp" in factors:
-        return await _judge_totp(services, attempting, digits)
-    letters = recovery.parse_code(code)
-    if letters is not None and "recovery_code" in factors:
-        digest = services.keyring.digest("recovery", f"{attempting.person.user}\0{letters}")
-        if await services.store.consume_recovery(attempting.person.user, digest):
-            return "right", "recovery_code", 0
-    return "wrong", "", 0
-
-
-async def _judge_totp(
-    services: Services, attempting: Attempting, digits: str
-) -> tuple[Literal["right", "wrong", "replayed", "skewed"], str, int]:
-    user, worst, drift = attempting.person.user, "wrong", 0
-    for factor in await services.store.factors(user):
-        try:
-            secret = services.keyring.unseal("totp", factor.sealed, user).decode("ascii")
-        except SealError:
-            continue
-        found = totp.judge(
-            secret,
-            digits,
-            now=attempting.now,
-            window=services.settings.challenge.window,
-            last_step=factor.last_step,
-        )
-        if found.kind == "fresh":
-            if await services.store.consume_step(user, factor.factor_id, found.step):
-                return "right", "totp", found.drift
-            worst = "replayed"
-        elif found.kind != "wrong":
-            worst, drift = found.kind, found.drift
-    return ("replayed" if worst == "replayed" else "skewed" if worst == "skewed" else "wrong"), "", drift
 
 
 def outcome_line(

@@ -61,7 +61,7 @@ prefix = "/_stepup"
 ttl = "5m"
 attempts = 5                             # per challenge; the budget of the account is in [throttle]
 window = 1                               # TOTP steps of drift either way; 0 allowed
-enroll = "admin"                          # no factor yet: admin (refuse)
+enroll = "admin"                          # no factor yet: admin (refuse) | self (enroll now, audited)
 resume_max_body = "64KiB"
 
 [throttle]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from stepup_mw.compose import import_named, make_provider, make_signal
 from stepup_mw.errors import ConfigError
 from stepup_mw.identity.call import CallProvider
 from stepup_mw.identity.header import HeaderProvider
 from stepup_mw.identity.remote_user import RemoteUserProvider
 from stepup_mw.identity.scope_user import ScopeUserProvider
 from stepup_mw.identity.session import SessionProvider
+from stepup_mw.named import import_named, make_provider, make_signal
 from stepup_mw.origin import Networks
 from stepup_mw.settings import IdentitySettings, SignalSpec
 from stepup_mw.signals.burst import Burst
@@ -72,8 +72,8 @@ def test_a_name_may_lead_into_a_class_and_an_object() -> None:
     "name",
     [
         "no_such_module_here:f",
-        "stepup_mw.compose:no_such_name",
-        "stepup_mw.compose:make_signal.no_such_name",
+        "stepup_mw.named:no_such_name",
+        "stepup_mw.named:make_signal.no_such_name",
         "stepup_mw.compose",
         "stepup_mw.compose:",
         ":f",

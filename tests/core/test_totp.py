@@ -178,9 +178,7 @@ def test_a_clock_that_is_right_again_is_learned_too() -> None:
     st.lists(st.tuples(st.integers(-400, 400), st.integers(-6, 6)), min_size=1, max_size=40),
     st.integers(0, 2),
 )
-def test_whatever_the_clock_does_the_steps_taken_rise_and_stay_near(
-    moves: list[tuple[int, int]], window: int
-) -> None:
+def test_whatever_the_clock_does_the_steps_taken_rise_and_stay_near(moves: list[tuple[int, int]], window: int) -> None:
     """A server's clock that jumps both ways and an authenticator that is off: what is taken is later each time,
     and never farther from the server's clock than the window and the most that may be learned."""
     now, last, drift = NOW, -1, 0

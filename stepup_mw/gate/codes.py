@@ -1,0 +1,152 @@
+"""What a code means for a user, and the taking of it: the one place where a code is compared with a secret.
+
+The caller has counted the attempt before it comes here, whatever it is for: a challenge, or a change of the user's
+authenticators. A code that was right is used up when this returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .. import recovery, totp
+from ..app_secrets import ProvidedSecret, row_id
+from ..errors import EnrollmentError, SealError, StoreUnavailable
+from ..state import Factor
+from .services import Services
+
+Verdict = Literal["right", "wrong", "replayed", "skewed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """``method`` is the proof that was right, "" for none; ``drift`` how many steps a clock is off, where the verdict
+    is ``skewed``."""
+
+    verdict: Verdict
+    method: str = ""
+    drift: int = 0
+
+
+MAX_LABEL = 64
+"""Characters of an authenticator's name."""
+
+WRONG = Judged(verdict="wrong")
+
+
+async def judge_code(services: Services, user: str, code: str, *, allowed: Sequence[str], now: float) -> Judged:
+    """Compare a code as sent with what the user has, by the ``allowed`` proofs, and take it if it is right."""
+    digits = totp.parse_code(code)
+    if digits is not None and "totp" in allowed:
+        return await _judge_totp(services, user, digits, now)
+    letters = recovery.parse_code(code)
+    if letters is not None and "recovery_code" in allowed:
+        return await _judge_recovery(services, user, letters, now)
+    return WRONG
+
+
+async def is_enrolled(services: Services, user: str) -> bool:
+    """Whether the user has an authenticator, here or in the app's own database."""
+    return bool(await own_factors(services, user)) or bool(await _provided(services, user))
+
+
+async def prepare(services: Services, user: str, now: float) -> bool:
+    """As ``is_enrolled``, before a code is asked for: what keeps the steps of the app's own secrets is there then, and
+    adding it does not end the epoch in which the code will be judged."""
+    rows = await services.store.factors(user)
+    provided = await _provided(services, user)
+    await _rows_of(services, user, provided, rows, now)
+    return bool(provided) or any(factor.sealed for factor in rows)
+
+
+async def own_factors(services: Services, user: str) -> tuple[Factor, ...]:
+    """The authenticators enrolled here, oldest first: without the rows that stand for one of the app's own."""
+    return tuple(factor for factor in await services.store.factors(user) if factor.sealed)
+
+
+async def _judge_totp(services: Services, user: str, digits: str, now: float) -> Judged:
+    worst = WRONG
+    for factor, secret in await _authenticators(services, user, now):
+        found = totp.judge(
+            secret,
+            digits,
+            now=now,
+            window=services.settings.challenge.window,
+            last_step=factor.last_step,
+            drift=factor.drift,
+        )
+        if found.kind == "fresh":
+            drift = totp.learn_drift(factor.drift, found.drift)
+            if await services.store.consume_step(user, factor.factor_id, found.step, drift=drift):
+                return Judged(verdict="right", method="totp")
+            worst = Judged(verdict="replayed")
+        elif found.kind != "wrong" and worst.verdict != "replayed":
+            worst = Judged(verdict=found.kind, drift=found.drift)
+    return worst
+
+
+async def _judge_recovery(services: Services, user: str, letters: str, now: float) -> Judged:
+    """A recovery code is taken, and with it every TOTP code that could be taken now: who lost sight of the
+    authenticator for a moment has lost no more than the recovery code."""
+    digest = recovery_digest(services, user, letters)
+    if not await services.store.consume_recovery(user, digest):
+        return WRONG
+    window = services.settings.challenge.window
+    for factor in await services.store.factors(user):
+        latest = totp.taken_steps(now, window=window, drift=factor.drift)[-1]
+        await services.store.consume_step(user, factor.factor_id, latest, drift=factor.drift)
+    return Judged(verdict="right", method="recovery_code")
+
+
+def recovery_digest(services: Services, user: str, letters: str) -> str:
+    """What the store keeps of a recovery code (its sixteen letters)."""
+    return services.keyring.digest("recovery", f"{user}\0{letters}")
+
+
+async def _authenticators(services: Services, user: str, now: float) -> list[tuple[Factor, str]]:
+    """Every authenticator with its secret, base32. One whose row does not open counts for nothing."""
+    rows = await services.store.factors(user)
+    found: list[tuple[Factor, str]] = []
+    for factor in rows:
+        if factor.sealed:
+            try:
+                found.append((factor, services.keyring.unseal("totp", factor.sealed, user).decode("ascii")))
+            except SealError:
+                continue
+    provided = await _provided(services, user)
+    kept = await _rows_of(services, user, provided, rows, now)
+    return found + [(kept[row_id(secret)], secret.secret) for secret in provided]
+
+
+async def _rows_of(
+    services: Services, user: str, provided: Sequence[ProvidedSecret], rows: Sequence[Factor], now: float
+) -> dict[str, Factor]:
+    """The rows that keep the steps taken from the app's own secrets, by id; no secret is in them."""
+    known = {factor.factor_id: factor for factor in rows}
+    wanted = {row_id(secret): secret.label for secret in provided}
+    missing = [factor_id for factor_id in wanted if factor_id not in known]
+    if not missing:
+        return known
+    for factor in rows:  # make room: the app has no such secret any more
+        if not factor.sealed and factor.factor_id not in wanted:
+            await services.store.remove_factor(user, factor.factor_id)
+    for factor_id in missing:
+        row = Factor(user=user, factor_id=factor_id, sealed=b"", created_at=now, label=wanted[factor_id][:MAX_LABEL])
+        await services.store.add_factor(row)
+    known = {factor.factor_id: factor for factor in await services.store.factors(user)}
+    if any(factor_id not in known for factor_id in wanted):
+        raise StoreUnavailable("the user has more authenticators than the store keeps")
+    return known
+
+
+async def _provided(services: Services, user: str) -> Sequence[ProvidedSecret]:
+    if services.secrets is None:
+        return ()
+    try:
+        given = tuple(await services.secrets.secrets(user))
+        return tuple(replace(secret, secret=totp.parse_secret(secret.secret)) for secret in given)
+    except EnrollmentError as error:
+        raise StoreUnavailable(f"a secret of the app's own database cannot be used: {error}") from None
+    except Exception as error:
+        raise StoreUnavailable(f"the app's own store of secrets failed: {type(error).__name__}") from error

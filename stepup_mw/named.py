@@ -1,0 +1,69 @@
+"""Parts by their name: the identity provider and the signals that a configuration asks for, and functions of yours."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from .errors import ConfigError, ConfigProblem
+from .identity import Provider
+from .identity.call import CallProvider
+from .identity.header import HeaderProvider
+from .identity.remote_user import RemoteUserProvider
+from .identity.scope_user import ScopeUserProvider
+from .identity.session import SessionProvider
+from .origin import Networks
+from .settings import IdentitySettings, SignalSpec
+from .signals import Signal
+from .signals.burst import Burst
+from .signals.call import Call
+from .signals.new_device import NewDevice
+from .signals.new_network import NewNetwork
+from .signals.off_hours import OffHours
+from .signals.recent_failures import RecentFailures
+
+
+def make_provider(settings: IdentitySettings, trusted: Networks) -> Provider:
+    """The identity provider by its name, or your own callable."""
+    if ":" in settings.provider:
+        return CallProvider(import_named(settings.provider, "identity.provider"))
+    makers: dict[str, Callable[[], Provider]] = {
+        "header": lambda: HeaderProvider(user=settings.user, session=settings.session, trusted=trusted),
+        "scope_user": lambda: ScopeUserProvider(user=settings.user, session=settings.session),
+        "session": lambda: SessionProvider(user=settings.user, session=settings.session),
+        "remote_user": lambda: RemoteUserProvider(session=settings.session),
+    }
+    return makers[settings.provider]()
+
+
+def make_signal(spec: SignalSpec) -> Signal:
+    """A risk signal by its name, or your own callable."""
+    if "call" in spec.params:
+        return Call(spec.name, spec.points, import_named(spec.params["call"], f"risk.signals.{spec.name}.call"))
+    makers: dict[str, Callable[..., Signal]] = {
+        "recent_failures": RecentFailures,
+        "burst": Burst,
+        "off_hours": OffHours,
+        "new_device": NewDevice,
+        "new_network": NewNetwork,
+    }
+    return makers[spec.name](spec.points, **spec.params)
+
+
+def import_named(name: str, key: str) -> Callable[..., Any]:
+    """``"package.module:callable"`` to the callable. ConfigError where it is not there or cannot be called."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # a module may raise anything while it is loaded
+        message = f"{name}: {type(error).__name__}: {error}"
+        raise ConfigError((ConfigProblem(source="configuration", key=key, message=message),)) from error
+    if not callable(found) or inspect.isclass(found):
+        problem = ConfigProblem(source="configuration", key=key, message=f"{name} is not a function")
+        raise ConfigError((problem,))
+    result: Callable[..., Any] = found
+    return result
