@@ -27,6 +27,7 @@ SIGNS = {
     ("enrollment", "enrolled"): GOOD,
     ("enrollment", "replaced"): ASK,
     ("enrollment", "removed"): ASK,
+    ("enrollment", "recovery_codes"): ASK,
     ("throttle", "unlocked"): GOOD,
     ("config", "loaded"): QUIET,
     ("config", "reloaded"): GOOD,
@@ -53,7 +54,8 @@ def format_row(event: Event, width: int | None) -> str:
     kind, status = _kind(event)
     sign, color = SIGNS.get((kind, status), BAD)
     time = _time(event)
-    left = [time, sign, pad(clip(f"{kind} {status}", _KIND_WIDTH), _KIND_WIDTH)]
+    name = f"{kind} {status}" if width is None else clip(f"{kind} {status}", _KIND_WIDTH)
+    left = [time, sign, pad(name, _KIND_WIDTH)]
     user = _text(event, "user_id", limit=256) or "-"
     action, words = _words(event, kind, status)
     used = sum(width_of(part) for part in left) + _USER_WIDTH + 6
@@ -175,6 +177,7 @@ _TELL: dict[tuple[str, str], Callable[[Event], str]] = {
     ("enrollment", "enrolled"): lambda detail: f"an authenticator, by {_text(detail, 'by') or 'the user'}",
     ("enrollment", "replaced"): lambda detail: f"a new authenticator, by {_text(detail, 'by') or 'the user'}",
     ("enrollment", "removed"): lambda detail: f"no authenticator any more, by {_text(detail, 'by') or 'the user'}",
+    ("enrollment", "recovery_codes"): lambda detail: f"new recovery codes, by {_text(detail, 'by') or 'the user'}",
     ("throttle", "locked"): lambda detail: f"after {_text(detail, 'failures')} wrong codes in a row",
     ("throttle", "unlocked"): lambda detail: f"{_text(detail, 'failures')} failures cleared, by {_text(detail, 'by')}",
     ("grant", "used_up"): lambda detail: f"the grant for {_text(detail, 'route')} was for one use",

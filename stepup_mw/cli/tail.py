@@ -114,14 +114,18 @@ def tail(
         since=parse_since(since, time.time()) if since is not None else None,
     )
     target = path if path is not None else service.read(config).settings.trail.path
-    count = lines if lines is not None else None if since is not None else SHOWN
-    show = _show_json if as_json else _show_row
+    count = SHOWN if lines is None and since is None else lines
     if follow:
-        _follow(target, chosen, count, show)
+        _follow(target, chosen, count, _show_json if as_json else _show_row)
         return 0
-    shown = 0
-    for shown, line in enumerate(_last(target, chosen, count), 1):  # noqa: B007 - the count is what is wanted
+    return _show_last(target, chosen, count, as_json=as_json)
+
+
+def _show_last(path: Path, chosen: Filter, count: int | None, *, as_json: bool) -> int:
+    show, shown = _show_json if as_json else _show_row, 0
+    for line in _last(path, chosen, count):
         show(line)
+        shown += 1
     if not shown and not as_json:
         say("no audit line fits" if chosen.narrow else "no audit lines yet", to_stderr=True)
     return 0 if shown else FOUND

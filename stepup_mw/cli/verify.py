@@ -76,24 +76,32 @@ def _configured(settings: Settings | None) -> Path:
 
 
 def find_keys(config: Config, path: Path) -> str | None:
-    """The verifier keys, one a line: of the signing key, and those in ``stepup-audit.vkey`` beside the configuration,
-    where older ones are kept. None where neither is there. NoteError for a key file that holds none."""
+    """The verifier keys, one a line: those in ``stepup-audit.vkey`` beside the configuration, where older ones are,
+    and that of the signing key. None where neither is there. NoteError for a key file that holds none."""
     from ..note import format_vkey, origin_of, parse_signer
 
-    settings, lines = config.settings, []
-    beside = path.parent / VKEY_FILE
-    if beside.is_file() and beside.parent.resolve() != settings.trail.path.parent.resolve():
-        lines = [line for line in beside.read_text("utf-8").splitlines() if line.strip() and line[:1] != "#"]
-    signing = settings.trail.signing_key_file
-    try:
-        pem = signing.read_bytes() if signing is not None else None
-    except OSError as error:
-        if not lines:
-            raise NoteError(f"{signing}: {error.strerror}; --key gives the verifier key") from None
-        pem = None
+    lines = _kept_keys(path.parent / VKEY_FILE, config.settings.trail.path.parent)
+    pem = _signing_key(config.settings.trail.signing_key_file, needed=not lines)
     if pem is not None:
-        lines.append(format_vkey(parse_signer(pem, origin_of(settings.service)).vkey))
-    return "\n".join(dict.fromkeys(line.strip() for line in lines)) or None
+        lines.append(format_vkey(parse_signer(pem, origin_of(config.settings.service)).vkey))
+    return "\n".join(dict.fromkeys(lines)) or None
+
+
+def _kept_keys(file: Path, audit_folder: Path) -> list[str]:
+    if not file.is_file() or file.parent.resolve() == audit_folder.resolve():
+        return []
+    lines = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _signing_key(file: Path | None, *, needed: bool) -> bytes | None:
+    """The private key in PEM; an auditor need not be able to read it where the verifier key is at hand."""
+    try:
+        return file.read_bytes() if file is not None else None
+    except OSError as error:
+        if needed:
+            raise NoteError(f"{file}: {error.strerror}; --key gives the verifier key") from None
+        return None
 
 
 def _refuse_key_inside(target: Path, key: str | None) -> None:

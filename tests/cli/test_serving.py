@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import CONFIG, Run, run, write_service
-from .server import FLASK, STARLETTE, Served, serving
+from .server import FLASK, STARLETTE, Served, clean_environ, free_port, serving
 
 SPOOFED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Script-Name": "/x"}
 
@@ -140,3 +142,20 @@ def test_a_taken_port_is_told(apps: Path) -> None:
         ran = run(f"serve star:app --port {server.port}")
     assert ran.code == 2
     assert f"uvicorn could not start on 127.0.0.1:{server.port}" in ran.err
+
+
+def test_demo_is_started_with_its_options(folder: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "stepup_mw", "demo", "--port", str(port), "--folder", "kept"]
+    with subprocess.Popen(command, cwd=folder, env=clean_environ(), stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None
+        shown = ""
+        while f"http://127.0.0.1:{port}" not in shown:
+            line = process.stdout.readline()
+            assert line, process.communicate()[1]
+            shown += line
+        await_true(lambda: any(folder.glob("kept/**/*.jsonl")))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in said
