@@ -24,7 +24,6 @@ KEPT_MS = 30 * 86_400 * 1000
 LOGGED_KEPT = 32
 """So many ended ones of a user still answer that they have ended; a crowd of them does not grow the store."""
 
-_GONE_AFTER_S = 60
 _OPEN, _UNLOGGED, _LOGGED = 1, 2, 3
 _HEADS, _BODIES = ":challenges", ":bodies"
 
@@ -147,33 +146,33 @@ class Challenges:
 
     async def due(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         words = (format_number(now), format_number(now - grace_s), format_number(now - SETTLED_KEPT_S))
-        over, lost, logged = await self._connections.run("due", self._names.shelves, *words, limit, read=list)
-        looks = await asyncio.gather(*(self._claim(text, words, now) for text in (*over, *lost, *logged)))
+        over, lost, logged = await self._connections.run(
+            "due", self._names.shelves, *words, limit, read=list, acknowledged=True
+        )
+        seen = [(text, False) for text in over] + [(text, True) for text in (*lost, *logged)]
+        looks = await asyncio.gather(*(self._claim(text, words, again=again) for text, again in seen))
         await self._shelve([word for moves, _ in looks for word in moves])
         return tuple(challenge for _, challenge in looks if challenge is not None)
 
     async def _claim(
-        self, text: bytes, words: tuple[str, str, str], now: float
+        self, text: bytes, words: tuple[str, str, str], *, again: bool
     ) -> tuple[tuple[Word, ...], Challenge | None]:
-        """Where the housekeeping has to look next, and the challenge if it was given to this caller."""
+        """Where the housekeeping has to look next, and the challenge if it was given to this caller.
+
+        A record that is not there is lost, or (on a Cluster) about to be written by one who is slow: it is forgotten
+        when it is not there ``again``.
+        """
         tag, hashed = parse_member(text)
         keys = (f"{tag}{_HEADS}", f"{tag}{_BODIES}")
         done, head, body = await self._connections.run("claim", keys, hashed, *words, read=list)
+        if done == b"gone" and self._connections.cluster and not again:
+            return (), None
         if done == b"dropped":
             await self._connections.call("DEL", self._names.challenge(hashed), read=int)
-        if done == b"gone":
-            return await self._forget(text, now), None
-        if done == b"dropped" or (done == b"taken" and not body):
+        if done in {b"gone", b"dropped"} or (done == b"taken" and not body):
             return (text, 0, 0), None
         shelf, score = _place(head)
         return (text, shelf, score), parse_challenge(head, body) if done == b"taken" else None
-
-    async def _forget(self, text: bytes, now: float) -> tuple[Word, ...]:
-        """A record that is not there is lost, or about to be written by one who is slow (Cluster)."""
-        score = await self._connections.call("ZSCORE", self._names.shelves[0], text, read=lambda held: held)
-        if score is not None and self._connections.cluster and float(score) > now - _GONE_AFTER_S:
-            return ()
-        return (text, 0, 0)
 
 
 def _place(head: bytes) -> tuple[int, bytes]:

@@ -108,7 +108,7 @@ class Connections:
     async def _look_once(self, live: _Live) -> None:
         self._process.looked = True
         with suppress(*self._faults):
-            async with asyncio.timeout(self.location.timeout_s):
+            async with asyncio.timeout(self.location.timeout_s), live.turn:
                 await self._look(live.client, self.location)
 
     # The process and its loops

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from ...errors import StoreUnavailable
 from ...state import Grant
+from ..epochs import draw_epoch
 from .connections import Connections
 from .names import Names, digest
 from .owners import Owners
 from .records import NO_COUNT, format_grant, format_number, grant_order, parse_grant
 
 _GRANTS = ":grants"
+_EPOCH_MS = 86_400 * 1000
+"""An epoch that nobody asks for, and that has no grant, ends by itself."""
 _SLACK_MS = 3600 * 1000
 """The server drops a grant so long after its end: its clock is not the one that decides."""
 
@@ -20,7 +23,12 @@ class Grants:
         self._names = names
         self._owners = Owners(connections)
 
-    async def put(self, grant: Grant, *, keep: int) -> None:
+    async def epoch(self, user: str, *, end: bool) -> int:
+        """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
+        keys, words = [self._names.grants(user)], (draw_epoch(), int(end), _EPOCH_MS)
+        return await self._connections.run("epoch", keys, *words, read=int, acknowledged=True)
+
+    async def put(self, grant: Grant, *, keep: int) -> bool:
         hashed, tag = digest("id", grant.grant_id), self._names.tag(grant.user)
         index, body = self._names.grant(hashed), format_grant(grant)
         life_ms = int(max(grant.expires_at - grant.proved_at, 0) * 1000) + _SLACK_MS
@@ -40,10 +48,12 @@ class Grants:
             life_ms,
             tag,
             body,
-            read=bool,
+            grant.epoch,
+            read=int,
         )
-        if not kept:
+        if kept == 0:
             raise StoreUnavailable("there is a grant of this id")
+        return kept > 0
 
     async def get(self, grant_id: str) -> Grant | None:
         hashed = digest("id", grant_id)
@@ -72,5 +82,5 @@ def _to_grant(answer: bytes | None) -> Grant | None:
 
 
 def _newest_first(held: dict[bytes, bytes]) -> tuple[Grant, ...]:
-    found = sorted((value for name, value in held.items() if name != b"#"), key=grant_order)
+    found = sorted((value for name, value in held.items() if len(name) > 1), key=grant_order)
     return tuple(parse_grant(value) for value in found)

@@ -10,6 +10,7 @@ from orjson import loads
 
 from ...errors import StoreUnavailable
 from ...state import Challenge, Factor, Grant, UserSummary
+from ..runs import Run
 from .names import digest
 
 _GRANT = tuple(field.name for field in fields(Grant) if field.name != "uses_left")
@@ -34,22 +35,41 @@ def format_number(number: float) -> str:
 
 
 def format_factor(factor: Factor) -> bytes:
-    """``["alice","f1",1000.25]``, LF, the sealed secret."""
-    return dumps([factor.user, factor.factor_id, factor.created_at]) + b"\n" + factor.sealed
+    """What never changes: ``["alice","f1",1000.25,"phone"]``, LF, the sealed secret."""
+    return dumps([factor.user, factor.factor_id, factor.created_at, factor.label]) + b"\n" + factor.sealed
 
 
 def parse_factors(held: dict[bytes, bytes]) -> tuple[Factor, ...]:
     """The factors in the hash of a user, oldest first."""
-    found = [_parse_factor(name[7:], value, held) for name, value in held.items() if name.startswith(b"factor:")]
-    return tuple(sorted(found, key=lambda factor: factor.created_at))
+    found = [_parse_factor(value, held[b"step:" + name[7:]]) for name, value in held.items() if name[:7] == b"factor:"]
+    found.sort(key=lambda pair: (pair[0].created_at, pair[1]))
+    return tuple(factor for factor, _ in found)
 
 
-def _parse_factor(name: bytes, value: bytes, held: dict[bytes, bytes]) -> Factor:
-    head, _, sealed = value.partition(b"\n")
-    user, factor_id, created_at = loads(head)
-    return Factor(
-        user=user, factor_id=factor_id, sealed=sealed, created_at=created_at, last_step=int(held[b"step:" + name])
+def _parse_factor(record: bytes, changing: bytes) -> tuple[Factor, int]:
+    """``changing``: last step, drift, and the order of arrival, which comes back beside the factor."""
+    head, _, sealed = record.partition(b"\n")
+    user, factor_id, created_at, label = loads(head)
+    last_step, drift, order = map(int, changing.split(b" "))
+    factor = Factor(
+        user=user,
+        factor_id=factor_id,
+        sealed=sealed,
+        created_at=created_at,
+        last_step=last_step,
+        label=label,
+        drift=drift,
     )
+    return factor, order
+
+
+def format_run(run: Run) -> str:
+    return f"{run.slot} {run.step} {run.count} {format_number(run.since)} {int(run.pending)}"
+
+
+def parse_run(text: bytes) -> Run:
+    slot, step, count, since, pending = text.split(b" ")
+    return Run(slot=int(slot), step=int(step), count=int(count), since=float(since), pending=pending == b"1")
 
 
 def parse_summary(held: dict[bytes, bytes]) -> UserSummary | None:

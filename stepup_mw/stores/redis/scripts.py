@@ -10,15 +10,21 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent / "lua"
 
 _PARTS = {
+    "add_factor": ("user",),
     "announce": ("shelf",),
     "challenge": ("owner",),
     "claim": ("head",),
+    "consume_step": ("user",),
     "count_attempt": ("owner", "head"),
+    "due": ("shelf",),
     "grant": ("owner",),
     "hits": ("window",),
     "latest_challenge": ("head",),
     "mark_logged": ("owner", "head", "shelf"),
     "open_challenge": ("head", "shelf"),
+    "put_factor": ("user",),
+    "put_recovery": ("user",),
+    "remove_factors": ("user",),
     "settle_challenge": ("owner", "head", "shelf"),
     "shelve": ("shelf",),
     "take_address": ("window",),

@@ -18,13 +18,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...settings import AccountThrottle, AddressThrottle
-from ...state import Attempt, Challenge, ChallengeState, Factor, Grant, Sighting, SightingKind, UserSummary
+from ...state import (
+    MAX_FACTORS,
+    Attempt,
+    Challenge,
+    ChallengeState,
+    Factor,
+    Grant,
+    Sighting,
+    SightingKind,
+    UserSummary,
+)
 from .challenges import Challenges
 from .connections import Connections
-from .factors import Factors, Throttle
+from .factors import Factors
 from .grants import Grants
 from .location import parse_location
 from .names import Names
+from .throttle import Throttle
 
 
 class RedisStore:
@@ -51,14 +62,26 @@ class RedisStore:
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         return await self._factors.put(factor, recovery)
 
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
+        return await self._factors.add(factor, keep=keep)
+
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
+        return await self._factors.remove_one(user, factor_id)
+
     async def remove_factors(self, user: str) -> int:
         return await self._factors.remove(user)
 
     async def users(self) -> tuple[UserSummary, ...]:
         return await self._factors.users()
 
-    async def consume_step(self, user: str, factor_id: str, step: int) -> bool:
-        return await self._factors.consume_step(user, factor_id, step)
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
+        return await self._factors.consume_step(user, factor_id, step, drift=drift)
+
+    async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
+        return await self._factors.replace_sealed(user, factor_id, sealed, expected=expected)
+
+    async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
+        await self._factors.put_recovery(user, digests)
 
     async def consume_recovery(self, user: str, digest: str) -> bool:
         return await self._factors.consume_recovery(user, digest)
@@ -81,6 +104,12 @@ class RedisStore:
 
     async def unlock(self, user: str) -> bool:
         return await self._throttle.clear(user)
+
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
+        return await self._throttle.look(user, slot)
+
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+        return await self._throttle.succeed(user, step, now=now, needed=needed, within_s=within_s)
 
     # Challenges
 
@@ -109,8 +138,14 @@ class RedisStore:
 
     # Grants
 
-    async def put_grant(self, grant: Grant, *, keep: int) -> None:
-        await self._grants.put(grant, keep=keep)
+    async def epoch(self, user: str) -> int:
+        return await self._grants.epoch(user, end=False)
+
+    async def raise_epoch(self, user: str) -> int:
+        return await self._grants.epoch(user, end=True)
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
+        return await self._grants.put(grant, keep=keep)
 
     async def grant(self, grant_id: str) -> Grant | None:
         return await self._grants.get(grant_id)

@@ -1,7 +1,6 @@
--- Take a time step, once. KEYS: user. ARGV: factor id, step.
+-- Take a time step, once, and learn the drift. KEYS: user. ARGV: factor id, step, drift.
 -- The mark stands in the record of the factor: who loses the one has lost the other.
-local field = 'step:' .. ARGV[1]
-local last = redis.call('HGET', KEYS[1], field)
+local last, order = last_step(KEYS[1], ARGV[1])
 if not last or tonumber(ARGV[2]) <= tonumber(last) then return 0 end
-redis.call('HSET', KEYS[1], field, ARGV[2])
+redis.call('HSET', KEYS[1], 'step:' .. ARGV[1], ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. order)
 return 1

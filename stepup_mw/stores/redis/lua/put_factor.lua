@@ -1,20 +1,12 @@
--- Replace all factors, codes, grants, failures and the lock of a user.
--- KEYS: user, grants. ARGV: factor id, record, last step, digests...
+-- Replace all factors, codes, grants, failures and the lock of a user, and end the epoch.
+-- KEYS: user, grants. ARGV: factor id, record, last step, drift, digests...
 -- Answers how many factors there were.
-local before = 0
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local kind = field:match('^(%a+):')
-  if kind == 'factor' then before = before + 1 end
-end
-local taken = redis.call('HGET', KEYS[1], 'step:' .. ARGV[1])
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local kind = field:match('^(%a+):')
-  if kind == 'factor' or kind == 'step' or kind == 'code' then redis.call('HDEL', KEYS[1], field) end
-end
-redis.call('HDEL', KEYS[1], 'failures', 'locked_until')
-redis.call('DEL', KEYS[2])
-local last = ARGV[3]
+local before, last = #fields_of(KEYS[1], 'factor'), ARGV[3]
+local taken = last_step(KEYS[1], ARGV[1])
 if taken and tonumber(taken) > tonumber(last) then last = taken end
-redis.call('HSET', KEYS[1], 'factor:' .. ARGV[1], ARGV[2], 'step:' .. ARGV[1], last)
-for index = 4, #ARGV do redis.call('HSET', KEYS[1], 'code:' .. ARGV[index], '1') end
+for _, kind in ipairs({'factor', 'step', 'code'}) do drop(KEYS[1], kind) end
+redis.call('HDEL', KEYS[1], 'failures', 'locked_until', 'run')
+redis.call('DEL', KEYS[2])
+keep_factor(KEYS[1], ARGV[1], ARGV[2], last, ARGV[4])
+for index = 5, #ARGV do redis.call('HSET', KEYS[1], 'code:' .. ARGV[index], '1') end
 return before

@@ -1,8 +1,9 @@
 -- Keep a grant; the oldest beyond the cap go, and the expired ones.
 -- KEYS: grants, and the index where it is to be written here.
--- ARGV: id, proved at, expires at, uses ("-": no count), keep, life in ms, tag, body.
--- Answers 0 where there is a grant of this id.
+-- ARGV: id, proved at, expires at, uses ("-": no count), keep, life in ms, tag, body, epoch.
+-- Answers -1 where the epoch is not the user's now, 0 where there is a grant of this id.
 local id, proved_at, keep, life_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6])
+if redis.call('HGET', KEYS[1], '@') ~= ARGV[9] then return -1 end
 if redis.call('HEXISTS', KEYS[1], id) == 1 then return 0 end
 if KEYS[2] then
   local tag = redis.call('GET', KEYS[2])
@@ -12,7 +13,7 @@ end
 local others = {}
 local held = redis.call('HGETALL', KEYS[1])
 for index = 1, #held, 2 do
-  if held[index] ~= '#' then
+  if #held[index] > 1 then
     local seq, proved, expires = held[index + 1]:match('^(%S+) (%S+) (%S+) ')
     if tonumber(expires) <= proved_at then
       redis.call('HDEL', KEYS[1], held[index])

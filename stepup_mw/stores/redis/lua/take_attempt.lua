@@ -24,4 +24,7 @@ if full ~= 0 then return {0, failures, exactly(full), 0} end
 failures = failures + 1
 locked_until = lock_until(failures)
 redis.call('HSET', KEYS[1], 'failures', failures, 'locked_until', exactly(locked_until))
+-- The same as runs.interrupt: slot, step and since stay; the count and the look are over.
+local slot, step, since = (redis.call('HGET', KEYS[1], 'run') or ''):match('^(%S+) (%S+) %S+ (%S+) %S+$')
+if slot then redis.call('HSET', KEYS[1], 'run', table.concat({slot, step, '0', since, '0'}, ' ')) end
 return {1, failures, exactly(locked_until), locked_until > 0 and 1 or 0}
