@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint just signed, and the bytes of its note as they stand in ``checkpoints.note``."""
+
+    checkpoint: Checkpoint
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
     path: Path
     fd: int
@@ -65,7 +73,7 @@ class Checkpoints:
         self._signer: Signer | None = None
         self._last: Checkpoint | None = None
 
-    def sign(self) -> Checkpoint | None:
+    def sign(self) -> Signed | None:
         """The checkpoint signed now. None if another process is at it, or no line worth it is new.
 
         NoteError or TrailUnavailable, and nothing signed, if the key cannot be used or the trail does not continue
@@ -86,7 +94,7 @@ class Checkpoints:
         self._lock.close()
         self._writing.close()
 
-    def _sign(self, key_file: Path) -> Checkpoint | None:
+    def _sign(self, key_file: Path) -> Signed | None:
         signer = self._signer = self._signer or read_signer(key_file, self._service)
         known = last_checkpoint(self._layout.notes)
         note, last, end = known if known is not None else (None, None, 0)
@@ -98,10 +106,11 @@ class Checkpoints:
             return None
         made = Checkpoint(origin=signer.name, size=progress.range.size, root=progress.range.root())
         text = format_checkpoint(made)
-        append_note(self._layout.notes, end, format_note(text, [signer.sign(text)]))
+        data = format_note(text, [signer.sign(text)])
+        append_note(self._layout.notes, end, data)
         self._last = made
         self._keep(progress)
-        return made
+        return Signed(made, data)
 
     def _progress(self, signer: Signer, note: Note | None, last: Checkpoint | None) -> _Progress:
         """Where the last checkpoint left off, if the file that says so agrees with what we signed; else the start."""

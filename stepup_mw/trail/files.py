@@ -4,6 +4,7 @@
     audit/segments/               sealed files, ``000001-000000000000.jsonl``: number and first seq
     audit/torn/                   bytes that were taken out of the way
     audit/checkpoints.note        signed notes
+    audit/cursors/                how far each place outside has come
     audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
     audit/.stepup.next            the next live file, while a rotation is under way
 
@@ -64,6 +65,10 @@ class Layout:
     @property
     def notes(self) -> Path:
         return self.folder / "checkpoints.note"
+
+    @property
+    def cursors(self) -> Path:
+        return self.folder / "cursors"
 
     @property
     def state(self) -> Path:

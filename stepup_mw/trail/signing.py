@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..errors import NoteError, TrailUnavailable
-from .checkpoints import Checkpoints
+from .checkpoints import Checkpoints, Signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +22,21 @@ if TYPE_CHECKING:
 
 
 class Signing:
-    """Belongs to one writer. ``on_record`` takes the lines that tell of a checkpoint, or of why there is none."""
+    """Belongs to one writer. ``on_record`` takes the lines that tell of a checkpoint, or of why there is none;
+    ``on_checkpoint`` each checkpoint this process signs, once its note is durable: it must neither wait nor raise."""
 
-    def __init__(self, settings: TrailSettings, service: str, marks: Marks, on_record: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        settings: TrailSettings,
+        service: str,
+        marks: Marks,
+        on_record: Callable[[bytes], None],
+        on_checkpoint: Callable[[Signed], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._marks = marks
         self._on_record = on_record
+        self._on_checkpoint = on_checkpoint
         self._checkpoints = Checkpoints(settings, service)
         self._size = 0
         self._rotations = 0
@@ -72,13 +81,16 @@ class Signing:
 
     def _sign(self) -> Checkpoint | None:
         try:
-            made = self._checkpoints.sign()
+            signed = self._checkpoints.sign()
         except (OSError, NoteError, TrailUnavailable) as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 self._on_record(self._marks.record("io_error", {"error": "checkpoint", "why": str(error)[:300]}))
             return None
         self._complaint = ""
-        if made is not None:
-            self._on_record(self._marks.checkpoint(made))
-        return made
+        if signed is None:
+            return None
+        self._on_record(self._marks.checkpoint(signed.checkpoint))
+        if self._on_checkpoint is not None:
+            self._on_checkpoint(signed)
+        return signed.checkpoint

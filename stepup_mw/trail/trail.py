@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..note import Checkpoint
     from ..settings import TrailSettings
+    from .checkpoints import Signed
 
 _TRAILS: weakref.WeakSet[Trail] = weakref.WeakSet()
 
@@ -40,13 +41,19 @@ class Trail:
         service: str,
         clock: Callable[[], float],
         random: Callable[[int], bytes] = os.urandom,
+        on_checkpoint: Callable[[Signed], None] | None = None,
     ) -> None:
-        """Opens nothing. Unsupported where the system has no file locks."""
+        """Opens nothing. Unsupported where the system has no file locks.
+
+        ``on_checkpoint`` is called, in a thread of the trail's, with each checkpoint that this process signs, once it
+        is durable. It must neither wait nor raise; what it misses (another process signed) a ``Cursor`` finds.
+        """
         require_locks()
         self._settings = settings
         self._service = service
         self._clock = clock
         self._random = random
+        self._on_checkpoint = on_checkpoint
         self._mutex = threading.Lock()
         self._writer: Writer | None = None
         _TRAILS.add(self)
@@ -123,7 +130,8 @@ class Trail:
     def _begin(self) -> Writer:
         with self._mutex:
             if self._writer is None:
-                writer = Writer(self._settings, self._service, Marks(self._service, self._clock, self._random))
+                marks = Marks(self._service, self._clock, self._random)
+                writer = Writer(self._settings, self._service, marks, self._on_checkpoint)
                 writer.start()
                 self._writer = writer
             return self._writer

@@ -16,10 +16,11 @@ from .signing import Signing
 from .waiting import Entry, release
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..note import Checkpoint
     from ..settings import TrailSettings
+    from .checkpoints import Signed
     from .marks import Marks
 
 MAX_QUEUED = 10_000
@@ -36,11 +37,17 @@ _TICK_S = 0.5
 class Writer:
     """One life of the writing thread. ``close`` ends it for good."""
 
-    def __init__(self, settings: TrailSettings, service: str, marks: Marks) -> None:
+    def __init__(
+        self,
+        settings: TrailSettings,
+        service: str,
+        marks: Marks,
+        on_checkpoint: Callable[[Signed], None] | None = None,
+    ) -> None:
         self._settings = settings
         self._marks = marks
         self._ledger = Ledger(settings, marks)
-        self._signing = Signing(settings, service, marks, self._on_record)
+        self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
         self._mutex = threading.Lock()
         self._wake = threading.Lock()
         self._wake.acquire()
