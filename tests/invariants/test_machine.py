@@ -305,7 +305,9 @@ class Service(RuleBasedStateMachine):
         failures: Counter[str] = Counter()
         locked: dict[str, float] = {}
         for user, now, found in self.world.attempts:
-            if not found.allowed:
+            if found is None:  # a new factor: failures and lock are gone
+                locked.pop(user, None)
+            if found is None or not found.allowed:
                 continue
             assert now >= locked.get(user, 0.0), "a code was looked at while the account was locked"
             if found.failures == 1:
@@ -316,7 +318,7 @@ class Service(RuleBasedStateMachine):
                 locked[user] = now + min(30.0 * 2 ** (found.failures // 5 - 1), 3600.0)
             if found.failures % 5 == 1:
                 locked.pop(user, None)
-        counted = Counter(user for user, _, found in self.world.attempts if found.allowed)
+        counted = Counter(user for user, _, found in self.world.attempts if found is not None and found.allowed)
         lines = record.read(self.world.trail_path)
         evaluated = Counter(
             line["user_id"]

@@ -59,7 +59,7 @@ class FaultyStore:
     def __init__(self, inner: Store) -> None:
         self.inner = inner
         self.fail_after: int | None = None
-        self.attempts: list[tuple[str, float, Attempt]] = []
+        self.attempts: list[tuple[str, float, Attempt | None]] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def step(*arguments: Any, **named: Any) -> Any:
@@ -163,7 +163,7 @@ class World:
     runs: list[Run] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
     recovery: dict[str, list[str]] = field(default_factory=dict)
-    attempts: list[tuple[str, float, Attempt]] = field(default_factory=list)
+    attempts: list[tuple[str, float, Attempt | None]] = field(default_factory=list)
     app_raises: bool = False
 
     def __post_init__(self) -> None:
@@ -336,6 +336,7 @@ class World:
 
     def enroll(self, user: str) -> None:
         made = self.runner.run(enrollment.enroll(self.stage.gate.services, user))
+        self.attempts.append((user, self.clock.now, None))
         self.secrets[user] = made.secret
         self.recovery[user] = list(made.recovery_codes)
 
