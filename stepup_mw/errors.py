@@ -17,6 +17,7 @@ codes; nowhere else does either happen.
     ├── SealError              a sealed secret that does not open under any configured key
     ├── NoteError              a signed note or a key file that does not parse or verify
     ├── LineError              an audit line that no trail may hold
+    ├── AnchorError            an anchor did not take a checkpoint or a segment, or does not hold what it should
     ├── ProofError             an inclusion or consistency proof that does not hold
     ├── MissingExtra           an optional package that is not installed; says how to install it
     └── Unsupported            this platform or server cannot keep a promise that was asked for
@@ -138,6 +139,12 @@ class NoteError(StepUpError):
 
 class LineError(StepUpError):
     code = "line"
+
+
+class AnchorError(StepUpError):
+    """The message says what the anchor answered, or that it did not."""
+
+    code = "anchor"
 
 
 class ProofError(StepUpError):

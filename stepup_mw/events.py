@@ -37,8 +37,9 @@ OTHER: Mapping[str, frozenset[str]] = {
     "config": frozenset({"loaded", "reloaded", "reload_failed"}),
     "audit": frozenset(
         {"start", "stop", "rotated", "recovered", "checkpoint", "pruned", "file_replaced", "io_error", "gap"}
+        | {"sink_failed", "sink_recovered"}
     ),
-    "alert": frozenset({"unavailable", "recovered", "duplicate_code"}),
+    "alert": frozenset({"unavailable", "recovered", "duplicate_code", "unanchored"}),
     "drill": frozenset({"begun", "ended"}),
 }
 """The kinds (``phase``) of every other event type."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,6 +93,40 @@ class AddressThrottle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorSettings:
+    """A place beyond this host where checkpoints go. ``kind`` says which of the rest count.
+
+    s3: ``bucket``, ``prefix``, ``endpoint_url``, ``region``, ``retain_s``, ``what`` (checkpoints, segments). rfc3161:
+    ``url``, ``ca_file``, ``hash``. witness: ``url``, ``key`` (a C2SP vkey). stdout: none. ``timeout_s``: for one
+    exchange with it.
+    """
+
+    kind: Literal["s3", "rfc3161", "witness", "stdout"]
+    bucket: str = ""
+    prefix: str = ""
+    endpoint_url: str | None = None
+    region: str | None = None
+    retain_s: int = 400 * 86_400
+    what: tuple[str, ...] = ("checkpoints",)
+    url: str = ""
+    ca_file: Path | None = None
+    hash: Literal["sha256", "sha512"] = "sha256"
+    key: str = ""
+    timeout_s: float = 10.0
+
+    @property
+    def name(self) -> str:
+        """``s3-`` and 8 hex digits of where it is: the same whatever its place in the configuration."""
+        place = "\0".join((self.bucket, self.prefix, self.endpoint_url or "", self.url, self.key))
+        return f"{self.kind}-{sha256(place.encode()).hexdigest()[:8]}"
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether it says that it has a checkpoint. What only prints one proves nothing."""
+        return self.kind != "stdout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrailSettings:
     """``path``: the live file, absolute. ``checkpoint_lines`` and ``checkpoint_every_s``: what comes first."""
 
@@ -108,11 +143,13 @@ class TrailSettings:
     max_unanchored_lines: int | None = None
     max_unanchored_s: int | None = None
     max_unanchored_then: Literal["alert", "deny"] = "alert"
+    anchors: tuple[AnchorSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of it. ``secret_keys``: oldest first, the last one signs and seals. ``policy_version`` is
+    """All of it. ``secret_keys``: oldest first, the last one signs and seals; ``digest_key`` stands beside them since
+    the first rotation, ``secret_key_file`` is where they are from, None for the environment. ``policy_version`` is
     ``"sha256:" + hex`` over everything that decides (routes, risk, challenge, throttle, identity)."""
 
     service: str
@@ -127,3 +164,5 @@ class Settings:
     challenge: ChallengeSettings = ChallengeSettings()
     account_throttle: AccountThrottle = AccountThrottle()
     address_throttle: AddressThrottle = AddressThrottle()
+    digest_key: bytes | None = field(default=None, repr=False)
+    secret_key_file: Path | None = None

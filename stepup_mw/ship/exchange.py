@@ -1,0 +1,58 @@
+"""One HTTP request to an anchor and its answer, in bounded time and memory: no redirects, no retries, no cookies."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ..errors import AnchorError
+
+_USER_AGENT = "stepup-mw"
+
+
+class Answer(NamedTuple):
+    status: int
+    content_type: str
+    body: bytes
+
+
+def post(url: str, body: bytes, content_type: str, *, timeout_s: float, limit: int) -> Answer:
+    """POST and read at most ``limit`` bytes of the answer. AnchorError if there is none within ``timeout_s``, all
+    told: a server that sends a byte now and then does not stretch it."""
+    parts = urlsplit(url)
+    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
+    watch = threading.Timer(timeout_s, _cut, [connection])
+    watch.daemon = True
+    try:
+        connection.connect()
+        watch.start()
+        headers = {"Content-Type": content_type, "User-Agent": _USER_AGENT, "Connection": "close"}
+        connection.request("POST", path or "/", body, headers)
+        response = connection.getresponse()
+        data = response.read(limit + 1)
+        if len(data) > limit:
+            raise AnchorError(f"{url} answered with more than {limit} bytes")
+        if not response.isclosed() and response.length:
+            raise AnchorError(f"{url} broke off its answer")
+        return Answer(response.status, response.headers.get_content_type(), data)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        late = watch.finished.is_set() or isinstance(error, TimeoutError)
+        why = f"no answer within {timeout_s:g} s" if late else str(error) or type(error).__name__
+        raise AnchorError(f"{url}: {why}") from None
+    finally:
+        watch.cancel()
+        connection.close()
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """Ends whatever the other thread is waiting for."""
+    sock = connection.sock
+    if isinstance(sock, socket.socket):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
