@@ -6,6 +6,7 @@ refused to those who wait, and counted for those who do not; the count is the fi
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .signing import Signing
 from .waiting import Entry, release
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from ..note import Checkpoint
@@ -54,9 +56,12 @@ class Writer:
         self._asleep = False
         self._lingering = False
         self._urgent = False
+        self._rousing: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self._entries: list[Entry] = []
         self._queued = 0
+        self._numbered = 0
+        self._wrote_at = marks.clock()
         self._unsynced: list[bytes] = []
         self._losses = Losses(marks)
         self._opened = False
@@ -66,7 +71,8 @@ class Writer:
         self._thread.start()
 
     def offer(self, entry: Entry) -> bool:
-        """Queue an entry. False if this writer is closing; TrailUnavailable if the queue is full."""
+        """Queue an entry and number its records. False if this writer is closing; TrailUnavailable if the queue is
+        full: ``count_lost`` says what became of them."""
         with self._mutex:
             if self._closing:
                 return False
@@ -74,16 +80,42 @@ class Writer:
                 raise TrailUnavailable(f"{self._queued} audit lines are waiting to be written")
             self._entries.append(entry)
             self._queued += len(entry.records)
-            urgent = entry.future is not None
-            self._urgent = self._urgent or urgent
-            if self._asleep and (urgent or not self._lingering):
-                self._asleep = False
-                self._wake.release()
+            entry.number = self._numbered + 1
+            self._numbered += len(entry.records)
+            if entry.loop is not None:
+                self._rouse_after_this_turn(entry.loop)
+            elif entry.future is not None:
+                self._rouse()
+            elif self._asleep and not self._lingering:
+                self._release()
         return True
 
-    def count_lost(self, lines: int, why: str) -> None:
-        """Remember lines that happened and will not be written."""
-        self._losses.add(lost=lines, refused=0, why=why)
+    def _rouse_after_this_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """With the mutex held: wake the thread when the loop has run all that is ready, so that one turn's requests go
+        out together and the thread does not fight the loop for the interpreter."""
+        if self._rousing is not loop:
+            self._rousing = loop
+            loop.call_soon(self._turned)
+
+    def _turned(self) -> None:
+        with self._mutex:
+            self._rousing = None
+            self._rouse()
+
+    def _rouse(self) -> None:
+        self._urgent = True
+        if self._asleep:
+            self._release()
+
+    def _release(self) -> None:
+        self._asleep = False
+        self._wake.release()
+
+    def count_lost(self, lines: int, why: str, *, refused: bool = False) -> None:
+        """Remember lines that were never queued and will not be written: they happened, or were ``refused``."""
+        with self._mutex:
+            self._numbered += lines
+        self._losses.add(lost=0 if refused else lines, refused=lines if refused else 0, why=why)
 
     def rotate(self) -> Any:
         """For the writer's thread: seal the live file now."""
@@ -99,8 +131,7 @@ class Writer:
         with self._mutex:
             self._closing = True
             if self._asleep:
-                self._asleep = False
-                self._wake.release()
+                self._release()
         self._thread.join()
 
     def abandon(self) -> None:
@@ -124,7 +155,7 @@ class Writer:
                 return self._taken()
             self._lingering = bool(self._entries)
             self._asleep = True
-        self._wake.acquire(timeout=_LINGER_S if self._lingering else _TICK_S if self._restless() else -1)
+        self._wake.acquire(timeout=_LINGER_S if self._lingering else self._patience())
         with self._mutex:
             self._asleep = False
             self._wake.acquire(blocking=False)
@@ -137,15 +168,24 @@ class Writer:
         entries, self._entries, self._queued, self._urgent = self._entries, [], 0, False
         return entries, self._closing
 
-    def _restless(self) -> bool:
-        """Whether something is left to do though nobody asks."""
-        return bool(self._unsynced or self._losses or self._signing.has_new(self._ledger))
+    def _patience(self) -> float:
+        """Seconds until there may be something to do though nobody asks; -1 for never."""
+        if self._unsynced or self._losses or self._signing.has_new(self._ledger):
+            return _TICK_S
+        return max(_TICK_S, self._signing.beat_s / 10) if self._beats else -1
+
+    @property
+    def _beats(self) -> bool:
+        """Whether silence is sealed: only where something was ever written, and there is a key to sign with."""
+        return self._opened and self._settings.signing_key_file is not None
 
     def _work(self, entries: list[Entry]) -> None:
         """Write all records of the entries, then run their tasks in order."""
         writing = [entry for entry in entries if entry.task is None]
         if writing:
-            self._commit([record for entry in writing for record in entry.records], writing)
+            close = self._marks.close
+            bodies = [close(record, number) for entry in writing for number, record in enumerate(entry.records, entry.number)]
+            self._commit(bodies, writing)
         for entry in entries:
             if entry.task is not None:
                 self._perform(entry)
@@ -158,16 +198,18 @@ class Writer:
         else:
             release([entry], None, result)
 
-    def _commit(self, records: list[bytes], entries: list[Entry]) -> None:
+    def _commit(self, bodies: list[bytes], entries: list[Entry]) -> None:
         """Write, release those who wait for the write, sync, release the rest."""
         try:
-            self._ledger.append([*self._losses.records(), *records])
+            self._ledger.append([*self._losses.records(), *bodies])
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever or be told it was written
             self._fail(entries, error)
             return
         self._opened = True
+        self._wrote_at = self._marks.clock()
         self._losses.written()
-        self._unsynced += records
+        self._unsynced += bodies
+        self._marks.n = max([self._marks.n, *(entry.number + len(entry.records) - 1 for entry in entries)])
         waiting = [entry for entry in entries if entry.synced and entry.future is not None]
         release([entry for entry in entries if not entry.synced], None)
         if waiting or len(self._unsynced) > _MAX_UNSYNCED:
@@ -195,7 +237,7 @@ class Writer:
         count = len(self._unsynced)
         failure = self._sync()
         if failure is not None:
-            self.count_lost(count, str(failure))
+            self._losses.add(lost=count, refused=0, why=str(failure))
 
     def _fail(self, entries: Sequence[Entry], error: Exception) -> None:
         lost = sum(len(entry.records) for entry in entries if entry.future is None)
@@ -209,8 +251,18 @@ class Writer:
             self._commit([], [])
         if idle and self._unsynced:
             self._sync_unasked()
+        if idle and self._beats and not 0 <= self._marks.clock() - self._wrote_at < self._signing.beat_s:
+            self._beat()
         if self._opened and self._signing.is_due(self._ledger):
             self._signing.begin(self._ledger)
+
+    def _beat(self) -> None:
+        """Nothing was written for long: say so, and so let a checkpoint seal the silence. Of many idle processes one
+        does it, since the others find its line."""
+        silent_s = round(max(0.0, self._marks.clock() - self._wrote_at))
+        self._wrote_at = self._marks.clock()
+        with contextlib.suppress(OSError, TrailUnavailable):  # nobody waits for it; what is wrong shows at the next line
+            self._ledger.beat(self._marks.mark("heartbeat", {"silent_s": silent_s}))
 
     def _on_record(self, record: bytes) -> None:
         """Queue a line about a checkpoint; at the very end nobody takes it any more."""
@@ -222,7 +274,7 @@ class Writer:
     def _finish(self) -> None:
         self._signing.wait()
         if self._opened:
-            self._commit([self._marks.record("stop", {"pid": self._marks.writer["pid"]})], [])
+            self._commit([self._marks.stop(self._numbered)], [])
             if self._unsynced:
                 self._sync_unasked()
             self._signing.now()
