@@ -1,4 +1,4 @@
-"""What every anchor is to the rest: something that takes a checkpoint, and perhaps a sealed segment, or says why not."""
+"""What every anchor is to the rest: it takes a checkpoint, and perhaps a sealed segment, or says why not."""
 
 from __future__ import annotations
 

@@ -1,0 +1,230 @@
+"""One anchor's way: what it has not got yet, in order, at least once, from a cursor that all processes share.
+
+One process at a time walks it, by a file lock. Never deletes or changes what it ships, and never waits for a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from base64 import b64encode
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import AnchorError, NoteError
+from ..note import origin_of
+from ..trail.ending import last_line, tip_after
+from ..trail.files import Layout, make_folder, open_regular
+from ..trail.locks import FileLock
+from ..trail.notes import read_notes
+from .cursor import Cursor, Failure, Shelf, read_cursor, write_cursor
+from .rfc3161 import TimestampSink
+from .s3 import S3Sink
+from .sink import Parcel, Piece
+from .stdout import StdoutSink
+from .witness import WitnessSink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ..settings import AnchorSettings, TrailSettings
+    from .sink import Sink
+
+_BEFORE = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipped:
+    """What one pass sent. ``size``: the lines that the anchor's last checkpoint covers now. ``recovered``: the failure
+    that this pass ended."""
+
+    notes: int = 0
+    segments: int = 0
+    size: int = 0
+    recovered: Failure | None = None
+
+
+class Lane:
+    """``run`` sends what is outstanding. ``on_bytes`` is told of each piece of a segment on its way."""
+
+    def __init__(
+        self,
+        settings: TrailSettings,
+        anchor: AnchorSettings,
+        service: str,
+        clock: Callable[[], float],
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> None:
+        """Sends nothing. MissingExtra where the anchor needs a package that is not there."""
+        self.anchor = anchor
+        self.shelf = Shelf(Layout(settings.path), anchor)
+        self._layout = self.shelf.layout
+        self._clock = clock
+        self._lock = FileLock(self.shelf.lock)
+        self._seen: tuple[object, ...] = ()
+        self._sink = make_sink(anchor, self.shelf, origin_of(service), clock, on_bytes)
+
+    def has_news(self) -> bool:
+        """Whether anything changed since all was sent. Cheap: looks at no content."""
+        return self._look() != self._seen
+
+    def run(self, *, settle: bool = True, stopping: Callable[[], bool] = lambda: False) -> Shipped | None:
+        """Send everything outstanding. None if another process is at it.
+
+        AnchorError, NoteError, TrailUnavailable or OSError says what stopped it; what was sent before that stays
+        sent. ``settle``: a failure on record ends with this; ``stopping`` is asked between two objects.
+        """
+        with self._locked() as mine:
+            if not mine:
+                return None
+            look = self._look()
+            cursor = start = read_cursor(self.shelf.cursor)
+            notes = segments = 0
+            for after in self._notes(cursor):
+                cursor, notes = self._save(after), notes + 1
+                if stopping():
+                    return Shipped(notes=notes, size=cursor.size)
+            for piece in self._pieces(cursor):
+                self._sink.send_segment(piece)
+                cursor, segments = self._save(replace(cursor, segment_lines=piece.last + 1)), segments + 1
+                if stopping():
+                    return Shipped(notes=notes, segments=segments, size=cursor.size)
+            recovered = start.failed if settle else None
+            if recovered is not None:
+                self._save(replace(cursor, failed=None))
+            self._seen = look
+            return Shipped(notes=notes, segments=segments, size=cursor.size, recovered=recovered)
+
+    def fail(self, why: str) -> Failure | None:
+        """Remember that the anchor is down. Gives the failure, None if it is remembered already."""
+        with self._locked() as mine:
+            cursor = read_cursor(self.shelf.cursor)
+            if not mine or cursor.failed is not None:
+                return None
+            failed = Failure(since=self._clock(), from_seq=cursor.size, why=why)
+            self._save(replace(cursor, failed=failed))
+            return failed
+
+    def outstanding(self) -> tuple[int, int]:
+        """How many checkpoints and how many bytes of segments the anchor has not got."""
+        cursor = read_cursor(self.shelf.cursor)
+        notes = sum(1 for _ in self._parcels(cursor))
+        return notes, sum(path.stat().st_size for path, _, _ in self._segments(cursor))
+
+    def close(self) -> None:
+        """Let go of the lock file, in a forked child too."""
+        self._lock.close()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[bool]:
+        make_folder(self.shelf.root)
+        mine = self._lock.try_acquire()
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._lock.release()
+
+    def _save(self, cursor: Cursor) -> Cursor:
+        write_cursor(self.shelf.cursor, cursor)
+        return cursor
+
+    def _look(self) -> tuple[object, ...]:
+        return tuple(_stamp(path) for path in (self._layout.notes, self._layout.segments))
+
+    def _notes(self, cursor: Cursor) -> Iterator[Cursor]:
+        """Send each outstanding checkpoint, or the newest; gives the cursor after each."""
+        newest: tuple[Parcel, int] | None = None
+        for parcel, end in self._parcels(cursor):
+            newest = parcel, end
+            if not self._sink.newest_only:
+                yield self._send(cursor, parcel, end)
+        if self._sink.newest_only and newest is not None:
+            yield self._send(cursor, *newest)
+
+    def _send(self, cursor: Cursor, parcel: Parcel, end: int) -> Cursor:
+        self._sink.send(parcel)
+        made = parcel.checkpoint
+        root = b64encode(made.root).decode()
+        return replace(cursor, size=made.size, root=root, end=end, at=self._clock())
+
+    def _parcels(self, cursor: Cursor) -> Iterator[tuple[Parcel, int]]:
+        """The outstanding checkpoints and where each ends in the file."""
+        try:
+            fd = open_regular(self._layout.notes, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        with os.fdopen(fd, "rb") as stream:
+            size = os.fstat(fd).st_size
+            start = cursor.end if _follows(fd, cursor) else 0
+            stream.seek(start)
+            for found in read_notes(stream, size - start):
+                if found.torn:
+                    return
+                try:
+                    _, made = found.parse()
+                except NoteError as error:
+                    raise AnchorError(f"{self._layout.notes}, before byte {start + found.end}: {error}") from None
+                parcel = Parcel(note=found.data, checkpoint=made, segment_lines=cursor.segment_lines)
+                yield parcel, start + found.end
+
+    def _segments(self, cursor: Cursor) -> Iterator[tuple[Path, int, int]]:
+        """The outstanding sealed segments, each with its first and its last line."""
+        if self.anchor.kind != "s3" or "segments" not in self.anchor.what:
+            return
+        sealed = self._layout.sealed()
+        for item, following in zip(sealed, [*sealed[1:], None], strict=True):
+            last = following.first_seq - 1 if following is not None else _last_seq(item.path)
+            if last >= max(cursor.segment_lines, item.first_seq):
+                yield item.path, item.first_seq, last
+
+    def _pieces(self, cursor: Cursor) -> Iterator[Piece]:
+        for path, first, last in self._segments(cursor):
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").digest()
+            yield Piece(path=path, first=first, last=last, size=path.stat().st_size, digest=digest)
+
+
+def make_sink(
+    anchor: AnchorSettings,
+    shelf: Shelf,
+    origin: str,
+    clock: Callable[[], float],
+    on_bytes: Callable[[int], None] | None = None,
+) -> Sink:
+    """The anchor's sink by its kind."""
+    if anchor.kind == "s3":
+        return S3Sink(anchor, origin, clock, on_bytes)
+    if anchor.kind == "rfc3161":
+        return TimestampSink(anchor, shelf.kept)
+    if anchor.kind == "witness":
+        return WitnessSink(anchor, shelf.layout, shelf.kept)
+    return StdoutSink(anchor.timeout_s)
+
+
+def _follows(fd: int, cursor: Cursor) -> bool:
+    """Whether the checkpoint that was sent last still ends where the cursor says."""
+    if cursor.end > os.fstat(fd).st_size:
+        return False
+    begin = max(0, cursor.end - _BEFORE)
+    return f"\n{cursor.size}\n{cursor.root}\n".encode() in os.pread(fd, cursor.end - begin, begin)
+
+
+def _stamp(path: Path) -> object:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _last_seq(path: Path) -> int:
+    fd = open_regular(path, os.O_RDONLY)
+    try:
+        line = last_line(fd, 0, os.fstat(fd).st_size)
+    finally:
+        os.close(fd)
+    tip = tip_after(line) if line is not None else None
+    return tip.seq - 1 if tip is not None else -1
