@@ -12,6 +12,7 @@ from typing import Any
 from stepup_mw.settings import AccountThrottle, AddressThrottle
 from stepup_mw.state import Challenge, Factor, Grant, Store
 from stepup_mw.stores.memory import MemoryStore
+from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
 
@@ -24,9 +25,15 @@ def _on_redis(kind: str, folder: Path) -> Store:
     return RedisStore(f"{shared_url(kind)}?timeout=10&prefix={prefix}")
 
 
+def _on_postgres(folder: Path) -> Store:
+    schema = "s" + sha256(str(folder).encode()).hexdigest()[:16]
+    return PostgresStore(f"{shared_url('postgres')}?timeout=10&schema={schema}")
+
+
 STORES: Mapping[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
     "sqlite": lambda folder: SqliteStore(folder / "state.db", wait_s=10.0),
+    "postgres": _on_postgres,
     **{kind: partial(_on_redis, kind) for kind in SERVERS},
 }
 

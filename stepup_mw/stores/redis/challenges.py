@@ -12,11 +12,12 @@ from typing import Any
 
 from ...errors import StoreUnavailable
 from ...state import Challenge, ChallengeState
+from ..bodies import format_challenge
 from ..bounds import SETTLED_KEPT_S
 from .connections import Connections, Word
 from .names import Names, digest, member, parse_member
 from .owners import Owners
-from .records import format_challenge, format_match, format_number, parse_challenge
+from .records import format_match, format_number, parse_challenge
 
 KEPT_MS = 30 * 86_400 * 1000
 """A challenge whose outcome nobody ever logs is kept so long: a service may be down for a while."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-import weakref
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...errors import MissingExtra, StoreUnavailable
+from ..loops import PerLoop
 from .location import Location
 from .scripts import Script, script
 
@@ -26,27 +25,12 @@ _FAULTS = (OSError, EOFError, ValueError, LookupError, TypeError)
 """What the sockets, and answers that are not ours, lead to; with them every error of the client."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Live:
     """The client of one event loop. ``turn``: how many connections it may use at once."""
 
     client: Any
     turn: asyncio.Semaphore
-    keeper: AsyncGenerator[None, None] = field(init=False)
-
-
-class _Process:
-    """What one process holds open."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.lock = threading.Lock()
-        self.lives: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Live] = weakref.WeakKeyDictionary()
-        self.looked = False
-
-
-_inherited: list[_Process] = []
-"""The connections of a parent: to close or collect them here could end its TLS sessions."""
 
 
 class Connections:
@@ -63,8 +47,13 @@ class Connections:
         self.cluster = location.topology == "cluster"
         self._no_script = NoScriptError
         self._faults = (*_FAULTS, RedisError)
-        self._open, self._close, self._look = open_client, close_client, look_at_server
-        self._process = _Process()
+        self._look = look_at_server
+        self._looked_in = -1
+
+        def make() -> _Live:
+            return _Live(open_client(location), asyncio.Semaphore(location.connections))
+
+        self._loops = PerLoop(make, lambda live: close_client(live.client), timeout_s=location.timeout_s)
 
     async def run(
         self,
@@ -95,75 +84,25 @@ class Connections:
     async def _within_time(self, found: Script | None, ask: Callable[[Any], Any], read: Callable[[Any], T]) -> T:
         try:
             async with asyncio.timeout(self.location.timeout_s):
-                live = await self._live()
+                live = await self._loops.get()
                 async with live.turn:
                     answer = read(await ask(live.client))
         except self._faults as error:
             what = f"{found.name}: " if found else ""
             raise StoreUnavailable(f"{self.location}: {what}{_reason(error)}") from error
-        if not self._process.looked:
+        if self._looked_in != os.getpid():
             await self._look_once(live)
         return answer
 
     async def _look_once(self, live: _Live) -> None:
-        self._process.looked = True
+        self._looked_in = os.getpid()
         with suppress(*self._faults):
             async with asyncio.timeout(self.location.timeout_s), live.turn:
                 await self._look(live.client, self.location)
 
-    # The process and its loops
-
-    async def _live(self) -> _Live:
-        process = self._process
-        if process.pid != os.getpid():
-            process = self._renew(process)
-        loop = asyncio.get_running_loop()
-        live = process.lives.get(loop)
-        if live is None:
-            live = _Live(self._open(self.location), asyncio.Semaphore(self.location.connections))
-            live.keeper = self._keep(process, loop, live)
-            with process.lock:
-                for other in [other for other in process.lives if other.is_closed()]:
-                    del process.lives[other]
-                process.lives[loop] = live
-            await anext(live.keeper)
-        return live
-
-    def _renew(self, inherited: _Process) -> _Process:
-        _inherited.append(inherited)
-        self._process = _Process()
-        return self._process
-
-    async def _keep(
-        self, process: _Process, loop: asyncio.AbstractEventLoop, live: _Live
-    ) -> AsyncGenerator[None, None]:
-        """Waits for the end of its loop: asyncio closes every generator that is still open then."""
-        try:
-            yield
-        finally:
-            with process.lock:
-                if process.lives.get(loop) is live:
-                    del process.lives[loop]
-            with suppress(*self._faults):
-                async with asyncio.timeout(self.location.timeout_s):
-                    await self._close(live.client)
-
     async def aclose(self) -> None:
-        """Close the connections of every loop of this process, each in its own loop. A later step opens new ones."""
-        process = self._process
-        if process.pid != os.getpid():
-            return
-        here = asyncio.get_running_loop()
-        with process.lock:
-            lives = list(process.lives.items())
-        for loop, live in lives:
-            if loop is here:
-                await live.keeper.aclose()
-            elif loop.is_running():
-                closing = asyncio.run_coroutine_threadsafe(live.keeper.aclose(), loop)
-                with suppress(*self._faults, asyncio.CancelledError):
-                    async with asyncio.timeout(2 * self.location.timeout_s):
-                        await asyncio.wrap_future(closing)
+        """Close the connections of every loop of this process. A later step opens new ones."""
+        await self._loops.aclose()
 
 
 async def _ask(client: Any, words: Sequence[Word], wait: int, timeout_s: float) -> Any:

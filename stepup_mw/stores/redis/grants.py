@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ...errors import StoreUnavailable
 from ...state import Grant
+from ..bodies import format_grant
 from ..epochs import draw_epoch
 from .connections import Connections
 from .names import Names, digest
 from .owners import Owners
-from .records import NO_COUNT, format_grant, format_number, grant_order, parse_grant
+from .records import NO_COUNT, format_number, grant_order, parse_grant
 
 _GRANTS = ":grants"
 _EPOCH_MS = 86_400 * 1000

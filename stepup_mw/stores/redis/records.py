@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
-
-import orjson
 from orjson import loads
 
-from ...errors import StoreUnavailable
 from ...state import Challenge, Factor, Grant, UserSummary
+from .. import bodies
+from ..bodies import dumps
 from ..runs import Run
 from .names import digest
 
-_GRANT = tuple(field.name for field in fields(Grant) if field.name != "uses_left")
-_GRANT_SETTERS = tuple(Grant.__dict__[name].__set__ for name in (*_GRANT, "uses_left"))
-_CHANGING = ("attempts", "state", "settled_at", "logged")
-_BYTES = ("facts", "return_to")
-_CHALLENGE = tuple(field.name for field in fields(Challenge) if field.name not in (*_CHANGING, *_BYTES))
 NO_COUNT = b"-"
-
-
-def dumps(values: list[Any]) -> bytes:
-    """JSON. StoreUnavailable: text that is no Unicode."""
-    try:
-        return orjson.dumps(values)
-    except TypeError as error:
-        raise StoreUnavailable(f"a record cannot be kept: {error}") from error
 
 
 def format_number(number: float) -> str:
@@ -91,18 +75,10 @@ def count_codes(names: dict[bytes, bytes] | list[bytes]) -> int:
     return sum(name.startswith(b"code:") for name in names)
 
 
-def format_grant(grant: Grant) -> bytes:
-    """Every field but ``uses_left``."""
-    return dumps([getattr(grant, name) for name in _GRANT])
-
-
 def parse_grant(held: bytes) -> Grant:
-    """``order proved_at expires_at uses body``. The hot path: filling the slots costs half of what __init__ does."""
+    """``order proved_at expires_at uses body``."""
     uses, body = held.split(b" ", 4)[3:]
-    grant = object.__new__(Grant)
-    for put, value in zip(_GRANT_SETTERS, (*loads(body), None if uses == NO_COUNT else int(uses)), strict=True):
-        put(grant, value)
-    return grant
+    return bodies.parse_grant(body, None if uses == NO_COUNT else int(uses))
 
 
 def grant_order(held: bytes) -> tuple[float, int]:
@@ -116,22 +92,11 @@ def format_match(session: str, rule: str, binding: str) -> str:
     return digest("match", f"{len(session)} {len(rule)} {session}{rule}{binding}")
 
 
-def format_challenge(challenge: Challenge) -> bytes:
-    """What never changes: JSON with the length of ``facts`` in front, LF, ``facts``, ``return_to``."""
-    head = dumps([len(challenge.facts), *(getattr(challenge, name) for name in _CHALLENGE)])
-    return head + b"\n" + challenge.facts + challenge.return_to
-
-
 def parse_challenge(head: bytes, body: bytes) -> Challenge:
     """``head`` as ``lua/parts/head.lua`` has it."""
-    first, _, rest = body.partition(b"\n")
-    length, *values = loads(first)
-    known: dict[str, Any] = dict(zip(_CHALLENGE, values, strict=True))
     _, _, _, attempts, state, settled_at, logged, _, _ = head.split(b" ")
-    return Challenge(
-        **known,
-        facts=rest[:length],
-        return_to=rest[length:],
+    return bodies.parse_challenge(
+        body,
         attempts=int(attempts),
         state=state.decode(),  # type: ignore[arg-type]  # written by our scripts from a ChallengeState
         settled_at=float(settled_at),

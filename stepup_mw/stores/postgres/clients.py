@@ -1,0 +1,108 @@
+"""Connections of psycopg, as this store wants them, and the tables.
+
+The one module that imports psycopg; it is loaded only when a store is opened at a URL of its kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, errors, pq, sql
+from psycopg.conninfo import conninfo_to_dict
+
+from ...errors import StoreUnavailable, Unsupported
+from .location import Location
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+VERSION = 1
+_LOCK = 0x57E9_0001
+"""The advisory lock under which tables are made: one number for all."""
+
+
+def check_options(location: Location) -> None:
+    """Unsupported: an option that libpq does not know."""
+    try:
+        conninfo_to_dict(location.conninfo)
+    except psycopg.Error:
+        raise Unsupported("postgresql:// has a part or an option that libpq does not know") from None
+
+
+class Pool:
+    """The connections of one event loop. psycopg's own pool works through tasks that outlive the cancellation with
+    which a loop ends, and so would hold up the end of the process; this one has none. ``turn``: to be held by who
+    takes a connection."""
+
+    def __init__(self, location: Location) -> None:
+        self.turn = asyncio.Semaphore(location.connections)
+        self._idle: list[Connection] = []
+        self._conninfo = location.conninfo
+        known = conninfo_to_dict(location.conninfo)
+        limits = (
+            f"-c statement_timeout={int(location.timeout_s * 900)} -c lock_timeout={int(location.timeout_s * 500)} "
+            "-c default_transaction_isolation=read\\ committed"
+        )
+        self._options: dict[str, Any] = {
+            "autocommit": True,
+            "application_name": "stepup-mw",
+            "connect_timeout": max(int(location.timeout_s), 2),  # libpq takes whole seconds, and no fewer
+            "options": f"{known.get('options') or ''} {limits}".strip(),
+        }
+
+    async def take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if _still_there(connection):
+                return connection
+            await connection.close()
+        return await AsyncConnection.connect(self._conninfo, **self._options)
+
+    async def give(self, connection: Connection) -> None:
+        if connection.closed or connection.info.transaction_status != pq.TransactionStatus.IDLE:
+            await connection.close()
+        else:
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+
+def _still_there(connection: Connection) -> bool:
+    """Without a question to the server: one that has hung up has something to read."""
+    try:
+        if select.select([connection.fileno()], [], [], 0)[0]:
+            connection.pgconn.consume_input()
+    except (psycopg.Error, OSError, ValueError):
+        return False
+    return not connection.closed
+
+
+async def prepare(connection: Connection, location: Location) -> None:
+    """Make the tables where they are missing, in one transaction; several processes may do so at once.
+
+    StoreUnavailable: tables of another version, or of another program.
+    """
+    name = sql.Identifier(location.schema)
+    ask = sql.SQL("SELECT version FROM {}.about").format(name)
+    try:
+        row = await (await connection.execute(ask)).fetchone()
+    except (errors.UndefinedTable, errors.InvalidSchemaName):
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            there = sql.SQL("SELECT to_regclass({})").format(sql.Literal(f"{location.schema}.about"))
+            if (await (await connection.execute(there)).fetchone()) == (None,):
+                await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
+                await connection.execute(await asyncio.to_thread(_tables, location.schema))
+            row = await (await connection.execute(ask)).fetchone()
+    if row != (VERSION,):
+        raise StoreUnavailable(f"{location}: its tables are of version {row and row[0]}; this one knows {VERSION}")
+
+
+def _tables(schema: str) -> bytes:
+    text = (Path(__file__).parent / "sql" / "schema.sql").read_text(encoding="utf-8")
+    return text.replace("{schema}", schema).encode()

@@ -1,0 +1,132 @@
+"""Challenges and grants, as steps over connections."""
+
+from __future__ import annotations
+
+from ...state import Challenge, ChallengeState, Grant
+from ..bodies import dumps, format_challenge, format_grant, parse_challenge, parse_grant
+from ..bounds import SETTLED_KEPT_S
+from ..epochs import draw_epoch
+from .connections import Connections, Row
+from .people import pack
+
+
+class Challenges:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def get(self, challenge_id: str) -> Challenge | None:
+        row = await self._connections.one(
+            "SELECT body, attempts, state, settled_at, logged FROM {s}.challenge WHERE challenge_id = %s",
+            pack(challenge_id),
+        )
+        return _to_challenge(row) if row else None
+
+    async def latest(self, user: str, session: str, rule: str, binding: str, *, now: float) -> Challenge | None:
+        row = await self._connections.one(
+            """SELECT body, attempts, state, settled_at, logged FROM {s}.challenge
+            WHERE who = %s AND state = 'open' AND match = %s AND expires_at > %s
+            ORDER BY created_at DESC, arrived DESC LIMIT 1""",
+            *(pack(user), dumps([session, rule, binding]), float(now)),
+        )
+        return _to_challenge(row) if row else None
+
+    async def open(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+        rows = await self._connections.all(
+            """SELECT body, attempts, state, settled_at, logged
+            FROM {s}.open_challenge(%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            *(pack(challenge.challenge_id), pack(challenge.user)),
+            dumps([challenge.session, challenge.rule, challenge.binding]),
+            *(float(challenge.created_at), float(challenge.expires_at)),
+            *(challenge.attempts, float(challenge.settled_at), format_challenge(challenge), keep),
+        )
+        return tuple(map(_to_challenge, rows))
+
+    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
+        row = await self._connections.one(
+            """UPDATE {s}.challenge SET attempts = attempts + 1
+            WHERE challenge_id = %s AND state = 'open' AND attempts < %s RETURNING attempts""",
+            *(pack(challenge_id), limit),
+        )
+        return row[0] if row else None
+
+    async def settle(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
+        if state == "open":
+            return False
+        row = await self._connections.one(
+            """UPDATE {s}.challenge SET state = %s, settled_at = %s, claimed_at = %s
+            WHERE challenge_id = %s AND state = 'open' RETURNING 1""",
+            *(state, float(now), float(now), pack(challenge_id)),
+        )
+        return row is not None
+
+    async def mark_logged(self, challenge_id: str) -> None:
+        await self._connections.all(
+            "UPDATE {s}.challenge SET logged = true WHERE challenge_id = %s AND state <> 'open' RETURNING 1",
+            pack(challenge_id),
+        )
+
+    async def due(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+        rows = await self._connections.all(
+            "SELECT body, attempts, state, settled_at, logged FROM {s}.due_challenges(%s, %s, %s, %s)",
+            *(float(now), float(grace_s), float(SETTLED_KEPT_S), limit),
+        )
+        return tuple(map(_to_challenge, rows))
+
+
+class Grants:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def epoch(self, user: str, *, end: bool) -> int:
+        """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
+        step = "SELECT {s}.begin_epoch(%s, %s, %s)"
+        return int(await self._connections.value(step, pack(user), draw_epoch(), end))
+
+    async def put(self, grant: Grant, *, keep: int) -> bool:
+        return bool(
+            await self._connections.value(
+                "SELECT {s}.put_grant(%s, %s, %s, %s, %s, %s, %s, %s)",
+                *(pack(grant.grant_id), pack(grant.user), grant.epoch),
+                *(float(grant.proved_at), float(grant.expires_at), grant.uses_left, format_grant(grant), keep),
+            )
+        )
+
+    async def get(self, grant_id: str) -> Grant | None:
+        row = await self._connections.one(
+            """SELECT g.body, g.uses_left FROM {s}.granted g
+            JOIN {s}.epoch e ON e.who = g.who AND e.number = g.epoch WHERE g.grant_id = %s""",
+            pack(grant_id),
+        )
+        return parse_grant(*row) if row else None
+
+    async def use(self, grant_id: str) -> bool:
+        row = await self._connections.one(
+            """UPDATE {s}.granted g SET uses_left = g.uses_left - 1 FROM {s}.epoch e
+            WHERE g.grant_id = %s AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch RETURNING 1""",
+            pack(grant_id),
+        )
+        return row is not None
+
+    async def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
+        rows = await self._connections.all(
+            """SELECT g.body, g.uses_left FROM {s}.granted g
+            JOIN {s}.epoch e ON e.who = g.who AND e.number = g.epoch WHERE g.who = %s AND g.expires_at > %s
+            ORDER BY g.proved_at DESC, g.arrived DESC""",
+            *(pack(user), float(now)),
+        )
+        return tuple(parse_grant(*row) for row in rows)
+
+    async def revoke(self, user: str, grant_id: str | None) -> int:
+        if grant_id is None:
+            return int(await self._connections.value("SELECT {s}.revoke_all(%s)", pack(user)))
+        rows = await self._connections.all(
+            """DELETE FROM {s}.granted g USING {s}.epoch e
+            WHERE g.who = %s AND g.grant_id = %s AND e.who = g.who AND e.number = g.epoch RETURNING 1""",
+            *(pack(user), pack(grant_id)),
+        )
+        return len(rows)
+
+
+def _to_challenge(row: Row) -> Challenge:
+    body, attempts, state, settled_at, logged = row
+    return parse_challenge(body, attempts=attempts, state=state, settled_at=settled_at, logged=logged)

@@ -1,0 +1,258 @@
+-- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 1.
+-- Text of requests is kept as UTF-8 bytes: PostgreSQL's text has no U+0000, and bytes sort as code points do.
+CREATE TABLE {schema}.about (version integer NOT NULL);
+INSERT INTO {schema}.about VALUES (1);
+CREATE TABLE {schema}.factor (
+    who bytea NOT NULL, factor_id bytea NOT NULL, sealed bytea NOT NULL, created_at float8 NOT NULL,
+    last_step bigint NOT NULL, label bytea NOT NULL, drift integer NOT NULL, arrived bigserial,
+    PRIMARY KEY (who, factor_id));
+CREATE TABLE {schema}.recovery (who bytea NOT NULL, digest bytea NOT NULL, PRIMARY KEY (who, digest));
+CREATE TABLE {schema}.account (
+    who bytea PRIMARY KEY, failures integer NOT NULL, locked_until float8 NOT NULL, run text NOT NULL DEFAULT '');
+CREATE TABLE {schema}.hit (key bytea NOT NULL, at float8 NOT NULL, ends_at float8 NOT NULL, arrived bigserial);
+CREATE INDEX hit_key ON {schema}.hit (key, at);
+CREATE INDEX hit_end ON {schema}.hit (ends_at);
+CREATE TABLE {schema}.challenge (
+    challenge_id bytea PRIMARY KEY, who bytea NOT NULL, match bytea NOT NULL, created_at float8 NOT NULL,
+    expires_at float8 NOT NULL, attempts integer NOT NULL, state text NOT NULL, settled_at float8 NOT NULL,
+    logged boolean NOT NULL, claimed_at float8 NOT NULL, body bytea NOT NULL, arrived bigserial);
+CREATE INDEX challenge_user ON {schema}.challenge (who, created_at) WHERE state = 'open';
+CREATE INDEX challenge_end ON {schema}.challenge (expires_at) WHERE state = 'open';
+CREATE INDEX challenge_unlogged ON {schema}.challenge (claimed_at) WHERE state <> 'open' AND NOT logged;
+CREATE INDEX challenge_logged ON {schema}.challenge (settled_at) WHERE logged;
+CREATE TABLE {schema}.epoch (who bytea PRIMARY KEY, number bigint NOT NULL);
+CREATE TABLE {schema}.granted (
+    grant_id bytea PRIMARY KEY, who bytea NOT NULL, epoch bigint NOT NULL, proved_at float8 NOT NULL,
+    expires_at float8 NOT NULL, uses_left bigint, body bytea NOT NULL, arrived bigserial);
+CREATE INDEX granted_user ON {schema}.granted (who, proved_at);
+CREATE INDEX granted_end ON {schema}.granted (expires_at);
+CREATE TABLE {schema}.sighting (
+    who bytea NOT NULL, kind text NOT NULL, value bytea NOT NULL, at float8 NOT NULL, arrived bigserial,
+    PRIMARY KEY (who, kind, value));
+
+-- Steps of one user, or one key, come one after the other. A user's lock is always taken before an address's.
+CREATE FUNCTION {schema}.alone(kind integer, name bytea) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('{schema}' || encode(name, 'hex'), kind)) $$;
+
+CREATE FUNCTION {schema}.end_epoch(_who bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE live bigint;
+BEGIN
+    SELECT count(*) INTO live FROM {schema}.granted g JOIN {schema}.epoch e ON e.who = g.who AND e.number = g.epoch
+        WHERE g.who = _who;
+    DELETE FROM {schema}.epoch WHERE who = _who;
+    DELETE FROM {schema}.granted WHERE who = _who;
+    RETURN live;
+END $$;
+
+CREATE FUNCTION {schema}.begin_epoch(_who bytea, drawn bigint, anew boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    IF anew THEN PERFORM {schema}.end_epoch(_who); END IF;
+    INSERT INTO {schema}.epoch VALUES (_who, drawn) ON CONFLICT DO NOTHING;
+    RETURN (SELECT number FROM {schema}.epoch WHERE who = _who);
+END $$;
+
+CREATE FUNCTION {schema}.put_recovery(_who bytea, digests bytea[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    DELETE FROM {schema}.recovery WHERE who = _who;
+    INSERT INTO {schema}.recovery SELECT _who, digest FROM unnest(digests) AS digest ON CONFLICT DO NOTHING;
+END $$;
+
+CREATE FUNCTION {schema}.remove_factors(_who bytea, sightings boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE removed bigint;
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    PERFORM {schema}.end_epoch(_who);
+    DELETE FROM {schema}.recovery WHERE who = _who;
+    IF sightings THEN DELETE FROM {schema}.sighting WHERE who = _who; END IF;
+    DELETE FROM {schema}.factor WHERE who = _who;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END $$;
+
+CREATE FUNCTION {schema}.put_factor(
+    _who bytea, _id bytea, _sealed bytea, _created float8, _step bigint, _label bytea, _drift integer, digests bytea[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE taken bigint; before bigint;
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    SELECT last_step INTO taken FROM {schema}.factor WHERE who = _who AND factor_id = _id FOR UPDATE;
+    before := {schema}.remove_factors(_who, false);
+    DELETE FROM {schema}.account WHERE who = _who;
+    INSERT INTO {schema}.factor VALUES
+        (_who, _id, _sealed, _created, greatest(_step, coalesce(taken, -1)), _label, _drift);
+    PERFORM {schema}.put_recovery(_who, digests);
+    RETURN before > 0;
+END $$;
+
+CREATE FUNCTION {schema}.add_factor(
+    _who bytea, _id bytea, _sealed bytea, _created float8, _step bigint, _label bytea, _drift integer, keep integer
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    IF (SELECT count(*) FROM {schema}.factor WHERE who = _who) >= keep
+        OR EXISTS (SELECT FROM {schema}.factor WHERE who = _who AND factor_id = _id) THEN RETURN false; END IF;
+    PERFORM {schema}.end_epoch(_who);
+    INSERT INTO {schema}.factor VALUES (_who, _id, _sealed, _created, _step, _label, _drift);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION {schema}.remove_factor(_who bytea, _id bytea) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    DELETE FROM {schema}.factor WHERE who = _who AND factor_id = _id;
+    IF NOT FOUND THEN RETURN false; END IF;
+    PERFORM {schema}.end_epoch(_who);
+    RETURN true;
+END $$;
+
+CREATE FUNCTION {schema}.add_hit(_key bytea, _now float8, window_s integer, keep integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {schema}.hit WHERE key = _key AND ends_at <= _now;
+    INSERT INTO {schema}.hit VALUES (_key, _now, _now + window_s);
+    DELETE FROM {schema}.hit WHERE arrived IN
+        (SELECT arrived FROM {schema}.hit WHERE key = _key ORDER BY at DESC, arrived DESC OFFSET keep);
+END $$;
+
+CREATE FUNCTION {schema}.record_hit(_key bytea, _now float8, window_s integer, keep integer) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE found bigint;
+BEGIN
+    PERFORM {schema}.alone(2, _key);
+    SELECT count(*) + 1 INTO found FROM {schema}.hit WHERE key = _key AND at > _now - window_s;
+    PERFORM {schema}.add_hit(_key, _now, window_s, keep);
+    RETURN least(found, keep);
+END $$;
+
+-- The same arithmetic as bounds.lock_until and bounds.address_full_until. locks[n] is how long the n-th lock lasts;
+-- the last one is the longest.
+CREATE FUNCTION {schema}.take_attempt(
+    _who bytea, address bytea, _now float8, every integer, locks float8[], ceiling integer, forever float8,
+    most integer, window_s integer, keep integer,
+    OUT allowed boolean, OUT count integer, OUT until_s float8, OUT begins boolean
+) LANGUAGE plpgsql AS $$
+DECLARE over bigint; seen bigint;
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    SELECT failures, locked_until INTO count, until_s FROM {schema}.account WHERE who = _who;
+    count := coalesce(count, 0); until_s := coalesce(until_s, 0); allowed := false; begins := false;
+    IF until_s > _now THEN RETURN; END IF;
+    IF address IS NOT NULL THEN
+        PERFORM {schema}.alone(2, address);
+        SELECT count(*) INTO seen FROM {schema}.hit WHERE key = address AND at > _now - window_s;
+        over := seen - most;
+        IF over >= 0 THEN
+            until_s := _now;
+            IF over < seen THEN
+                SELECT at INTO until_s FROM {schema}.hit WHERE key = address AND at > _now - window_s
+                    ORDER BY at, arrived OFFSET over LIMIT 1;
+            END IF;
+            until_s := until_s + window_s;
+            RETURN;
+        END IF;
+        PERFORM {schema}.add_hit(address, _now, window_s, keep);
+    END IF;
+    count := count + 1; until_s := 0;
+    IF count >= ceiling THEN until_s := forever;
+    ELSIF count % every = 0 THEN until_s := _now + locks[least(count / every, array_length(locks, 1))];
+    END IF;
+    INSERT INTO {schema}.account AS a VALUES (_who, count, until_s)
+        ON CONFLICT (who) DO UPDATE SET failures = excluded.failures, locked_until = excluded.locked_until,
+        run = CASE WHEN a.run = '' THEN '' ELSE
+            split_part(a.run, ' ', 1) || ' ' || split_part(a.run, ' ', 2) || ' 0 ' || split_part(a.run, ' ', 4) || ' 0'
+            END;
+    allowed := true; begins := until_s > 0;
+END $$;
+
+CREATE FUNCTION {schema}.clear(_who bytea) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    DELETE FROM {schema}.account WHERE who = _who;
+    RETURN FOUND;
+END $$;
+
+CREATE FUNCTION {schema}.forgive(_who bytea, address bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.clear(_who);
+    IF address IS NULL THEN RETURN; END IF;
+    PERFORM {schema}.alone(2, address);
+    DELETE FROM {schema}.hit WHERE arrived =
+        (SELECT arrived FROM {schema}.hit WHERE key = address ORDER BY at DESC, arrived DESC LIMIT 1);
+END $$;
+
+CREATE FUNCTION {schema}.open_challenge(
+    _id bytea, _who bytea, _match bytea, _created float8, _expires float8, _attempts integer, _settled float8,
+    _body bytea, keep integer
+) RETURNS SETOF {schema}.challenge LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    INSERT INTO {schema}.challenge VALUES
+        (_id, _who, _match, _created, _expires, _attempts, 'open', _settled, false, _settled, _body);
+    RETURN QUERY WITH ended AS (
+        UPDATE {schema}.challenge c SET state = 'abandoned', settled_at = _created, claimed_at = _created
+        WHERE c.state = 'open' AND c.challenge_id IN (
+            SELECT o.challenge_id FROM {schema}.challenge o WHERE o.who = _who AND o.state = 'open'
+            AND o.challenge_id <> _id ORDER BY o.created_at DESC, o.arrived DESC OFFSET greatest(keep - 1, 0))
+        RETURNING c.*) SELECT * FROM ended ORDER BY ended.created_at, ended.arrived;
+END $$;
+
+CREATE FUNCTION {schema}.due_challenges(_now float8, grace_s float8, kept_s float8, most integer)
+RETURNS SETOF {schema}.challenge LANGUAGE plpgsql AS $$
+DECLARE taken bigint;
+BEGIN
+    PERFORM {schema}.alone(3, '');
+    RETURN QUERY WITH over AS (
+        SELECT challenge_id FROM {schema}.challenge WHERE state = 'open' AND expires_at <= _now
+        ORDER BY expires_at, arrived LIMIT most FOR UPDATE SKIP LOCKED
+    ), ended AS (
+        UPDATE {schema}.challenge c SET settled_at = _now, claimed_at = _now,
+            state = CASE WHEN c.attempts > 0 THEN 'expired' ELSE 'abandoned' END
+        FROM over WHERE c.challenge_id = over.challenge_id RETURNING c.*)
+        SELECT * FROM ended ORDER BY ended.expires_at, ended.arrived;
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    RETURN QUERY WITH lost AS (
+        SELECT challenge_id, claimed_at AS was FROM {schema}.challenge
+        WHERE state <> 'open' AND NOT logged AND claimed_at < _now - grace_s
+        ORDER BY claimed_at, arrived LIMIT most - taken FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE {schema}.challenge c SET claimed_at = _now FROM lost WHERE c.challenge_id = lost.challenge_id
+        RETURNING c.*, lost.was)
+        SELECT challenge_id, who, match, created_at, expires_at, attempts, state, settled_at, logged, claimed_at, body,
+            arrived FROM claimed ORDER BY was, arrived;
+    DELETE FROM {schema}.challenge WHERE logged AND settled_at <= _now - kept_s;
+    DELETE FROM {schema}.granted WHERE expires_at <= _now - kept_s;
+    DELETE FROM {schema}.hit WHERE ends_at <= _now - kept_s;
+END $$;
+
+CREATE FUNCTION {schema}.put_grant(
+    _id bytea, _who bytea, _epoch bigint, _proved float8, _expires float8, _uses bigint, _body bytea, keep integer
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    IF NOT EXISTS (SELECT FROM {schema}.epoch WHERE who = _who AND number = _epoch) THEN RETURN false; END IF;
+    INSERT INTO {schema}.granted VALUES (_id, _who, _epoch, _proved, _expires, _uses, _body);
+    DELETE FROM {schema}.granted WHERE who = _who AND expires_at <= _proved AND grant_id <> _id;
+    DELETE FROM {schema}.granted WHERE grant_id IN (
+        SELECT grant_id FROM {schema}.granted WHERE who = _who AND grant_id <> _id
+        ORDER BY proved_at DESC, arrived DESC OFFSET greatest(keep - 1, 0));
+    RETURN true;
+END $$;
+
+CREATE FUNCTION {schema}.revoke_all(_who bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    RETURN {schema}.end_epoch(_who);
+END $$;
+
+CREATE FUNCTION {schema}.remember(_who bytea, _kind text, _value bytea, _at float8, keep integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM {schema}.alone(1, _who);
+    DELETE FROM {schema}.sighting WHERE who = _who AND kind = _kind AND value = _value;
+    DELETE FROM {schema}.sighting WHERE arrived IN (
+        SELECT arrived FROM {schema}.sighting WHERE who = _who AND kind = _kind
+        ORDER BY at DESC, arrived DESC OFFSET greatest(keep - 1, 0));
+    INSERT INTO {schema}.sighting VALUES (_who, _kind, _value, _at);
+END $$;

@@ -1,0 +1,165 @@
+"""``postgresql://``: the state of many machines, in tables of a schema of their own.
+
+Each step is one statement, one round trip and one transaction (READ COMMITTED); what a longer one does stands in
+``sql/schema.sql``. Steps of one user come one after the other (an advisory lock of the transaction), steps on one row
+under its row lock. The server's own ``synchronous_commit`` and ``synchronous_standby_names`` say what a crash or a
+failover may lose; with several hosts in the URL, ``target_session_attrs=read-write`` finds the one that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...settings import AccountThrottle, AddressThrottle
+from ...state import (
+    MAX_FACTORS,
+    Attempt,
+    Challenge,
+    ChallengeState,
+    Factor,
+    Grant,
+    Sighting,
+    SightingKind,
+    UserSummary,
+)
+from .connections import Connections
+from .flows import Challenges, Grants
+from .location import parse_location
+from .people import Factors, Throttle
+
+
+class PostgresStore:
+    """The Store protocol; what each method promises stands there.
+
+    url: see ``location``. Unsupported: no such URL. MissingExtra: psycopg is not installed. Connects at
+    first use, from as many event loops, threads and forked processes as there are.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connections = Connections(parse_location(url))
+        self._factors = Factors(self._connections)
+        self._throttle = Throttle(self._connections)
+        self._challenges = Challenges(self._connections)
+        self._grants = Grants(self._connections)
+
+    # Factors
+
+    async def factors(self, user: str) -> tuple[Factor, ...]:
+        return await self._factors.of(user)
+
+    async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
+        return await self._factors.put(factor, recovery)
+
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
+        return await self._factors.add(factor, keep=keep)
+
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
+        return await self._factors.remove_one(user, factor_id)
+
+    async def remove_factors(self, user: str) -> int:
+        return await self._factors.remove(user)
+
+    async def users(self) -> tuple[UserSummary, ...]:
+        return await self._factors.users()
+
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
+        return await self._factors.consume_step(user, factor_id, step, drift=drift)
+
+    async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
+        return await self._factors.replace_sealed(user, factor_id, sealed, expected=expected)
+
+    async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
+        await self._factors.put_recovery(user, digests)
+
+    async def consume_recovery(self, user: str, digest: str) -> bool:
+        return await self._factors.consume_recovery(user, digest)
+
+    async def recovery_left(self, user: str) -> int:
+        return await self._factors.recovery_left(user)
+
+    # Throttle
+
+    async def take_attempt(
+        self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
+    ) -> Attempt:
+        return await self._throttle.take(user, address, now=now, account=account, limit=limit)
+
+    async def forgive(self, user: str, address: str) -> None:
+        await self._throttle.forgive(user, address)
+
+    async def failures(self, user: str) -> tuple[int, float]:
+        return await self._throttle.failures(user)
+
+    async def unlock(self, user: str) -> bool:
+        return await self._throttle.clear(user)
+
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
+        return await self._throttle.look(user, slot)
+
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+        return await self._throttle.succeed(user, step, now=now, needed=needed, within_s=within_s)
+
+    # Challenges
+
+    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+        return await self._challenges.open(challenge, keep=keep)
+
+    async def challenge(self, challenge_id: str) -> Challenge | None:
+        return await self._challenges.get(challenge_id)
+
+    async def latest_challenge(
+        self, user: str, session: str, rule: str, binding: str, *, now: float
+    ) -> Challenge | None:
+        return await self._challenges.latest(user, session, rule, binding, now=now)
+
+    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
+        return await self._challenges.count_attempt(challenge_id, limit=limit)
+
+    async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
+        return await self._challenges.settle(challenge_id, state, now=now)
+
+    async def mark_logged(self, challenge_id: str) -> None:
+        await self._challenges.mark_logged(challenge_id)
+
+    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+        return await self._challenges.due(now=now, grace_s=grace_s, limit=limit)
+
+    # Grants
+
+    async def epoch(self, user: str) -> int:
+        return await self._grants.epoch(user, end=False)
+
+    async def raise_epoch(self, user: str) -> int:
+        return await self._grants.epoch(user, end=True)
+
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
+        return await self._grants.put(grant, keep=keep)
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        return await self._grants.get(grant_id)
+
+    async def use_grant(self, grant_id: str) -> bool:
+        return await self._grants.use(grant_id)
+
+    async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
+        return await self._grants.of(user, now=now)
+
+    async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
+        return await self._grants.revoke(user, grant_id)
+
+    # What signals remember
+
+    async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
+        return await self._factors.sighting(user, kind, value)
+
+    async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
+        await self._factors.remember(user, kind, value, now=now, keep=keep)
+
+    async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
+        return await self._throttle.hits(key, now=now, window_s=window_s, record=record)
+
+    # Life
+
+    async def aclose(self) -> None:
+        """Give the connections of this process back. A later step opens them again."""
+        await self._connections.aclose()
