@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-import pyotp
-
 from . import recovery
 from .encoding import b64url_encode
 from .errors import EnrollmentError
@@ -17,12 +15,9 @@ from .gate.services import Services
 from .gate.visit import shown_user
 from .identity import MAX_USER
 from .state import Factor
-from .totp import parse_secret
+from .totp import SECRET_BYTES, parse_secret, provisioning_uri
 
 __all__ = ["Enrolled", "EnrollmentError", "enroll", "parse_secret", "revoke", "unlock"]
-
-SECRET_BYTES = 20
-"""160 bits, the length of an HMAC-SHA-1 output (RFC 4226 section 4, R6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +51,7 @@ async def enroll(services: Services, user: str, *, secret: str | None = None) ->
         services.journal.notice("enrollment", phase, user=shown_user(services, user), detail=detail)
     )
     replaced = await services.store.put_factor(factor, digests)
-    uri = pyotp.TOTP(plain).provisioning_uri(name=user, issuer_name=services.settings.service)
+    uri = provisioning_uri(plain, user, services.settings.service)
     return Enrolled(user=user, secret=plain, uri=uri, recovery_codes=codes, replaced=replaced)
 
 

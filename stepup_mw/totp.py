@@ -21,6 +21,9 @@ PERIOD_S = 30
 
 DIGITS = 6
 
+SECRET_BYTES = 20
+"""160 bits, the length of an HMAC-SHA-1 output (RFC 4226 section 4, R6)."""
+
 MIN_SECRET_BYTES = 16
 """128 bits: the least that RFC 4226 allows (section 4, R6)."""
 
@@ -59,6 +62,11 @@ def parse_secret(text: str) -> str:
     if len(data) < MIN_SECRET_BYTES:
         raise EnrollmentError(f"the secret has {len(data) * 8} bits; at least {MIN_SECRET_BYTES * 8} are needed")
     return secret
+
+
+def provisioning_uri(secret: str, user: str, service: str) -> str:
+    """``otpauth://totp/bank:alice?secret=…&issuer=bank``, for a QR code (Google Authenticator's key URI format)."""
+    return pyotp.TOTP(secret).provisioning_uri(name=user, issuer_name=service)
 
 
 def format_code(secret: str, step: int, *, digits: int = DIGITS) -> str:

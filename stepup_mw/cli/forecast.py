@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..encoding import format_duration, format_instant, parse_timestamp
 from ..errors import AmbiguousRequest
+from ..gate.codes import is_enrolled
 from ..gate.cookies import cookie_name
 from ..gate.services import Services
 from ..gate.visit import Visit, survey
@@ -203,14 +204,23 @@ async def _decide(services: Services, asked: Asked, visit: Visit, match: Match) 
 
 async def _demand(services: Services, visit: Visit, user: str, known: dict[str, Any]) -> Forecast:
     rule, assessment = visit.rule, visit.assessment
-    if not await services.store.factors(user):
-        why = "a proof is needed, and this user has no authenticator: stepup enroll"
-        return Forecast(decision="not_enrolled", status=403, why=why, **known)
+    if not await is_enrolled(services, user):
+        return _unenrolled(services, visit, known)
     failures, until = await services.store.failures(user)
     if visit.now < until:
         known["notes"] += (f"the account is locked until {format_instant(until)}, after {failures} failures: 429",)
     proof = f"a proof by {' or '.join(rule.factors)}, at most {format_duration(rule.max_age_s)} old"
     return Forecast(decision="challenge", status=401, why=f"{_cause(rule, assessment)}: {proof}", **known)
+
+
+def _unenrolled(services: Services, visit: Visit, known: dict[str, Any]) -> Forecast:
+    settings = services.settings.challenge
+    if settings.enroll == "grace" and visit.now < settings.grace_until:
+        why = f"no authenticator, and grace lasts until {format_instant(settings.grace_until)}"
+        return Forecast(decision="allow", would="challenge", why=why, **known)
+    way = "a browser goes to the enroll page (303)" if settings.enroll == "self" else "stepup enroll"
+    why = f"a proof is needed, and this user has no authenticator: {way}"
+    return Forecast(decision="not_enrolled", status=403, why=why, **known)
 
 
 def _cause(rule: Rule, assessment: Assessment) -> str:

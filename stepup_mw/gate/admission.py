@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from ..encoding import format_instant
 from ..errors import BodyTooLarge
 from ..events import Facts
-from ..messages import Ending, Finish, Pass, Request, Response
-from ..state import Challenge, Grant
+from ..messages import Ending, Finish, Pass, Response
+from ..state import Grant
 from . import answers, challenges, grants, replies
+from .codes import prepare
 from .cookies import device_cookie, new_device, read_device
 from .journal import proof
 from .services import Services
-from .trial import Attempting, try_code
+from .trial import Attempting, forgive, try_code
 from .visit import Person, Visit, facts_of
 
 Decision = Pass | Response
@@ -109,10 +108,10 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
     return await _let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up)
 
 
-async def _ask(services: Services, visit: Visit, person: Person, binding: str, reason: str) -> Response:
+async def _ask(services: Services, visit: Visit, person: Person, binding: str, reason: str) -> Decision:
     """Issue a challenge: 401 for an API client, 303 to the page for a browser; or say that no factor is there."""
-    if not await services.store.factors(person.user):
-        return await _not_enrolled(services, visit)
+    if not await prepare(services, person.user, visit.now):
+        return await _unenrolled(services, visit, person)
     request, navigation = visit.request, answers.is_navigation(visit.request)
     device, headers = read_device(services, request), answers.NO_HEADERS
     if not device:
@@ -125,47 +124,28 @@ async def _ask(services: Services, visit: Visit, person: Person, binding: str, r
         reason=reason,
         binding=binding,
         browser=services.keyring.digest("device", device) if navigation else "",
-        return_to=_return_to(request) if navigation and request.method == "GET" else "",
+        return_to=answers.target_of(request) if navigation and request.method == "GET" else "",
     )
     if navigation:
         return answers.redirect(
             answers.endpoint(services, request, f"challenges/{challenge.challenge_id}"), headers=headers
         )
-    return challenge_required(services, visit, challenge, headers)
+    return replies.challenge_required(services, visit, challenge, headers)
 
 
-async def _not_enrolled(services: Services, visit: Visit) -> Response:
-    facts = facts_of(services, visit, services.new_id(visit.now))
+async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decision:
+    """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so."""
+    settings, facts = services.settings.challenge, facts_of(services, visit, services.new_id(visit.now))
+    if settings.enroll == "grace" and visit.now < settings.grace_until:
+        return await _let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
     await services.journal.write(services.journal.line(facts, "trigger", "not_enrolled", reason=_reason(visit)))
-    return answers.refusal(
-        visit.request, "not-enrolled", 403, "This action needs an authenticator, and none is enrolled for you."
-    )
-
-
-def challenge_required(
-    services: Services, visit: Visit, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
-) -> Response:
-    """The 401 of CONTRACT section 3: what to do, where, and until when; never the score."""
-    page = answers.endpoint(services, visit.request, f"challenges/{challenge.challenge_id}")
-    return answers.problem(
-        "challenge-required",
-        401,
-        f"Send a code to verify_url within {services.settings.challenge.ttl_s} seconds, then repeat the request.",
-        headers=(answers.challenge_header(services, visit.request, visit.rule), *headers),
-        flow_id=challenge.flow_id,
-        challenge_id=challenge.challenge_id,
-        factors=list(visit.rule.factors),
-        max_age=visit.rule.max_age_s,
-        expires_at=format_instant(challenge.expires_at),
-        verify_url=f"{page}/verify",
-        page_url=page,
-    )
+    return replies.not_enrolled(services, visit.request, person)
 
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:
     """The code came with the request: one round trip, and it opens this request only."""
-    if not await services.store.factors(person.user):
-        return await _not_enrolled(services, visit)
+    if not await prepare(services, person.user, visit.now):
+        return await _unenrolled(services, visit, person)
     rule = visit.rule
     challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)
     if challenge is None or challenge.rule_version != rule.version or challenge.browser not in ("", person.device):
@@ -190,6 +170,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     shown = proof("inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await _let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
+    await forgive(services, attempting)
     await services.store.mark_logged(challenge.challenge_id)
     return passed
 
@@ -201,12 +182,13 @@ async def _let_through(
     shown: Mapping[str, Any],
     *,
     would: str | None = None,
+    detail: str | None = None,
     proved_at: float | None = None,
     before: tuple[bytes, ...] = (),
 ) -> Pass:
     """Put ``access/allowed`` on stable storage, then let the request through, once."""
     reason = _reason(visit)
-    line = services.journal.line(facts, "access", "allowed", reason=reason, proof=shown, would=would)
+    line = services.journal.line(facts, "access", "allowed", reason=reason, proof=shown, would=would, detail=detail)
     await services.journal.write(*before, line)
     context = {
         "request_id": facts.request_id,
@@ -231,11 +213,3 @@ def _finish(services: Services, facts: Facts, reason: str, shown: Mapping[str, A
 
 def _reason(visit: Visit) -> str:
     return visit.assessment.reason
-
-
-def _return_to(request: Request) -> str:
-    """The target of a GET as a path on this origin: exactly one leading slash, nothing that names a host."""
-    whole = request.path if request.path.startswith(request.root_path) else request.root_path + request.path
-    path = "/" + quote(whole.encode("utf-8", "surrogateescape"), safe="/:@!$&'()*+,;=~-._").lstrip("/")
-    query = quote(request.query, safe="/?:@!$&'()*+,;=~-._%")
-    return f"{path}?{query}" if query else path

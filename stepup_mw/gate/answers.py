@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 
@@ -29,6 +29,7 @@ _TITLES = {
     "locked": "Too many wrong codes",
     "challenge-gone": "This challenge has ended",
     "denied": "This request is denied",
+    "grant-gone": "This grant has ended",
     "not-enrolled": "No authenticator is enrolled",
     "bad-request": "This request cannot be judged",
     "unavailable": "Try again later",
@@ -111,6 +112,35 @@ def endpoint(services: Services, request: Request, path: str) -> str:
     inside = request.root_path.strip("/")  # never "//": that would name a host
     root = "/" + quote(inside, safe="/:@!$&'()*+,;=~-._", errors="replace") if inside else ""
     return f"{root}{services.settings.challenge.prefix}/{path}"
+
+
+def target_of(request: Request) -> str:
+    """The target of a GET as a path on this origin: exactly one leading slash, nothing that names a host."""
+    whole = request.path if request.path.startswith(request.root_path) else request.root_path + request.path
+    path = "/" + quote(whole.encode("utf-8", "surrogateescape"), safe="/:@!$&'()*+,;=~-._").lstrip("/")
+    query = quote(request.query, safe="/?:@!$&'()*+,;=~-._%")
+    return f"{path}?{query}" if query else path
+
+
+def is_cross_site(request: Request) -> bool:
+    """Whether a browser says that another site made this request (Fetch Metadata, else Origin against Host)."""
+    site = request.header(b"sec-fetch-site")
+    if site is not None:
+        return site not in (b"same-origin", b"none")
+    origin = request.header(b"origin")
+    if origin is None:
+        return False
+    try:
+        named = urlsplit(origin.decode("latin-1")).netloc.lower()
+    except ValueError:
+        return True
+    return not named or named != request.header_text(b"host").lower()
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a form's, by its type; a navigation without one is taken for a form."""
+    kind = request.header_text(b"content-type").partition(";")[0].strip().lower()
+    return kind == "application/x-www-form-urlencoded" or (not kind and is_navigation(request))
 
 
 def is_navigation(request: Request) -> bool:

@@ -7,7 +7,6 @@ to everyone else it does not exist.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -17,11 +16,11 @@ from ..messages import Request, Response
 from ..origin import network_of
 from ..policy import Rule
 from ..state import Challenge
-from . import answers, challenges, grants, preflight, replies
-from .cookies import grants_cookie
+from . import answers, challenges, duplicates, enroll, grants, holdings, preflight, replies
+from .cookies import grants_cookie, renewed_device
 from .fields import read_fields
 from .services import Services
-from .trial import Attempting, Trial, try_code
+from .trial import Attempting, Trial, forgive, try_code
 from .visit import Person, identify, locate
 
 MAX_FORM = 4096
@@ -35,6 +34,10 @@ async def serve(services: Services, request: Request, below: str) -> Response:
     if parts == ["status"] and method in ("GET", "HEAD"):
         person = await identify(services, request)
         return await preflight.status(services, request, person)
+    if parts == ["enroll"]:
+        return await enroll.serve(services, request, method)
+    if len(parts) in (1, 2) and parts[0] == "grants":
+        return await holdings.serve(services, request, method, parts[1] if len(parts) == 2 else "")
     if len(parts) in (2, 3) and parts[0] == "challenges":
         return await _challenge(services, request, method, parts[1], parts[2] if len(parts) == 3 else "")
     return replies.gone(request, 404)
@@ -56,13 +59,13 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     rule = services.policy.rule(challenge.rule)
     if rule is None or rule.version != challenge.rule_version:
         return replies.gone(request, 410)
-    if act and is_cross_site(request):
+    if act and answers.is_cross_site(request):
         return answers.refusal(request, "bad-request", 400, "This form was sent from another site.")
     if act == "verify":
         return await _verify(services, request, person, challenge, rule)
     if act == "cancel":
         return await _cancel(services, request, challenge)
-    return await _show(services, request, challenge, rule)
+    return await _show(services, request, person, challenge, rule)
 
 
 def _is_theirs(challenge: Challenge, person: Person) -> bool:
@@ -70,27 +73,14 @@ def _is_theirs(challenge: Challenge, person: Person) -> bool:
     return same_person and challenge.browser in ("", person.device)
 
 
-def is_cross_site(request: Request) -> bool:
-    """Whether a browser says that another site made this request (Fetch Metadata, else Origin against Host)."""
-    site = request.header(b"sec-fetch-site")
-    if site is not None:
-        return site not in (b"same-origin", b"none")
-    origin = request.header(b"origin")
-    if origin is None:
-        return False
-    try:
-        named = urlsplit(origin.decode("latin-1")).netloc.lower()
-    except ValueError:
-        return True
-    return not named or named != request.header_text(b"host").lower()
-
-
-async def _show(services: Services, request: Request, challenge: Challenge, rule: Rule) -> Response:
+async def _show(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
     left = services.settings.challenge.attempts - challenge.attempts
     if challenge.state != "open" or left <= 0 or services.clock() >= challenge.expires_at:
         return replies.gone(request, 410)
+    twice = await duplicates.elsewhere(services, person, services.clock())
     if answers.is_navigation(request):
-        return replies.page_of(services, request, challenge, rule, _action(challenge))
+        said = duplicates.in_words(twice)
+        return replies.page_of(services, request, challenge, rule, _action(challenge), notice=said)
     return answers.as_json(
         200,
         {
@@ -101,6 +91,7 @@ async def _show(services: Services, request: Request, challenge: Challenge, rule
             "max_age": rule.max_age_s,
             "attempts_left": left,
             "expires_at": format_instant(challenge.expires_at),
+            "duplicate_codes": twice,
         },
     )
 
@@ -131,6 +122,7 @@ async def _verify(services: Services, request: Request, person: Person, challeng
     trial = await try_code(services, attempting)
     await challenges.conclude(services, trial)
     if trial.kind == "approved":
+        await forgive(services, attempting)
         return await _approved(services, request, person, trial, rule, now)
     return _not_approved(services, request, trial, rule)
 
@@ -139,10 +131,15 @@ async def _approved(
     services: Services, request: Request, person: Person, trial: Trial, rule: Rule, now: float
 ) -> Response:
     """Give the grant: as a cookie that counts in this browser only, and by name to a client without cookies."""
-    grant = await grants.mint(services, trial.challenge, method=trial.method, browser=person.device, now=now)
+    grant = await grants.mint(
+        services, trial.challenge, method=trial.method, browser=person.device, now=now, epoch=trial.epoch
+    )
+    if grant is None:
+        return replies.gone(request, 410)
     held = await grants.held_tokens(services, request, person)
     bound = services.keyring.sign("grant_cookie", grant.grant_id)
-    headers = (grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now))),)
+    kept = grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now)))
+    headers = (kept, *renewed_device(services, request))
     if _wants_page(request, trial.challenge):
         return _back(services, trial.challenge, headers)
     portable = bound if _is_browser(request) else services.keyring.sign("grant", grant.grant_id)
@@ -204,7 +201,7 @@ async def _read_code(request: Request) -> str | None:
         body = await request.read_body(MAX_FORM)
     except BodyTooLarge:
         return None
-    if _is_form(request):
+    if answers.is_form(request):
         values = read_fields(body).get("code", [])
         return values[0].strip(" ").replace(" ", "") if len(values) == 1 else None
     try:
@@ -215,14 +212,9 @@ async def _read_code(request: Request) -> str | None:
     return code if isinstance(code, str) and len(code) <= 64 else None
 
 
-def _is_form(request: Request) -> bool:
-    kind = request.header_text(b"content-type").partition(";")[0].strip().lower()
-    return kind == "application/x-www-form-urlencoded" or (not kind and answers.is_navigation(request))
-
-
 def _wants_page(request: Request, challenge: Challenge) -> bool:
     """A person at the page, not a program: a navigation, or the form of a challenge that a navigation met."""
-    return answers.is_navigation(request) or (_is_form(request) and bool(challenge.browser))
+    return answers.is_navigation(request) or (answers.is_form(request) and bool(challenge.browser))
 
 
 def _is_browser(request: Request) -> bool:

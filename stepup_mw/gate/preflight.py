@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..messages import Request, Response
-from . import answers, replies
+from . import answers, duplicates, replies
+from .codes import is_enrolled
 from .fields import read_fields
 from .grants import freshness_s
 from .services import Services
@@ -40,6 +41,8 @@ async def status(services: Services, request: Request, person: Person | None) ->
             "max_age": match.rule.max_age_s,
             "grant": match.rule.grant,
             "factors": list(match.rule.factors),
-            "enrolled": bool(await services.store.factors(person.user)),
+            "enrolled": await is_enrolled(services, person.user),
+            "recovery_codes_left": await services.store.recovery_left(person.user),
+            "duplicate_codes": await duplicates.elsewhere(services, person, visit.now),
         },
     )

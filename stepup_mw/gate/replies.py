@@ -13,7 +13,9 @@ from ..state import FOREVER, Challenge
 from . import answers
 from .challenges import where_to
 from .services import Services
+from .targets import seal_target
 from .trial import Trial
+from .visit import Person, Visit
 
 FOREVER_RETRY_S = 86_400
 """``Retry-After`` of a lock that only an unlock ends."""
@@ -31,6 +33,38 @@ def login_required(services: Services, request: Request) -> Response:
         "This action needs a signed-in user.",
         headers=(answers.plain_challenge(services),),
     )
+
+
+def challenge_required(
+    services: Services, visit: Visit, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
+) -> Response:
+    """The 401 of CONTRACT section 3: what to do, where, and until when; never the score."""
+    page = answers.endpoint(services, visit.request, f"challenges/{challenge.challenge_id}")
+    return answers.problem(
+        "challenge-required",
+        401,
+        f"Send a code to verify_url within {services.settings.challenge.ttl_s} seconds, then repeat the request.",
+        headers=(answers.challenge_header(services, visit.request, visit.rule), *headers),
+        flow_id=challenge.flow_id,
+        challenge_id=challenge.challenge_id,
+        factors=list(visit.rule.factors),
+        max_age=visit.rule.max_age_s,
+        expires_at=format_instant(challenge.expires_at),
+        verify_url=f"{page}/verify",
+        page_url=page,
+    )
+
+
+def not_enrolled(services: Services, request: Request, person: Person) -> Response:
+    """No authenticator: 403, or where ``challenge.enroll = "self"`` the way to one."""
+    text = "This action needs an authenticator, and none is enrolled for you."
+    if services.settings.challenge.enroll != "self":
+        return answers.refusal(request, "not-enrolled", 403, text)
+    url = answers.endpoint(services, request, "enroll")
+    if answers.is_navigation(request):
+        target = answers.target_of(request) if request.method == "GET" else ""
+        return answers.redirect(url + (f"?back={seal_target(services, person, target)}" if target else ""))
+    return answers.problem("not-enrolled", 403, f"{text} Enroll one at enroll_url.", enroll_url=url)
 
 
 def rejected(services: Services, request: Request, trial: Trial) -> Response:
@@ -90,11 +124,22 @@ def lock_text(wait_s: int, until: float) -> str:
 
 def skew_text(services: Services, trial: Trial) -> str:
     """A right code of another time, in words."""
-    side = "ahead" if trial.drift_s > 0 else "behind"
+    return skewed_text(services, trial.drift_s)
+
+
+def skewed_text(services: Services, drift_s: int) -> str:
+    """An authenticator's clock that is ``drift_s`` seconds off, in words, and what the time is here."""
+    side = "ahead" if drift_s > 0 else "behind"
     return (
-        f"The code is right for another time: the clock of your device is about {abs(trial.drift_s)} seconds {side}. "
+        f"The code is right for another time: the clock of your device is about {abs(drift_s)} seconds {side}. "
         f"Set it to network time; here it is {_clock(services.clock())}."
     )
+
+
+def day(seconds: float) -> str:
+    """``23 November 2026``."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def gone(request: Request, status: int) -> Response:
@@ -111,6 +156,7 @@ def page_of(
     action: dict[str, str],
     *,
     error: str = "",
+    notice: str = "",
     status: int = 200,
     headers: tuple[tuple[bytes, bytes], ...] = (),
 ) -> Response:
@@ -130,6 +176,7 @@ def page_of(
         recovery="recovery_code" in rule.factors,
         returns=bool(where_to(services, challenge)),
         error=error,
+        notice=notice,
     )
     return challenge_page(view, status=status, headers=headers)
 

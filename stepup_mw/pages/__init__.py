@@ -38,33 +38,35 @@ class ChallengeView:
     recovery: bool
     returns: bool
     error: str = ""
+    notice: str = ""
 
 
 def challenge_page(view: ChallengeView, *, status: int = 200, headers: Headers = ()) -> Response:
     """The question: who asks, for what, why, until when, and the field for the code."""
-    error = f'<p class="error" role="alert" id="error">{_text(view.error)}</p>' if view.error else ""
+    error = f'<p class="error" role="alert" id="error">{shown(view.error)}</p>' if view.error else ""
     described = ' aria-invalid="true" aria-describedby="error"' if view.error else ""
     back = (
         ""
         if view.returns
         else ('<p class="soft">What you were sending is not kept. After the code, go back and send it once more.</p>')
     )
+    notice = f'<p class="notice" role="status">{shown(view.notice)}</p>\n' if view.notice else ""
     content = f"""<h1>Confirm it is you</h1>
-<p>{_text(view.why)}</p>
+{notice}<p>{shown(view.why)}</p>
 <dl class="what">
-<dt>Action</dt><dd>{_text(view.route)}<br><code>{_text(view.method)} {_text(view.path)}</code></dd>
-<dt>Signed in as</dt><dd>{_text(view.user)}</dd>
+<dt>Action</dt><dd>{shown(view.route)}<br><code>{shown(view.method)} {shown(view.path)}</code></dd>
+<dt>Signed in as</dt><dd>{shown(view.user)}</dd>
 </dl>
 {error}
-<form method="post" action="{_text(view.verify_url)}" autocomplete="off">
+<form method="post" action="{shown(view.verify_url)}" autocomplete="off">
 <label for="code">Code from your authenticator app</label>
 <input type="text" id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="7"
  spellcheck="false" autofocus required{described}>
 <button type="submit">Confirm</button>
 </form>
 {_recovery(view)}
-<form method="post" action="{_text(view.cancel_url)}"><button class="quiet" type="submit">Cancel</button></form>
-{back}<p class="soft">The proof lasts {_text(view.lasts)}. This question ends at {_text(view.ends)}.</p>"""
+<form method="post" action="{shown(view.cancel_url)}"><button class="quiet" type="submit">Cancel</button></form>
+{back}<p class="soft">The proof lasts {shown(view.lasts)}. This question ends at {shown(view.ends)}.</p>"""
     return page(view.service, "Confirm it is you", content, status=status, headers=headers)
 
 
@@ -73,7 +75,7 @@ def _recovery(view: ChallengeView) -> str:
         return ""
     return f"""<details>
 <summary>Use a recovery code instead</summary>
-<form method="post" action="{_text(view.verify_url)}" autocomplete="off">
+<form method="post" action="{shown(view.verify_url)}" autocomplete="off">
 <label for="recovery">Recovery code</label>
 <input class="long" type="text" id="recovery" name="code" autocomplete="off" autocapitalize="characters"
  maxlength="24" spellcheck="false" required>
@@ -86,18 +88,19 @@ def notice_page(
     *, title: str, text: str, status: int, service: str = SERVICE_UNKNOWN, back: str = "", headers: Headers = ()
 ) -> Response:
     """One message in words; ``back`` is a path on this origin for a button, "" for none."""
-    button = f'<a class="button" href="{_text(back)}">Go back</a>' if back else ""
-    content = f"<h1>{_text(title)}</h1>\n<p>{_text(text)}</p>\n{button}"
+    button = f'<a class="button" href="{shown(back)}">Go back</a>' if back else ""
+    content = f"<h1>{shown(title)}</h1>\n<p>{shown(text)}</p>\n{button}"
     return page(service, title, content, status=status, headers=headers)
 
 
 def page(service: str, title: str, content: str, *, status: int, headers: Headers) -> Response:
     """A whole page around ``content``, which is HTML made here."""
-    text = _layout().substitute(service=_text(service), title=_text(title), content=content)
+    text = _layout().substitute(service=shown(service), title=shown(title), content=content)
     return Response(status=status, headers=(*_security_headers(), *headers), body=text.encode())
 
 
-def _text(value: str) -> str:
+def shown(value: str) -> str:
+    """Plain text as it stands in a page, at most 512 characters, nothing in it markup."""
     return escape(safe_text(value, 512), quote=True)
 
 

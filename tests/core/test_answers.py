@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepup_mw.gate.admission import _return_to
-from stepup_mw.gate.answers import challenge_header, endpoint, is_navigation, redirect
-from stepup_mw.gate.endpoints import is_cross_site
+from stepup_mw.gate.answers import challenge_header, endpoint, is_cross_site, is_navigation, redirect, target_of
 
 from .samples import make, make_request, make_rule
 
@@ -109,16 +107,16 @@ def _stays(location: str) -> None:
 @given(PATHS, st.binary(max_size=20), st.sampled_from(["", "/app", "//evil.example", "/\\evil.example", "/a b"]))
 def test_23_every_redirect_stays_on_the_origin(path: str, query: bytes, root: str) -> None:
     request = make_request(method="GET", path=root + path, root_path=root, query=query)
-    _stays(_return_to(request))
+    _stays(target_of(request))
     _stays(endpoint(SERVICES, request, "challenges/x"))
-    headers = dict(redirect(_return_to(request)).headers)
+    headers = dict(redirect(target_of(request)).headers)
     assert headers[b"cache-control"] == b"no-store"
     assert b"\n" not in headers[b"location"]
 
 
 def test_a_return_keeps_path_and_query() -> None:
     request = make_request(method="GET", path="/app/export/a b/\u00e9", root_path="/app", query=b"x=1&y=%20")
-    assert _return_to(request) == "/app/export/a%20b/%C3%A9?x=1&y=%20"
+    assert target_of(request) == "/app/export/a%20b/%C3%A9?x=1&y=%20"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""``GET enroll`` and ``POST enroll``: what a person has, and its changes, as a page and as JSON.
+
+GET shows a fresh secret that nobody keeps; only a POST from this site, with the code of that secret, makes it theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from .. import totp
+from ..encoding import format_instant
+from ..errors import BodyTooLarge
+from ..messages import Request, Response
+from . import answers, authenticators, duplicates, receipts, replies
+from .change import Change, current_proofs
+from .codes import MAX_LABEL, is_enrolled, own_factors
+from .fields import read_fields
+from .pending import new_pending, open_pending
+from .services import Services
+from .targets import open_target
+from .visit import Person, identify, locate
+
+MAX_FORM = 8192
+"""Bytes of a body."""
+
+_FIELDS = ("action", "pending", "code", "current_code", "label", "replace", "factor_id", "back")
+
+
+async def serve(services: Services, request: Request, method: str) -> Response:
+    """Answer a request for ``enroll``."""
+    if method not in ("GET", "HEAD", "POST"):
+        return answers.as_json(405, {"detail": "method not allowed"}, headers=((b"allow", b"GET, HEAD, POST"),))
+    person = await identify(services, request)
+    if person is None:
+        return replies.login_required(services, request)
+    now = services.clock()
+    if not await is_enrolled(services, person.user) and not authenticators.may_begin(services, now):
+        return receipts.not_yours(request)
+    if method == "POST":
+        return await _change(services, request, person, now)
+    back = read_fields(request.query).get("back", [""])[0]
+    return await _show(services, request, person, now, back)
+
+
+async def _show(services: Services, request: Request, person: Person, now: float, back: str) -> Response:
+    """What the person has, and a fresh secret."""
+    pending = new_pending(services, person, now)
+    if answers.is_navigation(request):
+        carried = back if open_target(services, person, back) else ""
+        return await receipts.page(services, request, person, pending, back=carried)
+    store = services.store
+    enrolled = await is_enrolled(services, person.user)
+    return answers.as_json(
+        200,
+        {
+            "enrolled": enrolled,
+            "factors": [
+                {"factor_id": held.factor_id, "label": held.label, "created_at": format_instant(held.created_at)}
+                for held in await own_factors(services, person.user)
+            ],
+            "recovery_codes_left": await store.recovery_left(person.user),
+            "current_code_by": list(current_proofs(services)) if enrolled else [],
+            "secret": pending.secret,
+            "uri": totp.provisioning_uri(pending.secret, person.user, services.settings.service),
+            "pending": pending.token,
+            "expires_at": format_instant(pending.expires_at),
+            "duplicate_codes": await duplicates.elsewhere(services, person, now),
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The fields of a POST, "" for what is not there."""
+
+    action: str = ""
+    pending: str = ""
+    code: str = ""
+    current_code: str = ""
+    label: str = ""
+    replace: str = ""
+    factor_id: str = ""
+    back: str = ""
+
+
+async def _change(services: Services, request: Request, person: Person, now: float) -> Response:
+    if answers.is_cross_site(request):
+        return answers.refusal(request, "bad-request", 400, "This form was sent from another site.")
+    asked = await _read(request)
+    if asked is None:
+        text = 'Send JSON {"pending": "...", "code": "123456"} or the form; a label has at most 64 characters.'
+        return answers.refusal(request, "bad-request", 400, text)
+    change = Change(
+        person=person,
+        address=locate(services, request),
+        now=now,
+        pending=open_pending(services, person, asked.pending, now),
+        code=asked.code,
+        current_code=asked.current_code,
+        label=asked.label,
+        factor_id=asked.factor_id if asked.action == "remove" else asked.replace,
+    )
+    act = {
+        "": authenticators.enroll,
+        "remove": authenticators.remove,
+        "recovery_codes": authenticators.renew_codes,
+    }.get(asked.action)
+    if act is None:
+        return answers.refusal(request, "bad-request", 400, 'action is left out, "remove" or "recovery_codes".')
+    outcome = await act(services, change)
+    if answers.is_form(request):
+        back = asked.back if open_target(services, person, asked.back) else ""
+        return await receipts.on_a_page(services, request, change, outcome, part=asked.action, back=back)
+    return await receipts.as_document(services, request, change, outcome)
+
+
+async def _read(request: Request) -> Asked | None:
+    """The fields as sent; None for what is no form and no JSON object of text. A person may type a code with spaces."""
+    try:
+        body = await request.read_body(MAX_FORM)
+    except BodyTooLarge:
+        return None
+    found: Any
+    if answers.is_form(request):
+        found = {name: values[0] for name, values in read_fields(body).items() if len(values) == 1}
+        found |= {name: found[name].replace(" ", "") for name in ("code", "current_code") if name in found}
+    else:
+        try:
+            found = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(found, dict):
+            return None
+    fields = {name: found.get(name, "") for name in _FIELDS}
+    if not all(isinstance(value, str) for value in fields.values()):
+        return None
+    fields["label"] = fields["label"].strip()
+    long = len(fields["label"]) > MAX_LABEL or any(len(fields[name]) > 64 for name in ("code", "current_code"))
+    return None if long or not fields["label"].isprintable() else Asked(**fields)
