@@ -1,7 +1,9 @@
 """The service's keys by purpose: signed tokens, keyed digests, sealed secrets.
 
 All hang on ``STEPUP_SECRET_KEY``; each purpose has a key of its own (HKDF, RFC 5869, or an itsdangerous salt), so
-that a token or digest of one purpose is nothing in another. The newest key signs and seals; every key opens.
+that a token or digest of one purpose is nothing in another. The newest key signs and seals; every key opens. Digests
+are made with one key for as long as it can be had: the digest key that stands beside the secret keys since the first
+rotation, or what it is made from, the oldest secret key. So a rotation moves no session, device or recovery code.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -25,24 +28,61 @@ _PURPOSES: tuple[TokenPurpose, ...] = ("grant", "grant_cookie", "device")
 DigestPurpose = Literal[
     "session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst"
 ]
-SealPurpose = Literal["totp", "return_to"]
+SealPurpose = Literal["totp", "return_to", "pending"]
 
 _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4
 _TOKEN_MAX = 512
 
 
-class Keyring:
-    """``secret_keys``: oldest first, at least one. ``random``: a source of random bytes, for nonces."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySet:
+    """As configured: ``secret_keys`` oldest first; ``digest_key`` 32 bytes, or None before the first rotation."""
 
-    def __init__(self, secret_keys: Sequence[bytes], random: Callable[[int], bytes]) -> None:
+    secret_keys: tuple[bytes, ...] = field(repr=False)
+    digest_key: bytes | None = field(default=None, repr=False)
+
+
+class Keyring:
+    """``secret_keys``: oldest first, at least one. ``random``: a source of random bytes, for nonces. ``digest_key``:
+    32 bytes, None for the oldest secret key's. ``reread``: the keys as they are now, None where they are the same; it
+    is asked when a key is missing, so that a rotation reaches a running process."""
+
+    def __init__(
+        self,
+        secret_keys: Sequence[bytes],
+        random: Callable[[int], bytes],
+        *,
+        digest_key: bytes | None = None,
+        reread: Callable[[], KeySet | None] = lambda: None,
+    ) -> None:
         self._random = random
+        self._reread = reread
+        self._adopt(KeySet(secret_keys=tuple(secret_keys), digest_key=digest_key))
+
+    def _adopt(self, keys: KeySet) -> None:
+        self._keys = keys
+        secret_keys = keys.secret_keys
+        self.key_ids = tuple(name_key(key) for key in secret_keys)
         self._signers = {purpose: _signer(secret_keys, purpose) for purpose in _PURPOSES}
-        self._digest_key = _derive(secret_keys[-1], b"digest")
+        self._newest_signers = {purpose: _signer(secret_keys[-1:], purpose) for purpose in _PURPOSES}
+        self._digest_key = keys.digest_key or make_digest_key(secret_keys[0])
         self._sealers = {_key_id(key): AESGCM(_derive(key, b"seal")) for key in secret_keys}
         self._newest = _key_id(secret_keys[-1])
         self.digest = lru_cache(maxsize=4096)(self._digest)
-        self.unsign = lru_cache(maxsize=4096)(self._unsign)  # keys never change here, so neither does an answer
+        self.unsign = lru_cache(maxsize=4096)(self._unsign)  # the same keys, the same answer
+
+    def refresh(self) -> bool:
+        """Take the keys as they are now; whether they have changed. What a withdrawn key signed is nothing then."""
+        found = self._reread()
+        if found is None or found == self._keys:
+            return False
+        self._adopt(found)
+        return True
+
+    def is_newest(self, purpose: TokenPurpose, token: str) -> bool:
+        """Whether the newest key made a token that ``unsign`` takes."""
+        return self._newest_signers[purpose].validate(token)
 
     def sign(self, purpose: TokenPurpose, identifier: str) -> str:
         """A token that carries ``identifier`` (ASCII without a dot) for one purpose: ``identifier.signature``."""
@@ -58,6 +98,8 @@ class Keyring:
         try:
             return self._signers[purpose].unsign(token).decode("ascii")
         except BadSignature:
+            if self.refresh():
+                return self._unsign(purpose, token)
             raise BadToken("signature") from None
 
     def _digest(self, purpose: DigestPurpose, text: str) -> str:
@@ -74,6 +116,8 @@ class Keyring:
     def unseal(self, purpose: SealPurpose, sealed: bytes, context: str) -> bytes:
         """SealError if no configured key opens it for this purpose and context."""
         sealer = self._sealers.get(sealed[:_KEY_ID_BYTES])
+        if sealer is None and self.refresh():
+            sealer = self._sealers.get(sealed[:_KEY_ID_BYTES])
         if sealer is None:
             raise SealError("sealed under a key that is not configured")
         nonce, data = sealed[_KEY_ID_BYTES : _KEY_ID_BYTES + _NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
@@ -95,6 +139,21 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 
 def _key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"stepup_mw/v1/key-id\0" + key).digest()[:_KEY_ID_BYTES]
+
+
+def make_digest_key(oldest: bytes) -> bytes:
+    """The digest key that a service has used while ``oldest`` was its oldest secret key: 32 bytes, one-way."""
+    return _derive(oldest, b"digest")
+
+
+def name_key(secret_key: bytes) -> str:
+    """How a key is called where it must not be shown: 8 hex digits of a hash."""
+    return _key_id(secret_key).hex()
+
+
+def sealed_under(sealed: bytes) -> str:
+    """The name of the key that sealed this."""
+    return sealed[:_KEY_ID_BYTES].hex()
 
 
 def _bound(purpose: str, context: str) -> bytes:

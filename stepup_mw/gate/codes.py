@@ -86,6 +86,26 @@ async def _judge_totp(services: Services, user: str, digits: str, now: float) ->
     return worst
 
 
+async def match_step(services: Services, user: str, code: str, now: float) -> tuple[Factor, int] | None:
+    """Which authenticator a TOTP code is right for, and its step, where that step could be taken. Takes nothing."""
+    digits = totp.parse_code(code)
+    if digits is None:
+        return None
+    matched: tuple[Factor, int] | None = None
+    for factor, secret in await _authenticators(services, user, now):
+        found = totp.judge(
+            secret,
+            digits,
+            now=now,
+            window=services.settings.challenge.window,
+            last_step=factor.last_step,
+            drift=factor.drift,
+        )
+        if found.kind == "fresh" and matched is None:
+            matched = factor, found.step
+    return matched
+
+
 async def _judge_recovery(services: Services, user: str, letters: str, now: float) -> Judged:
     """A recovery code is taken, and with it every TOTP code that could be taken now: who lost sight of the
     authenticator for a moment has lost no more than the recovery code."""

@@ -46,6 +46,15 @@ def read_device(services: Services, request: Request) -> str:
     return ""
 
 
+def renewed_device(services: Services, request: Request) -> tuple[tuple[bytes, bytes], ...]:
+    """The device cookie made anew by the newest key, where an older one made the one that was sent; else nothing."""
+    device = read_device(services, request)
+    sent = _values(request, cookie_name(_DEVICE, services.settings.cookie))[:4]
+    if not device or any(services.keyring.is_newest("device", value) for value in sent):
+        return ()
+    return (device_cookie(services, device),)
+
+
 def new_device(services: Services) -> str:
     """A fresh random id, 128 bits, for a browser not seen before."""
     return b64url_encode(services.random(16))

@@ -123,8 +123,11 @@ async def freshness_s(services: Services, visit: Visit, person: Person) -> int:
     return int(best)
 
 
-async def mint(services: Services, challenge: Challenge, *, method: str, browser: str, now: float) -> Grant:
-    """Keep the grant that a passed challenge has earned. Its row goes when no rule could accept it any more."""
+async def mint(
+    services: Services, challenge: Challenge, *, method: str, browser: str, now: float, epoch: int
+) -> Grant | None:
+    """Keep the grant that a passed challenge has earned in the epoch its code was judged in; None where that epoch has
+    ended since. Its row goes when no rule could accept it any more."""
     rule = services.policy.rule(challenge.rule)
     scope: Literal["request", "route", "service"] = rule.grant if rule is not None else "request"
     ages = [r.max_age_s for r in services.settings.rules if r.grant != "request"] if scope == "service" else []
@@ -145,10 +148,20 @@ async def mint(services: Services, challenge: Challenge, *, method: str, browser
         proved_at=now,
         expires_at=now + max_age_s,
         uses_left=1 if scope == "request" else None,
-        epoch=await services.store.epoch(challenge.user),
+        epoch=epoch,
     )
-    await services.store.put_grant(grant, keep=KEEP)
-    return grant
+    return grant if await services.store.put_grant(grant, keep=KEEP) else None
+
+
+def held_ids(services: Services, request: Request) -> frozenset[str]:
+    """The ids of the grants whose tokens this request carries, good or not."""
+    found = set()
+    for token in _tokens(services, request):
+        try:
+            found.add(_opened(services, token)[0])
+        except BadToken:
+            continue
+    return frozenset(found)
 
 
 async def held_tokens(services: Services, request: Request, person: Person) -> Sequence[str]:

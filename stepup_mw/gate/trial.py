@@ -7,26 +7,30 @@ challenge is settled, and the outcome is on record before anything is given for 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
 
 from .. import totp
 from ..encoding import format_uuid7
+from ..errors import StoreUnavailable
 from ..events import Facts
 from ..messages import Request
 from ..origin import Address
 from ..policy import Rule
 from ..state import Attempt, Challenge
-from . import duplicates
+from . import duplicates, unlocking
 from .codes import judge_code
 from .journal import proof
 from .services import Services
 from .visit import Person, origin_of, shown_user
 
 KEEP_SIGHTINGS = 50
+
+_log = logging.getLogger("stepup_mw")
 
 Kind = Literal["approved", "wrong", "replayed", "skewed", "locked", "gone"]
 
@@ -36,7 +40,8 @@ class Trial:
     """``records`` are the audit lines of the trial, not written yet. ``method`` is the proof that succeeded.
 
     settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds.
-    drift_s: how far off the authenticator's clock is, where kind is ``skewed``.
+    drift_s: how far off the authenticator's clock is, where kind is ``skewed``. epoch: the user's, before the code was
+    looked at; what is given for it lives in this one.
     """
 
     kind: Kind
@@ -49,6 +54,7 @@ class Trial:
     attempts_left: int = 0
     locked_until: float = 0.0
     drift_s: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,7 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
     facts = facts_of_challenge(services, challenge, attempting)
     _, locked_until = await services.store.failures(attempting.person.user)
     if now < locked_until:
-        return _locked(services, challenge, facts, locked_until)
+        return await _while_locked(services, attempting, facts, locked_until)
     if challenge.state != "open" or now >= challenge.expires_at:
         return Trial(kind="gone", challenge=challenge, facts=facts)
     counted = await services.store.take_attempt(
@@ -87,25 +93,21 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
     number = await services.store.count_attempt(challenge.challenge_id, limit=services.settings.challenge.attempts)
     if number is None:
         return Trial(kind="gone", challenge=challenge, facts=facts)
+    epoch = await services.store.epoch(attempting.person.user)
     judged = await judge_code(
         services, attempting.person.user, attempting.code, allowed=attempting.rule.factors, now=now
     )
     if judged.verdict == "right":
-        return await _approve(services, attempting, facts, judged.method, number)
+        return await _approve(services, attempting, facts, judged.method, number, epoch)
     return await _reject(services, attempting, facts, judged.verdict, number, counted, judged.drift)
 
 
-async def _approve(services: Services, attempting: Attempting, facts: Facts, method: str, number: int) -> Trial:
-    challenge, person, now = attempting.challenge, attempting.person, attempting.now
-    address = services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else ""
-    if not await services.store.settle_challenge(challenge.challenge_id, "approved", now=now):
+async def _approve(
+    services: Services, attempting: Attempting, facts: Facts, method: str, number: int, epoch: int
+) -> Trial:
+    challenge = attempting.challenge
+    if not await services.store.settle_challenge(challenge.challenge_id, "approved", now=attempting.now):
         return Trial(kind="gone", challenge=challenge, facts=facts)
-    await services.store.forgive(person.user, address)
-    if person.device:
-        await services.store.remember(person.user, "device", person.device, now=now, keep=KEEP_SIGHTINGS)
-    if attempting.network:
-        network = services.keyring.digest("network", attempting.network)
-        await services.store.remember(person.user, "network", network, now=now, keep=KEEP_SIGHTINGS)
     shown = proof(None, method=method, challenge_id=challenge.challenge_id, attempt=number)
     record = outcome_line(services, challenge, facts, "approved", shown)
     return Trial(
@@ -116,7 +118,24 @@ async def _approve(services: Services, attempting: Attempting, facts: Facts, met
         settled=True,
         method=method,
         attempt=number,
+        epoch=epoch,
     )
+
+
+async def forgive(services: Services, attempting: Attempting) -> None:
+    """What a right code does beside opening: the count begins anew, the device and the network are known. To be called
+    once the trial is on record; where the store fails, the count stays."""
+    person, now, store = attempting.person, attempting.now, services.store
+    address = services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else ""
+    try:
+        await store.forgive(person.user, address)
+        if person.device:
+            await store.remember(person.user, "device", person.device, now=now, keep=KEEP_SIGHTINGS)
+        if attempting.network:
+            network = services.keyring.digest("network", attempting.network)
+            await store.remember(person.user, "network", network, now=now, keep=KEEP_SIGHTINGS)
+    except StoreUnavailable as error:
+        _log.warning("a right code has not reset the count of failures: %s", error)
 
 
 async def _reject(
@@ -159,6 +178,21 @@ async def _reject(
         attempts_left=left,
         drift_s=drift * totp.PERIOD_S,
     )
+
+
+async def _while_locked(services: Services, attempting: Attempting, facts: Facts, until: float) -> Trial:
+    """The answer of a locked account, whatever the code is; what the code counts for is ``unlocking``'s to say."""
+    challenge, now = attempting.challenge, attempting.now
+    trial = _locked(services, challenge, facts, until)
+    if challenge.state != "open" or now >= challenge.expires_at or "totp" not in attempting.rule.factors:
+        return trial
+    user = attempting.person.user
+    unlocked = await unlocking.look(services, user, attempting.code, now=now, locked_until=until)
+    if unlocked is None:
+        return trial
+    await services.journal.write(*trial.records, unlocked)
+    await unlocking.release(services, user)
+    return replace(trial, records=())
 
 
 def _locked(services: Services, challenge: Challenge, facts: Facts, until: float) -> Trial:
