@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .app_secrets import SecretProvider
+from .config.keyfile import open_keyring
 from .doors.driver import Driver
 from .errors import ConfigError, ConfigProblem, StepUpError
 from .gate import Gate
 from .gate.journal import Journal
 from .gate.services import Services
 from .identifiers import IdentifierSource
-from .keyring import Keyring
 from .messages import Pass, Request, Response
 from .named import make_provider, make_signal
 from .origin import Networks
@@ -98,11 +98,7 @@ class Assembly:
         """Put another policy in force, whole. Raises ConfigError, and keeps the one in force, where the new one
         changes what only a restart can change."""
         old, new = self.config.settings, config.settings
-        fixed = [
-            name
-            for name in ("service", "store_url", "trail", "secret_keys")
-            if getattr(old, name) != getattr(new, name)
-        ]
+        fixed = [name for name in ("service", "store_url", "trail") if getattr(old, name) != getattr(new, name)]
         if fixed:
             source = str(config.path or "configuration")
             raise ConfigError(
@@ -187,7 +183,7 @@ def make_services(
         policy=Policy(settings.rules, settings.challenge.prefix),
         store=store,
         journal=journal,
-        keyring=Keyring(settings.secret_keys, os.urandom),
+        keyring=open_keyring(settings, os.urandom),
         identify=make_provider(settings.identity, trusted),
         signals=tuple(make_signal(spec) for spec in settings.risk.signals),
         trusted=trusted,

@@ -153,21 +153,36 @@ def _user_json(user: UserSummary, now: float) -> dict[str, object]:
 
 @command("revoke")
 @click.argument("user")
-def revoke(user: str, config: Path, as_json: bool) -> int:
+@click.option("--grants", "only_grants", is_flag=True, help="Only the grants: the authenticator stays.")
+def revoke(user: str, only_grants: bool, config: Path, as_json: bool) -> int:
     """Take a user's authenticator, codes and grants away.
 
     A lock and the count of failures stay. Exit code 1 if the user has none.
     """
     from ..enrollment import revoke as revoke_user
+    from ..revocation import revoke_grants
 
-    count = service.work(config, lambda services: revoke_user(services, user))
+    async def task(services: Services) -> tuple[int, int]:
+        ended = await revoke_grants(services, user, by="operator")
+        return 0 if only_grants else await revoke_user(services, user), ended
+
+    count, ended = service.work(config, task)
     if as_json:
-        say_json({"user": user, "revoked": count})
-    elif count:
-        say(f"{paint('✓', 'green', bold=True)} {safe(user)} has no authenticator, recovery code or grant any more.")
+        say_json({"user": user, "revoked": count, "grants": ended})
     else:
-        say(f"{safe(user)} has no authenticator; nothing to revoke", to_stderr=True)
-    return 0 if count else FOUND
+        _tell_revoked(user, count, ended, only_grants=only_grants)
+    return 0 if count or ended else FOUND
+
+
+def _tell_revoked(user: str, count: int, ended: int, *, only_grants: bool) -> None:
+    tick = paint("✓", "green", bold=True)
+    if count:
+        say(f"{tick} {safe(user)} has no authenticator, recovery code or grant any more.")
+    elif ended:
+        say(f"{tick} {safe(user)} holds no grant any more.")
+    else:
+        nothing = "no grant" if only_grants else "no authenticator"
+        say(f"{safe(user)} has {nothing}; nothing to revoke", to_stderr=True)
 
 
 @command("unlock")

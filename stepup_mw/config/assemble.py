@@ -21,6 +21,7 @@ from ..settings import (
     TrailSettings,
 )
 from .models import Identity, Risk, Route, StepUpFile, Throttle
+from .secret import Secrets
 from .signals import Burst, OffHours, Own, Plain
 from .trail import Audit
 from .versions import policy_version, rule_version
@@ -29,7 +30,7 @@ _SQLITE = "sqlite:///"
 _USER_KEY = {"session": "user_id"}
 
 
-def assemble(file: StepUpFile, *, folder: Path, secret_keys: tuple[bytes, ...], signals: Iterable[str]) -> Settings:
+def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Iterable[str]) -> Settings:
     """``folder`` is where relative paths start; ``signals`` are the names of [risk.signals], in their order."""
     settings = Settings(
         service=file.service,
@@ -37,7 +38,9 @@ def assemble(file: StepUpFile, *, folder: Path, secret_keys: tuple[bytes, ...], 
         rules=tuple(make_rule(route) for route in file.routes),
         trail=_trail(file.audit, folder),
         store_url=_store_url(file.store.url, folder),
-        secret_keys=secret_keys,
+        secret_keys=secrets.keys,
+        digest_key=secrets.digest_key,
+        secret_key_file=secrets.file,
         policy_version="",
         cookie=CookieSettings(secure=file.cookie.secure, same_site=file.cookie.same_site),
         risk=_risk(file.risk, signals),

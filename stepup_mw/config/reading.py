@@ -27,7 +27,7 @@ def read_config(source: str | PathLike[str] | Mapping[str, Any], environ: Mappin
     problems = _place(document, flaws, secrets.origin, secrets.flaws)
     if problems or file is None:
         raise ConfigError(problems)
-    settings = assemble(file, folder=document.folder, secret_keys=secrets.keys, signals=_signal_names(document.data))
+    settings = assemble(file, folder=document.folder, secrets=secrets, signals=_signal_names(document.data))
     warnings = _place(document, find_cautions(settings), secrets.origin, secrets.cautions)
     return Config(settings=settings, path=document.path, warnings=warnings)
 

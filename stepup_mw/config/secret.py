@@ -5,13 +5,21 @@ A message here never shows a key, nor any part of one.
 
 from __future__ import annotations
 
+import base64
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..encoding import b64url_encode
+
 VARIABLE = "STEPUP_SECRET_KEY"
+
+DIGEST_PREFIX = "digest:"
+"""What the one entry begins with that is no secret key but the key of digests."""
+
+_DIGEST_KEY = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 _MIN_BYTES = 32
 _MIN_DISTINCT = 8
@@ -33,11 +41,14 @@ _PUBLISHED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """``keys``: oldest first. ``flaws`` and ``cautions`` are messages; ``origin`` is what they are about, an
-    environment variable or the key ``secret_key_file``."""
+    """``keys``: oldest first; ``digest_key``, 32 bytes, stands beside them since the first rotation. ``flaws`` and
+    ``cautions`` are messages; ``origin`` is what they are about, an environment variable or the key
+    ``secret_key_file``, and ``file`` the file that was read."""
 
     origin: str
     keys: tuple[bytes, ...] = ()
+    digest_key: bytes | None = None
+    file: Path | None = None
     flaws: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
 
@@ -48,7 +59,7 @@ def read_secrets(environ: Mapping[str, str], file: Path | None) -> Secrets:
     if value.strip():
         found = _judge(VARIABLE, [key.strip() for key in value.split(",")])
         unused = ("secret_key_file is not read: STEPUP_SECRET_KEY is set, and goes first",) if file else ()
-        return Secrets(origin=VARIABLE, keys=found.keys, flaws=found.flaws, cautions=unused)
+        return replace(found, cautions=unused)
     if file is not None:
         return _read_file(file)
     return Secrets(origin=VARIABLE, flaws=(f"not set, and there is no secret_key_file; {_HOW_TO}",))
@@ -73,10 +84,15 @@ def _read_file(file: Path) -> Secrets:
         flaws = (*found.flaws, f"anybody can write to the file (mode {mode:04o}); chmod 600")
         return Secrets(origin=origin, flaws=flaws)
     readable = (f"others can read the file (mode {mode:04o}); chmod 600",) if mode & 0o077 else ()
-    return Secrets(origin=origin, keys=found.keys, flaws=found.flaws, cautions=readable)
+    return replace(found, cautions=readable, file=file)
 
 
-def _judge(origin: str, keys: list[str]) -> Secrets:
+def _judge(origin: str, entries: list[str]) -> Secrets:
+    keys = [entry for entry in entries if not entry.startswith(DIGEST_PREFIX)]
+    marked = [entry.removeprefix(DIGEST_PREFIX) for entry in entries if entry.startswith(DIGEST_PREFIX)]
+    if len(marked) > 1 or any(_DIGEST_KEY.fullmatch(text) is None for text in marked):
+        flaw = f"one entry may begin with {DIGEST_PREFIX!r}, as `stepup keys rotate` wrote it; it was cut or changed"
+        return Secrets(origin=origin, flaws=(flaw,))
     if not keys:
         return Secrets(origin=origin, flaws=(f"holds no key; {_HOW_TO}",))
     weak = []
@@ -86,7 +102,18 @@ def _judge(origin: str, keys: list[str]) -> Secrets:
             which = f"key {index} of {len(keys)} " if len(keys) > 1 else "the key "
             weak.append(f"{which}{why}; {_HOW_TO}")
     encoded = tuple(key.encode("utf-8", "surrogateescape") for key in keys)
-    return Secrets(origin=origin, keys=encoded, flaws=tuple(weak))
+    digest_key = parse_digest_key(marked[0]) if marked else None
+    return Secrets(origin=origin, keys=encoded, digest_key=digest_key, flaws=tuple(weak))
+
+
+def format_digest_key(digest_key: bytes) -> str:
+    """The entry beside the secret keys: ``digest:`` and 43 characters of base64url (32 bytes)."""
+    return DIGEST_PREFIX + b64url_encode(digest_key)
+
+
+def parse_digest_key(text: str) -> bytes:
+    """The 32 bytes of an entry that ``format_digest_key`` wrote, its prefix taken off."""
+    return base64.urlsafe_b64decode(text + "=")
 
 
 def find_weakness(key: str) -> str | None:

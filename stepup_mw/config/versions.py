@@ -11,7 +11,7 @@ from typing import Any
 from ..policy import Rule
 from ..settings import Settings
 
-_NOT_MEANING = ("service", "trail", "store_url", "secret_keys", "policy_version")
+_NOT_MEANING = ("service", "trail", "store_url", "secret_keys", "digest_key", "secret_key_file", "policy_version")
 
 
 def rule_version(rule: Rule) -> str:

@@ -50,7 +50,11 @@ class Gate:
         return await _refused(services, request, reply, status, detail)
 
     async def sweep(self) -> int:
-        """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done."""
+        """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done.
+        Takes the secret keys as they are now, too."""
+        keyring, journal = self.services.keyring, self.services.journal
+        if keyring.refresh():
+            journal.post(journal.notice("config", "keys_changed", detail={"keys": list(keyring.key_ids)}))
         return await challenges.sweep(self.services)
 
 
