@@ -45,7 +45,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "revoke": Entry("factors", "Take a user's authenticator, codes and grants away."),
         "unlock": Entry("factors", "Clear a user's failures and lock."),
         "code": Entry("factors", "Show a user's current code; for development only."),
-        "grants": Entry("grants", "List a user's grants."),
+        "grants": Entry("grants", "List a user's grants, the newest first."),
     },
     "Keys": {
         "keys": Entry("keys", "Show the secret keys by name, and rotate them."),
