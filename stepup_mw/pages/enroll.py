@@ -71,7 +71,7 @@ print this page, or copy them to where your passwords are.</p>
 
 def _first(view: EnrollView) -> str:
     return f"""<h1>Set up your authenticator</h1>
-{_said(view)}<p>What you were doing needs a code from your phone. This takes a minute.</p>
+{_said(view)}<p>An authenticator app on your phone shows codes that prove it is you. This takes a minute.</p>
 <dl class="what"><dt>Signed in as</dt><dd>{shown(view.user)}</dd></dl>
 {_secret(view)}
 <form method="post" action="{shown(view.url)}" autocomplete="off">
@@ -97,7 +97,7 @@ def _add(view: EnrollView) -> str:
         f'<option value="{shown(d.factor_id)}">in the place of {shown(_name(d))}</option>' for d in view.devices
     )
     choice = (
-        f"""<label for="replace">Keep it</label>
+        f"""<label class="step" for="replace">Keep it</label>
 <select id="replace" name="replace"><option value="">beside what I have</option>{options}</select>
 """
         if options
@@ -146,7 +146,7 @@ def _renew(view: EnrollView) -> str:
 def _secret(view: EnrollView) -> str:
     groups = " ".join(view.secret[at : at + 4] for at in range(0, len(view.secret), 4))
     try:
-        picture, how = qr_svg(view.uri), "1. Scan this with your authenticator app"
+        picture, how = qr_svg(view.uri), "1. Scan with your authenticator app"
         typed = "No camera? Type this secret instead, as a time-based key:"
     except MissingExtra:
         picture, how = "", "1. Type this secret into your authenticator app"
