@@ -1,11 +1,11 @@
 """Sends checkpoints and sealed segments beyond this host's reach: one module a kind of anchor.
 
-Trails the local file from cursors; never on the way of a request, and never deletes anything.
+Trails the local file; never on the way of a request, and never deletes anything.
 """
 
-from .cursor import Cursor, Shelf, read_cursor
 from .lane import Lane, Shipped
+from .receipt import Receipt, Shelf, read_receipt
 from .shipper import Shipper
 from .window import Behind, Window
 
-__all__ = ["Behind", "Cursor", "Lane", "Shelf", "Shipped", "Shipper", "Window", "read_cursor"]
+__all__ = ["Behind", "Lane", "Receipt", "Shelf", "Shipped", "Shipper", "Window", "read_receipt"]

@@ -1,4 +1,4 @@
-"""One anchor's way: what it has not got yet, in order, at least once, from a cursor that all processes share.
+"""One anchor's way: what it has not got yet, in order, at least once, from a receipt that all processes share.
 
 One process at a time walks it, by a file lock. Never deletes or changes what it ships, and never waits for a lock.
 """
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import AnchorError, NoteError
 from ..note import origin_of
+from ..trail.cursors import Cursor
 from ..trail.ending import last_line, tip_after
 from ..trail.files import Layout, make_folder, open_regular
 from ..trail.locks import FileLock
 from ..trail.notes import read_notes
-from .cursor import Cursor, Failure, Shelf, read_cursor, write_cursor
+from .receipt import Failure, Receipt, Shelf, read_receipt, write_receipt
 from .rfc3161 import TimestampSink
 from .s3 import S3Sink
 from .sink import Parcel, Piece
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..settings import AnchorSettings, TrailSettings
+    from ..trail.files import Sealed
     from .sink import Sink
 
 _BEFORE = 1024
@@ -62,6 +64,7 @@ class Lane:
         self.shelf = Shelf(Layout(settings.path), anchor)
         self._layout = self.shelf.layout
         self._clock = clock
+        self._cursor = Cursor(settings.path, anchor.name)
         self._lock = FileLock(self.shelf.lock)
         self._seen: tuple[object, ...] = ()
         self._sink = make_sink(anchor, self.shelf, origin_of(service), clock, on_bytes)
@@ -80,38 +83,39 @@ class Lane:
             if not mine:
                 return None
             look = self._look()
-            cursor = start = read_cursor(self.shelf.cursor)
+            receipt = start = read_receipt(self.shelf.receipt)
             notes = segments = 0
-            for after in self._notes(cursor):
-                cursor, notes = self._save(after), notes + 1
+            for after in self._notes(receipt):
+                receipt, notes = self._save(after), notes + 1
                 if stopping():
-                    return Shipped(notes=notes, size=cursor.size)
-            for piece in self._pieces(cursor):
+                    return Shipped(notes=notes, size=receipt.size)
+            for piece in self._pieces(receipt):
                 self._sink.send_segment(piece)
-                cursor, segments = self._save(replace(cursor, segment_lines=piece.last + 1)), segments + 1
+                done = replace(receipt, segment=piece.number, segment_lines=piece.last + 1)
+                receipt, segments = self._save(done), segments + 1
                 if stopping():
-                    return Shipped(notes=notes, segments=segments, size=cursor.size)
+                    return Shipped(notes=notes, segments=segments, size=receipt.size)
             recovered = start.failed if settle else None
             if recovered is not None:
-                self._save(replace(cursor, failed=None))
+                self._save(replace(receipt, failed=None))
             self._seen = look
-            return Shipped(notes=notes, segments=segments, size=cursor.size, recovered=recovered)
+            return Shipped(notes=notes, segments=segments, size=receipt.size, recovered=recovered)
 
     def fail(self, why: str) -> Failure | None:
         """Remember that the anchor is down. Gives the failure, None if it is remembered already."""
         with self._locked() as mine:
-            cursor = read_cursor(self.shelf.cursor)
-            if not mine or cursor.failed is not None:
+            receipt = read_receipt(self.shelf.receipt)
+            if not mine or receipt.failed is not None:
                 return None
-            failed = Failure(since=self._clock(), from_seq=cursor.size, why=why)
-            self._save(replace(cursor, failed=failed))
+            failed = Failure(since=self._clock(), from_seq=receipt.size, why=why)
+            self._save(replace(receipt, failed=failed))
             return failed
 
     def outstanding(self) -> tuple[int, int]:
         """How many checkpoints and how many bytes of segments the anchor has not got."""
-        cursor = read_cursor(self.shelf.cursor)
-        notes = sum(1 for _ in self._parcels(cursor))
-        return notes, sum(path.stat().st_size for path, _, _ in self._segments(cursor))
+        receipt = read_receipt(self.shelf.receipt)
+        notes = sum(1 for _ in self._parcels(receipt))
+        return notes, sum(sealed.path.stat().st_size for sealed, _ in self._segments(receipt))
 
     def close(self) -> None:
         """Let go of the lock file, in a forked child too."""
@@ -127,30 +131,33 @@ class Lane:
             if mine:
                 self._lock.release()
 
-    def _save(self, cursor: Cursor) -> Cursor:
-        write_cursor(self.shelf.cursor, cursor)
-        return cursor
+    def _save(self, receipt: Receipt) -> Receipt:
+        """Keep the receipt; and, where the anchor says what it has, move the cursor that pruning asks."""
+        write_receipt(self.shelf.receipt, receipt)
+        if self.anchor.acknowledges:
+            self._cursor.advance(size=receipt.size, segment=receipt.segment)
+        return receipt
 
     def _look(self) -> tuple[object, ...]:
         return tuple(_stamp(path) for path in (self._layout.notes, self._layout.segments))
 
-    def _notes(self, cursor: Cursor) -> Iterator[Cursor]:
-        """Send each outstanding checkpoint, or the newest; gives the cursor after each."""
+    def _notes(self, receipt: Receipt) -> Iterator[Receipt]:
+        """Send each outstanding checkpoint, or the newest; gives the receipt after each."""
         newest: tuple[Parcel, int] | None = None
-        for parcel, end in self._parcels(cursor):
+        for parcel, end in self._parcels(receipt):
             newest = parcel, end
             if not self._sink.newest_only:
-                yield self._send(cursor, parcel, end)
+                yield self._send(receipt, parcel, end)
         if self._sink.newest_only and newest is not None:
-            yield self._send(cursor, *newest)
+            yield self._send(receipt, *newest)
 
-    def _send(self, cursor: Cursor, parcel: Parcel, end: int) -> Cursor:
+    def _send(self, receipt: Receipt, parcel: Parcel, end: int) -> Receipt:
         self._sink.send(parcel)
         made = parcel.checkpoint
         root = b64encode(made.root).decode()
-        return replace(cursor, size=made.size, root=root, end=end, at=self._clock())
+        return replace(receipt, size=made.size, root=root, end=end, at=self._clock())
 
-    def _parcels(self, cursor: Cursor) -> Iterator[tuple[Parcel, int]]:
+    def _parcels(self, receipt: Receipt) -> Iterator[tuple[Parcel, int]]:
         """The outstanding checkpoints and where each ends in the file."""
         try:
             fd = open_regular(self._layout.notes, os.O_RDONLY)
@@ -158,7 +165,7 @@ class Lane:
             return
         with os.fdopen(fd, "rb") as stream:
             size = os.fstat(fd).st_size
-            start = cursor.end if _follows(fd, cursor) else 0
+            start = receipt.end if _follows(fd, receipt) else 0
             stream.seek(start)
             for found in read_notes(stream, size - start):
                 if found.torn:
@@ -167,24 +174,25 @@ class Lane:
                     _, made = found.parse()
                 except NoteError as error:
                     raise AnchorError(f"{self._layout.notes}, before byte {start + found.end}: {error}") from None
-                parcel = Parcel(note=found.data, checkpoint=made, segment_lines=cursor.segment_lines)
+                parcel = Parcel(note=found.data, checkpoint=made, segment_lines=receipt.segment_lines)
                 yield parcel, start + found.end
 
-    def _segments(self, cursor: Cursor) -> Iterator[tuple[Path, int, int]]:
-        """The outstanding sealed segments, each with its first and its last line."""
+    def _segments(self, receipt: Receipt) -> Iterator[tuple[Sealed, int]]:
+        """The outstanding sealed segments, each with the number of its last line."""
         if self.anchor.kind != "s3" or "segments" not in self.anchor.what:
             return
         sealed = self._layout.sealed()
         for item, following in zip(sealed, [*sealed[1:], None], strict=True):
             last = following.first_seq - 1 if following is not None else _last_seq(item.path)
-            if last >= max(cursor.segment_lines, item.first_seq):
-                yield item.path, item.first_seq, last
+            if item.index > receipt.segment and last >= item.first_seq:
+                yield item, last
 
-    def _pieces(self, cursor: Cursor) -> Iterator[Piece]:
-        for path, first, last in self._segments(cursor):
-            with path.open("rb") as stream:
+    def _pieces(self, receipt: Receipt) -> Iterator[Piece]:
+        for item, last in self._segments(receipt):
+            with item.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").digest()
-            yield Piece(path=path, first=first, last=last, size=path.stat().st_size, digest=digest)
+            size = item.path.stat().st_size
+            yield Piece(path=item.path, number=item.index, first=item.first_seq, last=last, size=size, digest=digest)
 
 
 def make_sink(
@@ -204,12 +212,12 @@ def make_sink(
     return StdoutSink(anchor.timeout_s)
 
 
-def _follows(fd: int, cursor: Cursor) -> bool:
-    """Whether the checkpoint that was sent last still ends where the cursor says."""
-    if cursor.end > os.fstat(fd).st_size:
+def _follows(fd: int, receipt: Receipt) -> bool:
+    """Whether the checkpoint that was sent last still ends where the receipt says."""
+    if receipt.end > os.fstat(fd).st_size:
         return False
-    begin = max(0, cursor.end - _BEFORE)
-    return f"\n{cursor.size}\n{cursor.root}\n".encode() in os.pread(fd, cursor.end - begin, begin)
+    begin = max(0, receipt.end - _BEFORE)
+    return f"\n{receipt.size}\n{receipt.root}\n".encode() in os.pread(fd, receipt.end - begin, begin)
 
 
 def _stamp(path: Path) -> object:

@@ -129,7 +129,7 @@ class Shipper:
         try:
             failure = lane.fail(why[:300])
         except OSError as problem:
-            _log.error("anchor %s: its cursor cannot be written: %s", lane.anchor.name, problem)
+            _log.error("anchor %s: its receipt cannot be written: %s", lane.anchor.name, problem)
             return
         if failure is not None:
             detail = {"sink": lane.anchor.name, "from_seq": failure.from_seq, "why": failure.why}

@@ -28,9 +28,10 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One sealed segment: the lines ``first`` to ``last``, ``size`` bytes, SHA-256 ``digest``."""
+    """Sealed segment ``number``: the lines ``first`` to ``last``, ``size`` bytes, SHA-256 ``digest``."""
 
     path: Path
+    number: int
     first: int
     last: int
     size: int

@@ -1,7 +1,7 @@
 """How much of the end of the trail no anchor holds yet (``audit.max_unanchored``), measured while the service runs.
 
 A line is anchored once one anchor beyond this host has said that it holds a checkpoint over it. On the request path
-this reads the end of one file and the cursors, ten times a second at most.
+this reads the end of one file and the receipts, ten times a second at most.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import TrailUnavailable
 from ..trail.files import Layout
-from .cursor import Shelf, read_cursor
 from .lines import count_lines, waiting_since
+from .receipt import Shelf, read_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Window:
         self._layout = Layout(settings.path)
         self._settings = settings
         self._clock = clock
-        self._cursors = [Shelf(self._layout, anchor).cursor for anchor in settings.anchors if anchor.acknowledges]
+        self._receipts = [Shelf(self._layout, anchor).receipt for anchor in settings.anchors if anchor.acknowledges]
         self._mutex = threading.Lock()
         self._looked = float("-inf")
         self._why: str | None = None
@@ -87,4 +87,4 @@ class Window:
         return None
 
     def _anchored(self) -> int:
-        return max((read_cursor(path).size for path in self._cursors), default=0)
+        return max((read_receipt(path).size for path in self._receipts), default=0)

@@ -32,7 +32,10 @@ def test_it_is_the_proof_of_the_whole_tree(old: int, more: int) -> None:
 def test_every_small_pair() -> None:
     for size in range(1, 40):
         for old in range(1, size + 1):
-            assert prove_growth(_range(old), size, LEAVES[old:])[0] == consistency_proof(LEAVES[:size], old), (old, size)
+            assert prove_growth(_range(old), size, LEAVES[old:])[0] == consistency_proof(LEAVES[:size], old), (
+                old,
+                size,
+            )
 
 
 def test_from_nothing_the_proof_is_empty() -> None:

@@ -1,8 +1,8 @@
-"""How far an anchor has come, in ``audit/anchors/<name>.json``: a receipt for this host, no evidence to anybody else.
+"""What an anchor has taken, in ``audit/anchors/<name>.json``: a receipt for this host, no evidence to anybody else.
 
-    {"size":120,"root":"GzQ1…=","end":4711,"at":1795418700.5,"segment_lines":100,"failed":null}
+    {"size":120,"root":"GzQ1…=","end":4711,"at":1795418700.5,"segment":3,"segment_lines":100,"failed":null}
 
-A cursor that is missing or unreadable means that everything is sent once more, which does no harm.
+One that is missing or unreadable means that everything is sent once more, which does no harm.
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class Receipt:
     """``size`` and ``root`` (base64): the last checkpoint that the anchor took, at the time ``at``. ``end``: where its
-    note ends in ``checkpoints.note``. ``segment_lines``: the lines of all segments it holds."""
+    note ends in ``checkpoints.note``. ``segment``: the number of the last sealed segment it took, ``segment_lines``
+    the lines up to its end."""
 
     size: int = 0
     root: str = ""
     end: int = 0
     at: float = 0.0
+    segment: int = 0
     segment_lines: int = 0
     failed: Failure | None = None
 
@@ -57,7 +59,7 @@ class Shelf:
         return self.layout.folder / "anchors"
 
     @property
-    def cursor(self) -> Path:
+    def receipt(self) -> Path:
         return self.root / f"{self.anchor.name}.json"
 
     @property
@@ -70,18 +72,18 @@ class Shelf:
         return self.root / self.anchor.name
 
 
-def read_cursor(path: Path) -> Cursor:
-    """The cursor in that file; a new one where there is none to be read."""
+def read_receipt(path: Path) -> Receipt:
+    """The receipt in that file; a new one where there is none to be read."""
     try:
         value = orjson.loads(path.read_bytes())
         failed = value.pop("failed", None)
-        cursor = Cursor(**value, failed=Failure(**failed) if failed is not None else None)
+        receipt = Receipt(**value, failed=Failure(**failed) if failed is not None else None)
     except (OSError, ValueError, TypeError, AttributeError):
-        return Cursor()
-    return cursor if _sound(cursor) else Cursor()
+        return Receipt()
+    return receipt if _sound(receipt) else Receipt()
 
 
-def write_cursor(path: Path, cursor: Cursor) -> None:
+def write_receipt(path: Path, receipt: Receipt) -> None:
     """Durable, and whole or not at all. OSError if the disk will not have it."""
     make_folder(path.parent)
     draft = path.with_suffix(".draft")
@@ -89,7 +91,7 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
         draft.unlink()
     fd = create(draft)
     try:
-        write_whole(fd, orjson.dumps(asdict(cursor)))
+        write_whole(fd, orjson.dumps(asdict(receipt)))
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -97,14 +99,14 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
     sync_folder(path.parent)
 
 
-def _sound(cursor: Cursor) -> bool:
-    counts: list[Any] = [cursor.size, cursor.end, cursor.segment_lines]
-    times: list[Any] = [cursor.at]
-    texts: list[Any] = [cursor.root]
-    if cursor.failed is not None:
-        counts.append(cursor.failed.from_seq)
-        times.append(cursor.failed.since)
-        texts.append(cursor.failed.why)
+def _sound(receipt: Receipt) -> bool:
+    counts: list[Any] = [receipt.size, receipt.end, receipt.segment, receipt.segment_lines]
+    times: list[Any] = [receipt.at]
+    texts: list[Any] = [receipt.root]
+    if receipt.failed is not None:
+        counts.append(receipt.failed.from_seq)
+        times.append(receipt.failed.since)
+        texts.append(receipt.failed.why)
     return (
         all(type(value) is int and value >= 0 for value in counts)
         and all(type(value) in (int, float) for value in times)
