@@ -77,6 +77,19 @@ def extend(records: Iterable[bytes], tip: Tip, tail: bytes) -> tuple[bytes, Tip]
     return b"\n".join(lines), Tip(seq, leaf)
 
 
+def link(bodies: Iterable[bytes], tip: Tip) -> tuple[bytes, Tip]:
+    """``extend`` for records that are closed already: without their opening brace, the writer at their end."""
+    seq, leaf = tip.seq, tip.leaf
+    lines = []
+    for body in bodies:
+        line = b'{"prev":"%b","seq":%d,%b' % (b2a_base64(leaf, newline=False), seq, body)
+        leaf = sha256(b"\x00" + line).digest()
+        seq += 1
+        lines.append(line)
+    lines.append(b"")
+    return b"\n".join(lines), Tip(seq, leaf)
+
+
 def is_record(record: bytes, room: int) -> bool:
     """Whether ``record`` is one object on one line that leaves ``room`` bytes for what the trail adds."""
     return 2 < len(record) <= MAX_LINE - room and record[:1] == b"{" and record[-1:] == b"}" and LF not in record

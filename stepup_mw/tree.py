@@ -42,6 +42,23 @@ class CompactRange:
         hashes.append(leaf)
         self.size += 1
 
+    def append_subtree(self, level: int, root: bytes) -> None:
+        """Add ``2**level`` leaves by the root of their perfect subtree. ProofError unless it begins at a multiple of
+        its size."""
+        if self.size & (1 << level) - 1:
+            raise ProofError(f"a subtree of {1 << level} leaves cannot begin at leaf {self.size}")
+        bits = self.size >> level
+        while bits & 1:
+            root = node_hash(self.hashes.pop(), root)
+            bits >>= 1
+        self.hashes.append(root)
+        self.size += 1 << level
+
+    def subtrees(self) -> list[tuple[int, bytes]]:
+        """The perfect subtrees as ``(level, root)``, from left to right."""
+        levels = [level for level in range(self.size.bit_length() - 1, -1, -1) if self.size >> level & 1]
+        return list(zip(levels, self.hashes, strict=True))
+
     def root(self) -> bytes:
         """The root of all leaves so far, 32 bytes."""
         if not self.hashes:
@@ -77,6 +94,49 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
             path.append(root_of(leaves[:split]))
             leaves, index = leaves[split:], index - split
     return path[::-1]
+
+
+class InclusionPath:
+    """PATH(index, leaves) of RFC 6962 section 2.1.1 in one pass: leaves, or whole subtrees, come in from left to right
+    and are kept as the few hashes they add up to."""
+
+    def __init__(self, index: int, size: int) -> None:
+        """ProofError unless there is a leaf ``index`` in a tree of ``size``."""
+        if not 0 <= index < size:
+            raise ProofError(f"no leaf {index} in a tree of {size}")
+        self._index = index
+        self._size = size
+        self._at = 0
+        self._whole = CompactRange()
+        low, high = 0, size
+        siblings: list[tuple[int, CompactRange]] = []  # by their end, the outermost first
+        while high - low > 1:
+            middle = low + _split(high - low)
+            siblings.append((high if index < middle else middle, CompactRange()))
+            low, high = (low, middle) if index < middle else (middle, high)
+        self._path = [subtree for _, subtree in reversed(siblings)]
+        self._pending = sorted([*siblings, (index + 1, CompactRange())], key=lambda item: item[0], reverse=True)
+
+    @property
+    def full(self) -> bool:
+        return self._at == self._size
+
+    def add(self, leaf: bytes, level: int = 0) -> None:
+        """The next leaf, or the root of the next ``2**level``. ProofError if that subtree holds the leaf itself, or
+        there is no room for it."""
+        while self._pending and self._at >= self._pending[-1][0]:
+            self._pending.pop()
+        if not self._pending or self._at + (1 << level) > self._pending[-1][0]:
+            raise ProofError(f"the leaf {self._index} cannot be reached: it is inside a subtree known by its root")
+        self._pending[-1][1].append_subtree(level, leaf)
+        self._whole.append_subtree(level, leaf)
+        self._at += 1 << level
+
+    def finish(self) -> tuple[list[bytes], bytes]:
+        """The path, the leaf's sibling first, and the root. ProofError if leaves are missing."""
+        if not self.full:
+            raise ProofError(f"only {self._at} of {self._size} leaves came in")
+        return [subtree.root() for subtree in self._path], self._whole.root()
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

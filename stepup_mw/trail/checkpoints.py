@@ -2,7 +2,8 @@
 
 Only new lines are hashed: the compact range at the last checkpoint is kept in a file, which proves itself, since it
 has to give the root that was signed. Never signs two histories: what it signs has grown out of the last root it
-signed, and out of the last one in the file. Nothing but this module reads the signing key.
+signed, which is kept beside the key too, and out of the last one in the file. Nothing but this module reads the key
+to sign with it; a key file that is replaced is read again.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ from .ending import first_line, lines_of
 from .files import Layout, Sealed, create, open_regular, sync_data, write_whole
 from .locks import FileLock
 from .marks import is_mark
+from .memory import Kept, Memory
 from .notes import append_note, last_checkpoint, read_signer
+from .pruned import find_start
+from .sources import take_view
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..settings import TrailSettings
@@ -38,6 +43,15 @@ class Signed:
 
     checkpoint: Checkpoint
     note: bytes
+    key_id: str
+    unkept: str = ""
+    """Why it could not be kept beside the key, if it could not."""
+
+
+class Forked(TrailUnavailable):
+    """The trail does not continue what was signed before."""
+
+    code = "fork"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +85,14 @@ class Checkpoints:
         self._writing = FileLock(self._layout.lock)
         self._mutex = threading.Lock()
         self._signer: Signer | None = None
+        self._key_file = (0, 0, 0)
         self._last: Checkpoint | None = None
 
     def sign(self) -> Signed | None:
         """The checkpoint signed now. None if another process is at it, or no line worth it is new.
 
-        NoteError or TrailUnavailable, and nothing signed, if the key cannot be used or the trail does not continue
-        what was signed before.
+        NoteError or TrailUnavailable, and nothing signed, if the key cannot be used; Forked if the trail does not
+        continue what was signed before.
         """
         if self._settings.signing_key_file is None:
             return None
@@ -95,27 +110,46 @@ class Checkpoints:
         self._writing.close()
 
     def _sign(self, key_file: Path) -> Signed | None:
-        signer = self._signer = self._signer or read_signer(key_file, self._service)
+        signer = self._read_key(key_file)
+        memory = Memory(key_file, signer.name)
         known = last_checkpoint(self._layout.notes)
         note, last, end = known if known is not None else (None, None, 0)
-        if self._last is not None and (last is None or last.size < self._last.size):
-            raise TrailUnavailable(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
+        kept = memory.read()
+        cut_off = kept is not None and kept.end == end and (last is None or last.size < kept.checkpoint.size)
+        for before in (self._last, None if kept is None or cut_off else kept.checkpoint):
+            if before is not None and (last is None or last.size < before.size):
+                raise Forked(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
         progress = self._progress(signer, note, last)
-        self._advance(progress, last)
+        self._advance(progress, [item for item in (last, kept.checkpoint if kept else None) if item is not None])
+        if kept is not None and cut_off:  # a crash came between the two writes
+            append_note(self._layout.notes, end, kept.note)
+            end += len(kept.note)
         if not progress.fresh:
             return None
         made = Checkpoint(origin=signer.name, size=progress.range.size, root=progress.range.root())
         text = format_checkpoint(made)
         data = format_note(text, [signer.sign(text)])
+        unkept = memory.keep(Kept(checkpoint=made, note=data, end=end))
         append_note(self._layout.notes, end, data)
         self._last = made
         self._keep(progress)
-        return Signed(made, data)
+        return Signed(made, data, signer.vkey.key_id.hex(), unkept)
+
+    def _read_key(self, path: Path) -> Signer:
+        """The key, read again if the file is another one than before."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise NoteError(f"the signing key {path} cannot be read: {error.strerror}") from None
+        found = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        if self._signer is None or found != self._key_file:
+            self._signer, self._key_file = read_signer(path, self._service), found
+        return self._signer
 
     def _progress(self, signer: Signer, note: Note | None, last: Checkpoint | None) -> _Progress:
         """Where the last checkpoint left off, if the file that says so agrees with what we signed; else the start."""
         if note is None or last is None:
-            return _Progress(CompactRange())
+            return self._from_start()
         try:
             verify_note(note, signer.vkey)
             kept = orjson.loads(self._layout.state.read_bytes())
@@ -124,9 +158,20 @@ class Checkpoints:
                 return _Progress(found, b64decode(kept["leaf"]), int(kept["first_seq"]), int(kept["offset"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, NoteError, ProofError):
             pass
-        return _Progress(CompactRange())
+        return self._from_start()
 
-    def _advance(self, progress: _Progress, last: Checkpoint | None) -> None:
+    def _from_start(self) -> _Progress:
+        """Before the first line there is."""
+        view = take_view(self._layout)
+        try:
+            start = find_start(view.sources)
+        finally:
+            view.close()
+        if not start.known:
+            raise Forked(f"the first {start.seq} lines are missing, and no record says that they were removed")
+        return _Progress(start.range.copy(), start.leaf, start.seq)
+
+    def _advance(self, progress: _Progress, signed: Sequence[Checkpoint]) -> None:
         """Hash on to the end of the trail, which is made durable first: what is signed must never get lost."""
         sealed, live = self._snapshot()
         try:
@@ -134,16 +179,15 @@ class Checkpoints:
                 if item.first_seq >= progress.first_seq:
                     fd = open_regular(item.path, os.O_RDONLY)
                     try:
-                        _read(progress, _File(item.path, fd, os.fstat(fd).st_size, item.first_seq), last)
+                        _read(progress, _File(item.path, fd, os.fstat(fd).st_size, item.first_seq), signed)
                     finally:
                         os.close(fd)
-            _read(progress, live, last)
+            _read(progress, live, signed)
         finally:
             os.close(live.fd)
-        if last is not None and progress.range.size < last.size:
-            raise TrailUnavailable(
-                f"only {progress.range.size} of {last.size} signed lines are left: nothing is signed"
-            )
+        most = max((item.size for item in signed), default=0)
+        if progress.range.size < most:
+            raise Forked(f"only {progress.range.size} of {most} signed lines are left: nothing is signed")
 
     def _snapshot(self) -> tuple[list[Sealed], _File]:
         """The files of the trail at one moment when nobody writes; the live one open, since it may be renamed."""
@@ -176,20 +220,22 @@ class Checkpoints:
             draft.rename(self._layout.state)
 
 
-def _read(progress: _Progress, file: _File, last: Checkpoint | None) -> None:
+def _read(progress: _Progress, file: _File, signed: Sequence[Checkpoint]) -> None:
     sync_data(file.fd)
     if file.first_seq != progress.first_seq:
         progress.first_seq, progress.offset = file.first_seq, 0
-    _hash(progress, file, last)
+    _hash(progress, file, signed)
 
 
-def _hash(progress: _Progress, file: _File, last: Checkpoint | None) -> None:
+def _hash(progress: _Progress, file: _File, signed: Sequence[Checkpoint]) -> None:
+    roots = {item.size: item.root for item in signed}
     for offset, line in lines_of(file.fd, progress.offset, file.size):
         if not line.startswith(opening(progress.range.size, progress.leaf)):
-            raise TrailUnavailable(f"line {progress.range.size} of the trail is not in {file.path}: nothing is signed")
+            raise Forked(f"line {progress.range.size} of the trail is not in {file.path}: nothing is signed")
         progress.leaf = leaf_hash(line)
         progress.range.append(progress.leaf)
         progress.offset = offset + len(line) + 1
         progress.fresh = progress.fresh or not is_mark(line, "checkpoint")
-        if last is not None and progress.range.size == last.size and progress.range.root() != last.root:
-            raise TrailUnavailable(f"the first {last.size} lines are not those that were signed: nothing is signed")
+        size = progress.range.size
+        if size in roots and progress.range.root() != roots[size]:
+            raise Forked(f"the first {size} lines are not those that were signed: nothing is signed")

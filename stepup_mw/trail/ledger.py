@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ..settings import TrailSettings
     from .marks import Marks
 
-_PLACE = len(b'{"prev":"","seq":,') + 44 + 16
-"""The most that ``prev`` and ``seq`` add to a record."""
+_PLACE = len(b'{"prev":"","seq":,\n') + 44 + 16
+"""The most that ``prev`` and ``seq`` add to a closed record."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -50,17 +50,19 @@ class Ledger:
         """The end of the chain as this process last saw it."""
         return self._live.tip
 
-    def append(self, records: Sequence[bytes]) -> None:
-        """Write all of ``records`` in order with nothing between them, or none of them."""
+    def append(self, bodies: Sequence[bytes]) -> None:
+        """Write all of these closed records in order with nothing between them, or none of them."""
         with self._locked():
-            whole = [*self._notices, *records]
-            if self._failed is not None:
-                self._live.roll([self._io_error(self._failed, 0), *whole])
-            elif self._due(whole):
-                self._rotate(whole)
-            else:
-                self._write(whole)
-            self._settled()
+            self._put(bodies)
+
+    def beat(self, body: bytes) -> bool:
+        """Write a closed record only if nobody has written since this process last looked."""
+        before = self.tip
+        with self._locked():
+            if self.tip != before:
+                return False
+            self._put([body])
+        return True
 
     def sync(self) -> None:
         """Make durable what was appended. After an OSError only ``again`` can."""
@@ -70,12 +72,12 @@ class Ledger:
             self._failed = error
             raise
 
-    def again(self, records: Sequence[bytes]) -> None:
-        """Write records a second time, into a new file, after a sync failed: what the system could not store it
+    def again(self, bodies: Sequence[bytes]) -> None:
+        """Write closed records a second time, into a new file, after a sync failed: what the system could not store it
         reports only once, so a second sync of the same file would prove nothing. Durable on return."""
         with self._locked():
             failed = self._failed or OSError(errno.EIO, os.strerror(errno.EIO))
-            self._live.roll([self._io_error(failed, len(records)), *self._notices], records)
+            self._live.roll([self._io_error(failed, len(bodies)), *self._notices], bodies)
             self._settled()
 
     def rotate(self) -> Path | None:
@@ -154,34 +156,44 @@ class Ledger:
     def _begin_anew(self, what: str, *, seal: bool, aside: str | None) -> None:
         """Go on from the remembered end of the chain in a new file whose first line says why."""
         detail = {"what": what, "last_seq": self.tip.seq - 1, "expected_bytes": self._live.size, "aside": aside}
-        self._live.roll([self._marks.record("file_replaced", detail), *self._notices], seal=seal)
+        self._live.roll([self._marks.mark("file_replaced", detail), *self._notices], seal=seal)
         self._settled()
 
-    def _write(self, records: Sequence[bytes]) -> None:
+    def _put(self, bodies: Sequence[bytes]) -> None:
+        whole = [*self._notices, *bodies]
+        if self._failed is not None:
+            self._live.roll([self._io_error(self._failed, 0), *whole])
+        elif self._due(whole):
+            self._rotate(whole)
+        else:
+            self._write(whole)
+        self._settled()
+
+    def _write(self, bodies: Sequence[bytes]) -> None:
         try:
-            self._live.write(records)
+            self._live.write(bodies)
         except OSError as error:
             self._live.take_back()
             if error.errno in _FULL:
                 raise
-            self._live.roll([self._io_error(error, 0), *records])
+            self._live.roll([self._io_error(error, 0), *bodies])
 
-    def _due(self, records: Sequence[bytes]) -> bool:
+    def _due(self, bodies: Sequence[bytes]) -> bool:
         live, limit, every = self._live, self._settings.rotate_size, self._settings.rotate_every_s
         if live.size == 0:
             return False
-        added = sum(map(len, records)) + len(records) * (len(self._marks.tail) + _PLACE)
+        added = sum(map(len, bodies)) + len(bodies) * _PLACE
         if limit is not None and live.size + added > limit:
             return True
         return every is not None and self._marks.clock() - live.since >= every
 
-    def _rotate(self, records: Sequence[bytes]) -> Path | None:
+    def _rotate(self, bodies: Sequence[bytes]) -> Path | None:
         """The old file is durable before its successor is."""
         self.sync()
         name = self.layout.next_sealed(self._live.first_seq).name
         self.rotations += 1
         detail = {"segment": name, "first_seq": self._live.first_seq, "last_seq": self.tip.seq - 1}
-        return self._live.roll([self._marks.record("rotated", detail), *records])
+        return self._live.roll([self._marks.mark("rotated", detail), *bodies])
 
     def _settled(self) -> None:
         self._notices = []
@@ -189,4 +201,4 @@ class Ledger:
 
     def _io_error(self, error: OSError, again: int) -> bytes:
         name = errno.errorcode.get(error.errno or 0, "EIO")
-        return self._marks.record("io_error", {"error": name, "again": again, "last_seq": self.tip.seq - 1})
+        return self._marks.mark("io_error", {"error": name, "again": again, "last_seq": self.tip.seq - 1})

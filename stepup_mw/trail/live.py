@@ -11,13 +11,13 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from ..chain import Tip, extend, parse_opening
+from ..chain import Tip, link, parse_opening
 from ..encoding import parse_timestamp
 from ..errors import TrailUnavailable
 from . import recovery
 from .ending import continues, first_line, last_line, read_ending, scan, tip_after
 from .files import create, identity, make_folder, open_regular, sync_data, sync_folder, write_whole
-from .marks import event_of
+from .marks import event_of, said_again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +68,9 @@ class Live:
         if fd is not None:
             os.close(fd)
 
-    def write(self, records: Sequence[bytes]) -> None:
-        """Append records in one write. If the disk takes only a part, that part is taken back."""
-        data, tip = extend(records, self.tip, self._marks.tail)
+    def write(self, bodies: Sequence[bytes]) -> None:
+        """Append closed records in one write. If the disk takes only a part, that part is taken back."""
+        data, tip = link(bodies, self.tip)
         if os.write(self._open_fd, data) != len(data):
             self.take_back()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -107,13 +107,14 @@ class Live:
         recovery.rescue(self._layout, self._open_fd, self.size, self.first_seq)
 
     def roll(self, first: Sequence[bytes], again: Sequence[bytes] = (), *, seal: bool = True) -> Path | None:
-        """Seal the file and begin the next with the records ``first`` and then ``again``, marked as written again.
+        """Seal the file and begin the next with the closed records ``first`` and then ``again``, which say that they
+        are written again.
 
         The next file is complete and durable before it takes the name. ``seal=False``: what stands at the name is
         overwritten. Gives the sealed segment.
         """
-        head, tip = extend(first, self.tip, self._marks.tail)
-        rest, tip = extend(again, tip, self._marks.tail_again)
+        head, tip = link(first, self.tip)
+        rest, tip = link(map(said_again, again), tip)
         fd = self._draft(head + rest)
         sealed: Path | None = None
         try:
@@ -151,7 +152,7 @@ class Live:
         self._take(fd, tip, 0)
         if tip.seq == 0:
             return []
-        return [self._marks.record("file_replaced", {"what": "missing", "last_seq": tip.seq - 1})]
+        return [self._marks.mark("file_replaced", {"what": "missing", "last_seq": tip.seq - 1})]
 
     def _draft(self, data: bytes) -> int:
         self._layout.fresh.unlink(missing_ok=True)
@@ -180,4 +181,4 @@ class Live:
 
     def _repair(self, fd: int, end: int, size: int, tip: Tip) -> bytes:
         taken = recovery.quarantine(self._layout, fd, end, size)
-        return self._marks.record("recovered", {**taken, "next_seq": tip.seq})
+        return self._marks.mark("recovered", {**taken, "next_seq": tip.seq})

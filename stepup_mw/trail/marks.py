@@ -26,17 +26,25 @@ ROOM = 512
 
 
 class Marks:
-    """Makes the trail's own records. ``tail`` closes a line with its writer; ``tail_again`` also says that the line
-    stands a second time, after a sync that failed."""
+    """Makes the trail's own records, and closes every line with its writer.
+
+    ``writer.n`` numbers the records that one writer (``writer.life``) was given, from 1, before they are written: a
+    number that is in no line is a record that never got there. A line that the trail writes about itself takes no
+    number of its own and carries that of the last record written, ``n``.
+    """
 
     def __init__(self, service: str, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
         self._service = service
         self._random = random
         self.clock = clock
-        self.writer = {"host": safe_text(socket.gethostname(), 64), "pid": os.getpid(), "boot": _boot(random)}
-        closing = events.encode({"writer": self.writer})[1:]
-        self.tail = b"," + closing
-        self.tail_again = b',"again":true,' + closing
+        self.n = 0
+        self.writer = {
+            "host": safe_text(socket.gethostname(), 64),
+            "pid": os.getpid(),
+            "boot": _boot(random),
+            "life": random(6).hex(),
+        }
+        self._tail = b"," + events.encode({"writer": self.writer})[1:-2] + b',"n":'
 
     def record(self, phase: str, detail: Mapping[str, Any]) -> bytes:
         """One ``audit`` record, not yet in the chain."""
@@ -44,16 +52,35 @@ class Marks:
         event_id = format_uuid7(now, self._random(10))
         return events.other("audit", phase, now=now, event_id=event_id, service=self._service, detail=detail)
 
-    def start(self, durability: str) -> bytes:
-        return self.record("start", {**self.writer, "durability": durability})
+    def close(self, record: bytes, n: int) -> bytes:
+        """A record from behind its opening brace to its end, with its writer and its number."""
+        return b"%b%b%d}}" % (record[1:-1], self._tail, n)
 
-    def checkpoint(self, made: Checkpoint) -> bytes:
+    def mark(self, phase: str, detail: Mapping[str, Any]) -> bytes:
+        """One ``audit`` record of the trail's own, closed."""
+        return self.close(self.record(phase, detail), self.n)
+
+    def start(self, durability: str) -> bytes:
+        return self.mark("start", {**self.writer, "durability": durability})
+
+    def stop(self, n: int) -> bytes:
+        """``n``: the number of the last record that was handed in."""
+        return self.close(self.record("stop", {"pid": self.writer["pid"]}), n)
+
+    def checkpoint(self, made: Checkpoint, key_id: str) -> bytes:
         """For people who read the file; the signed note stands in ``checkpoints.note``."""
-        return self.record("checkpoint", {"size": made.size, "root": b2a_base64(made.root, newline=False).decode()})
+        root = b2a_base64(made.root, newline=False).decode()
+        return self.record("checkpoint", {"size": made.size, "root": root, "key": key_id})
 
     def gap(self, lost: int, refused: int, why: str, since: float) -> bytes:
         """``lost`` lines happened and were never written; ``refused`` lines were not written and nothing happened."""
-        return self.record("gap", {"lost": lost, "refused": refused, "why": why, "since": format_timestamp(since)})
+        return self.mark("gap", {"lost": lost, "refused": refused, "why": why, "since": format_timestamp(since)})
+
+
+def said_again(body: bytes) -> bytes:
+    """A closed record that says that it stands a second time, after a sync that failed."""
+    at = body.rindex(b',"writer":{')
+    return b'%b,"again":true%b' % (body[:at], body[at:])
 
 
 def is_mark(line: bytes, phase: str) -> bool:

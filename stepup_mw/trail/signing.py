@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..errors import NoteError, TrailUnavailable
-from .checkpoints import Checkpoints, Signed
+from .checkpoints import Checkpoints, Forked, Signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..settings import TrailSettings
     from .ledger import Ledger
     from .marks import Marks
+
+
+_BEATS = 10
+"""So many times ``checkpoint.every`` without any line, and a heartbeat is written and signed for."""
 
 
 class Signing:
@@ -43,6 +47,7 @@ class Signing:
         self._at = marks.clock()
         self._complaint = ""
         self._thread: threading.Thread | None = None
+        self.beat_s = _BEATS * settings.checkpoint_every_s
 
     def has_new(self, ledger: Ledger) -> bool:
         """Whether there are lines that no checkpoint of this process covers, and a key to sign them with."""
@@ -83,14 +88,18 @@ class Signing:
         try:
             signed = self._checkpoints.sign()
         except (OSError, NoteError, TrailUnavailable) as error:
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                self._on_record(self._marks.record("io_error", {"error": "checkpoint", "why": str(error)[:300]}))
+            self._complain("fork" if isinstance(error, Forked) else "checkpoint", str(error))
             return None
-        self._complaint = ""
         if signed is None:
             return None
-        self._on_record(self._marks.checkpoint(signed.checkpoint))
+        self._complain("signer_memory", signed.unkept)
+        self._on_record(self._marks.checkpoint(signed.checkpoint, signed.key_id))
         if self._on_checkpoint is not None:
             self._on_checkpoint(signed)
         return signed.checkpoint
+
+    def _complain(self, error: str, why: str) -> None:
+        """Put on record what keeps a checkpoint from being made, or from being remembered; once, until it changes."""
+        if why and why != self._complaint:
+            self._on_record(self._marks.record("io_error", {"error": error, "why": why[:300]}))
+        self._complaint = why

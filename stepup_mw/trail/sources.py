@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TrailUnavailable
 from .files import Layout, open_regular
@@ -17,20 +18,51 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+_BUFFER = 1 << 18
+
+
+class _Window(io.RawIOBase):
+    """The bytes ``[start, end)`` of a file, with a position of its own, however many read it."""
+
+    def __init__(self, fd: int, start: int, end: int) -> None:
+        self._fd = fd
+        self._at = start
+        self._end = end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: self._end - self._at]
+        count = os.preadv(self._fd, [view], self._at) if view else 0
+        self._at += count
+        return count
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file, of which ``size`` bytes count. ``stream``: open already, since it may be renamed."""
+    """A run of lines: ``size`` bytes from byte ``offset`` of the file at ``path``. ``name`` is what findings call it;
+    ``fd``: open already, since the file may be renamed."""
 
     path: Path
     size: int
-    stream: BinaryIO | None = None
+    offset: int = 0
+    fd: int | None = None
+    member: str = ""
+
+    @property
+    def name(self) -> Path:
+        return self.path / self.member if self.member else self.path
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        stream = self.stream or os.fdopen(open_regular(self.path, os.O_RDONLY), "rb", buffering=1 << 20)
-        with stream:
-            yield stream
+    def open(self, skip: int = 0) -> Iterator[BinaryIO]:
+        """A stream of its own over these bytes, from byte ``skip`` on."""
+        fd = open_regular(self.path, os.O_RDONLY) if self.fd is None else self.fd
+        try:
+            yield io.BufferedReader(_Window(fd, self.offset + skip, self.offset + self.size), _BUFFER)
+        finally:
+            if self.fd is None:
+                os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +82,8 @@ class View:
 
     def close(self) -> None:
         for source in (self.live, self.notes):
-            if source is not None and source.stream is not None:
-                source.stream.close()
+            if source is not None and source.fd is not None:
+                os.close(source.fd)
 
 
 def find_layout(path: Path) -> Layout:
@@ -94,4 +126,4 @@ def _source(path: Path) -> Source | None:
         fd = open_regular(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    return Source(path, os.fstat(fd).st_size, os.fdopen(fd, "rb", buffering=1 << 20))
+    return Source(path, os.fstat(fd).st_size, fd=fd)

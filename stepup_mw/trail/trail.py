@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 import weakref
@@ -90,9 +91,11 @@ class Trail:
         counted, and the count is put on record (``audit/gap``)."""
         try:
             _check(records)
-            self._submit(Entry(records, synced=False))
         except TrailUnavailable as error:
             (self._writer or self._begin()).count_lost(len(records), str(error))
+        else:
+            with contextlib.suppress(TrailUnavailable):  # counted
+                self._submit(Entry(records, synced=False), refused=False)
 
     def rotate_now(self) -> Path | None:
         """Seal the live file and begin another; blocks. Gives the sealed segment, None if there was none to seal."""
@@ -120,11 +123,15 @@ class Trail:
                 return future.result()
             self._forget(writer)
 
-    def _submit(self, entry: Entry) -> None:
+    def _submit(self, entry: Entry, *, refused: bool = True) -> None:
         while True:
             writer = self._writer or self._begin()
-            if writer.offer(entry):
-                return
+            try:
+                if writer.offer(entry):
+                    return
+            except TrailUnavailable as error:
+                writer.count_lost(len(entry.records), str(error), refused=refused)
+                raise
             self._forget(writer)
 
     def _begin(self) -> Writer:

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 @dataclass(slots=True, eq=False)
 class Entry:
     """Records that belong together, or a ``task`` for the writer's thread. ``future`` is None if nobody waits;
-    ``synced``: release it after the sync, not after the write."""
+    ``synced``: release it after the sync, not after the write. ``number``: that of the first record, see ``Marks``."""
 
     records: Sequence[bytes]
     future: asyncio.Future[Any] | Future[Any] | None = None
     loop: asyncio.AbstractEventLoop | None = None
     synced: bool = True
     task: Callable[[], Any] | None = None
+    number: int = 0
+
+
+def close_all(entries: Iterable[Entry], close: Callable[[bytes, int], bytes]) -> list[bytes]:
+    """All records of the entries in order, each closed with its number."""
+    return [close(record, number) for entry in entries for number, record in enumerate(entry.records, entry.number)]
 
 
 def release(entries: Iterable[Entry], why: str | None, result: Any = None) -> None:

@@ -11,25 +11,19 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NoteError, TrailUnavailable
+from .inbox import Inbox
 from .ledger import Ledger
 from .losses import Losses
 from .signing import Signing
-from .waiting import Entry, release
+from .waiting import Entry, close_all, release
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Sequence
 
     from ..note import Checkpoint
     from ..settings import TrailSettings
     from .checkpoints import Signed
     from .marks import Marks
-
-MAX_QUEUED = 10_000
-"""Records that may wait for the writer; more are refused."""
-
-_LINGER_S = 0.005
-"""How long lines that nobody waits for are gathered: to wake this thread for each costs more than to write it."""
 
 _MAX_UNSYNCED = 1000
 _TICK_S = 0.5
@@ -50,17 +44,7 @@ class Writer:
         self._marks = marks
         self._ledger = Ledger(settings, marks)
         self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
-        self._mutex = threading.Lock()
-        self._wake = threading.Lock()
-        self._wake.acquire()
-        self._asleep = False
-        self._lingering = False
-        self._urgent = False
-        self._rousing: asyncio.AbstractEventLoop | None = None
-        self._closing = False
-        self._entries: list[Entry] = []
-        self._queued = 0
-        self._numbered = 0
+        self._inbox = Inbox()
         self._wrote_at = marks.clock()
         self._unsynced: list[bytes] = []
         self._losses = Losses(marks)
@@ -71,50 +55,13 @@ class Writer:
         self._thread.start()
 
     def offer(self, entry: Entry) -> bool:
-        """Queue an entry and number its records. False if this writer is closing; TrailUnavailable if the queue is
-        full: ``count_lost`` says what became of them."""
-        with self._mutex:
-            if self._closing:
-                return False
-            if self._queued + len(entry.records) > MAX_QUEUED:
-                raise TrailUnavailable(f"{self._queued} audit lines are waiting to be written")
-            self._entries.append(entry)
-            self._queued += len(entry.records)
-            entry.number = self._numbered + 1
-            self._numbered += len(entry.records)
-            if entry.loop is not None:
-                self._rouse_after_this_turn(entry.loop)
-            elif entry.future is not None:
-                self._rouse()
-            elif self._asleep and not self._lingering:
-                self._release()
-        return True
-
-    def _rouse_after_this_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """With the mutex held: wake the thread when the loop has run all that is ready, so that one turn's requests go
-        out together and the thread does not fight the loop for the interpreter."""
-        if self._rousing is not loop:
-            self._rousing = loop
-            loop.call_soon(self._turned)
-
-    def _turned(self) -> None:
-        with self._mutex:
-            self._rousing = None
-            self._rouse()
-
-    def _rouse(self) -> None:
-        self._urgent = True
-        if self._asleep:
-            self._release()
-
-    def _release(self) -> None:
-        self._asleep = False
-        self._wake.release()
+        """Queue an entry. False if this writer is closing; TrailUnavailable if the queue is full: ``count_lost`` says
+        what became of it."""
+        return self._inbox.offer(entry)
 
     def count_lost(self, lines: int, why: str, *, refused: bool = False) -> None:
         """Remember lines that were never queued and will not be written: they happened, or were ``refused``."""
-        with self._mutex:
-            self._numbered += lines
+        self._inbox.skip(lines)
         self._losses.add(lost=0 if refused else lines, refused=lines if refused else 0, why=why)
 
     def rotate(self) -> Any:
@@ -128,10 +75,7 @@ class Writer:
 
     def close(self) -> None:
         """Write what is queued, ``audit/stop`` and a checkpoint; return when the thread has ended."""
-        with self._mutex:
-            self._closing = True
-            if self._asleep:
-                self._release()
+        self._inbox.close()
         self._thread.join()
 
     def abandon(self) -> None:
@@ -141,32 +85,13 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            entries, closing = self._take()
+            entries, closing = self._inbox.take(self._patience)
             if entries:
                 self._work(entries)
             elif closing:
                 break
             self._tend(idle=not entries)
         self._finish()
-
-    def _take(self) -> tuple[list[Entry], bool]:
-        with self._mutex:
-            if self._urgent or self._closing:
-                return self._taken()
-            self._lingering = bool(self._entries)
-            self._asleep = True
-        self._wake.acquire(timeout=_LINGER_S if self._lingering else self._patience())
-        with self._mutex:
-            self._asleep = False
-            self._wake.acquire(blocking=False)
-            if self._entries and not (self._urgent or self._closing or self._lingering):
-                return [], False  # woken by the first of them: gather
-            entries, _ = self._taken()
-            return entries, False
-
-    def _taken(self) -> tuple[list[Entry], bool]:
-        entries, self._entries, self._queued, self._urgent = self._entries, [], 0, False
-        return entries, self._closing
 
     def _patience(self) -> float:
         """Seconds until there may be something to do though nobody asks; -1 for never."""
@@ -183,9 +108,7 @@ class Writer:
         """Write all records of the entries, then run their tasks in order."""
         writing = [entry for entry in entries if entry.task is None]
         if writing:
-            close = self._marks.close
-            bodies = [close(record, number) for entry in writing for number, record in enumerate(entry.records, entry.number)]
-            self._commit(bodies, writing)
+            self._commit(close_all(writing, self._marks.close), writing)
         for entry in entries:
             if entry.task is not None:
                 self._perform(entry)
@@ -261,7 +184,7 @@ class Writer:
         does it, since the others find its line."""
         silent_s = round(max(0.0, self._marks.clock() - self._wrote_at))
         self._wrote_at = self._marks.clock()
-        with contextlib.suppress(OSError, TrailUnavailable):  # nobody waits for it; what is wrong shows at the next line
+        with contextlib.suppress(OSError, TrailUnavailable):  # what is wrong shows at the next line
             self._ledger.beat(self._marks.mark("heartbeat", {"silent_s": silent_s}))
 
     def _on_record(self, record: bytes) -> None:
@@ -274,7 +197,7 @@ class Writer:
     def _finish(self) -> None:
         self._signing.wait()
         if self._opened:
-            self._commit([self._marks.stop(self._numbered)], [])
+            self._commit([self._marks.stop(self._inbox.numbered)], [])
             if self._unsynced:
                 self._sync_unasked()
             self._signing.now()

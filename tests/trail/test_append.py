@@ -33,7 +33,7 @@ def test_a_line_stands_in_the_file_when_append_returns(tmp_path: Path) -> None:
     assert (first["event_id"], first["seq"], second["event_id"], second["seq"]) == ("a", 1, "b", 2)
     assert list(first)[:2] == ["prev", "seq"]
     assert list(first)[-1] == "writer"
-    assert set(first["writer"]) == {"host", "pid", "boot"}
+    assert set(first["writer"]) == {"host", "pid", "boot", "life", "n"}
     subject.close()
 
 

@@ -1,0 +1,87 @@
+"""Where a trail begins whose oldest segments were removed: what the record of their removal leaves of them.
+
+The ``audit/pruned`` line of a removed segment holds the hashes that stand for all lines up to its end (the roots of
+the perfect subtrees) and the hash of the last of them. Nothing here is believed: the line after has to name that hash,
+every later checkpoint needs those roots, and the record itself is a line of the tree it helps to compute.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..chain import ZERO, parse_opening
+from ..errors import ProofError
+from ..events import MAX_LINE
+from ..tree import CompactRange
+from .marks import event_of, is_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The lines before the first one there is: ``range`` over them, ``leaf`` the last one's hash. ``known``: whether a
+    record says so; if not, both are of no use."""
+
+    range: CompactRange = field(default_factory=CompactRange)
+    leaf: bytes = ZERO
+    seq: int = 0
+    known: bool = True
+
+
+def describe_start(tree: CompactRange, leaf: bytes) -> dict[str, Any]:
+    """A start as the ``detail`` of a record tells it."""
+    return {
+        "size": tree.size,
+        "leaf": b64encode(leaf).decode(),
+        "frontier": [b64encode(item).decode() for item in tree.hashes],
+        "root": b64encode(tree.root()).decode(),
+    }
+
+
+def parse_start(detail: Any) -> Start | None:
+    """``describe_start`` taken back; None for anything else."""
+    try:
+        frontier = [b64decode(item, validate=True) for item in detail["frontier"]]
+        found = CompactRange(detail["size"], frontier)
+        leaf = b64decode(detail["leaf"], validate=True)
+    except (KeyError, TypeError, AttributeError, ValueError, Base64Error, ProofError):
+        return None
+    return Start(found, leaf, found.size) if len(leaf) == 32 else None
+
+
+def find_start(sources: Sequence[Source]) -> Start:
+    """Where the lines of these files begin. OSError or TrailUnavailable if they cannot be read."""
+    seq = _first_seq(sources)
+    if seq == 0:
+        return Start()
+    for source in reversed(sources):
+        for line in _records(source):
+            found = parse_start(event_of(line).get("detail"))
+            if found is not None and found.seq == seq:
+                return found
+    return Start(seq=seq, known=False)
+
+
+def _first_seq(sources: Sequence[Source]) -> int:
+    """What the first line says; 0 if it says nothing, since then there is something else wrong with it."""
+    for source in sources:
+        if source.size:
+            with source.open() as stream:
+                place = parse_opening(stream.readline(MAX_LINE))
+            return place.seq if place is not None else 0
+    return 0
+
+
+def _records(source: Source) -> Iterator[bytes]:
+    """The lines of a file that tell of a removed segment."""
+    with source.open() as stream:
+        while raw := stream.readline(MAX_LINE + 1):
+            if is_mark(raw, "pruned"):
+                yield raw.rstrip(b"\n")
