@@ -34,9 +34,7 @@ def inline(door: Door, enrolled: Enrolled, *, steps: int = 0) -> dict[str, str]:
     return {"Step-Up-Code": door.code(enrolled, steps=steps)}
 
 
-def test_a_clock_that_steps_back_makes_no_code_good_again(
-    door: Door, user: str, enrolled: Enrolled, base: float
-) -> None:
+def test_a_clock_that_steps_back_revives_no_code(door: Door, user: str, enrolled: Enrolled, base: float) -> None:
     with door.client(user) as client:
         door.offset(base + 3600)
         assert client.post(TRANSFER, headers=inline(door, enrolled)).status_code == 200
@@ -78,9 +76,7 @@ def test_a_clock_that_is_off_is_said_with_the_time_here(door: Door, user: str, e
     assert " UTC" in text
 
 
-def test_a_code_sent_twice_is_told_to_the_other_sessions(
-    door: Door, user: str, enrolled: Enrolled, base: float
-) -> None:
+def test_a_code_sent_twice_is_told_to_other_sessions(door: Door, user: str, enrolled: Enrolled, base: float) -> None:
     code = door.code(enrolled)
     with door.client(user) as mine, door.client(user, session="s2") as thief:
         prove(mine, code)

@@ -244,7 +244,7 @@ def test_removed_but_never_the_last(self_door: Door, user: str) -> None:
 def test_no_more_than_ten(self_door: Door, user: str) -> None:
     with self_door.client(user) as client:
         secret, _ = first(self_door, client)
-        for number in range(9):
+        for _ in range(9):
             later(self_door, 60)
             begun = begin(client)
             answer = confirm(

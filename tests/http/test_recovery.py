@@ -41,9 +41,7 @@ def test_each_works_once_and_is_counted_down(door: Door, user: str, enrolled: En
 @pytest.mark.parametrize(
     "spelt", [str.lower, lambda code: code.replace("-", ""), lambda code: code.replace("-", " ").title()]
 )
-def test_every_spelling_is_the_same_code(
-    door: Door, user: str, enrolled: Enrolled, spelt: Callable[[str], str]
-) -> None:
+def test_every_spelling_is_one_code(door: Door, user: str, enrolled: Enrolled, spelt: Callable[[str], str]) -> None:
     with door.client(user) as client:
         prove(client, spelt(enrolled.recovery_codes[0]))
         assert problem(verify(client, ask(client, "/wire"), enrolled.recovery_codes[0])) == (401, "invalid-code")
