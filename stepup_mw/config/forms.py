@@ -14,8 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from ..errors import PatternError
+from ..errors import PatternError, Unsupported
 from ..patterns import compile_pattern
+from ..stores.postgres import location as postgres
+from ..stores.redis import location as redis
 from .kinds import found, refuse, suggest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "PURGE")
@@ -161,14 +163,18 @@ def read_file_name(value: str) -> str:
     return value
 
 
-_LATER_STORES = ("redis://", "rediss://", "postgresql://", "postgres://")
-
-
 def read_store_url(value: str) -> str:
-    """``memory://`` or ``sqlite:///path``. Never shown: store URLs carry passwords."""
-    for scheme in _LATER_STORES:
-        if value.startswith(scheme):
-            raise refuse(f'{scheme} comes with a later version; allowed now: "memory://", "sqlite:///path"')
+    """``memory://``, ``sqlite:///path``, ``redis://`` or ``postgresql://``. Never shown: store URLs carry passwords."""
+    scheme = value.partition("://")[0]
+    try:
+        if scheme in redis.SCHEMES:
+            redis.parse_location(value)
+            return value
+        if scheme in postgres.SCHEMES:
+            postgres.parse_location(value)
+            return value
+    except Unsupported as error:
+        raise refuse(f"{scheme}://: {error}") from None
     if value == "memory://":
         return value
     path = value.removeprefix("sqlite:///")

@@ -189,8 +189,10 @@ class Store(BaseModel):
 
     url: StoreUrl = Field(
         default="sqlite:///stepup.db",
-        description="memory:// (one process, nothing survives it) or sqlite:///path.",
-        examples=["sqlite:///stepup.db", "memory://"],
+        description="memory:// (one process, nothing survives it), sqlite:///path (one host), or for many hosts "
+        "redis://[user[:password]@]host[:port][/db] (rediss:// for TLS; redis+sentinel://host,host/name; "
+        "redis+cluster://host,host) or postgresql://[user[:password]@]host[:port]/database.",
+        examples=["sqlite:///stepup.db", "memory://", "redis://127.0.0.1:6379/0", "postgresql://db/stepup"],
     )
 
 

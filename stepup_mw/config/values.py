@@ -92,7 +92,13 @@ KeyFileName = Annotated[
     str, text("the path of a file, not the key itself", forms.read_file_name, quiet=True, minLength=1)
 ]
 StoreUrl = Annotated[
-    str, text('"memory://" or "sqlite:///path"', forms.read_store_url, quiet=True, pattern="^(memory://|sqlite:///.+)$")
+    str,
+    text(
+        '"memory://", "sqlite:///path", "redis://host:port/db" or "postgresql://host/database"',
+        forms.read_store_url,
+        quiet=True,
+        pattern=r"^(memory://|sqlite:///.+|rediss?(\+sentinel|\+cluster)?://.+|postgres(ql)?://.+/.+)$",
+    ),
 ]
 
 Enroll = Annotated[

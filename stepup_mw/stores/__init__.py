@@ -12,6 +12,10 @@ from pathlib import Path
 from ..errors import Unsupported
 from ..state import Store
 from .memory import MemoryStore
+from .postgres import PostgresStore
+from .postgres.location import SCHEMES as POSTGRES_SCHEMES
+from .redis import RedisStore
+from .redis.location import SCHEMES as REDIS_SCHEMES
 from .sqlite import SqliteStore
 from .workers import refuse_many_workers
 
@@ -21,15 +25,24 @@ _SQLITE = "sqlite:///"
 
 
 def open_store(url: str) -> Store:
-    """The store that ``url`` names: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+    """The store that ``url`` names: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``,
+    ``redis://`` and its kin (see ``redis.location``), ``postgresql://`` (see ``postgres.location``).
 
-    A database that is missing is made here, and only here. Unsupported: no such kind of store, ``memory://`` with
-    more than one worker, or a database of a newer version. StoreUnavailable: a file that cannot be used.
+    A database file that is missing is made here, and only here; a server is asked at first use. Unsupported: no such
+    kind of store, ``memory://`` with more than one worker, or a database of a newer version. StoreUnavailable: a file
+    that cannot be used. MissingExtra: the client of that server is not installed.
     """
+    scheme = url.partition("://")[0]
+    if scheme in REDIS_SCHEMES:
+        return RedisStore(url)
+    if scheme in POSTGRES_SCHEMES:
+        return PostgresStore(url)
     if url == "memory://":
         refuse_many_workers(os.environ, sys.argv)
         return MemoryStore()
     path = url.removeprefix(_SQLITE)
     if path == url or not path or path.startswith(":") or "\0" in path:
-        raise Unsupported(f"no store can be opened at {url!r}: use memory:// or sqlite:///path")
+        raise Unsupported(
+            f"no store can be opened at {scheme}://: use memory://, sqlite:///path, redis:// or postgresql://"
+        )
     return SqliteStore(Path(path))

@@ -127,7 +127,7 @@ def test_the_same_mistakes_of_a_mapping_come_in_its_order_and_have_no_place() ->
         f'secret_key_file = "{KEY}"\n' + MINIMAL,
         f'secret_key_file = "{KEY}/"\n' + MINIMAL,
         f'secret_key_file = ["{KEY}"]\n' + MINIMAL,
-        MINIMAL + f'[store]\nurl = "redis://:{KEY}@db/0"\n',
+        MINIMAL + f'[store]\nurl = "redis://:{KEY}@db/x"\n',
         MINIMAL + f'[store]\nurl = "postgres+tls://:{KEY}@db/0"\n',
         MINIMAL + f'[audit]\nsigning_key_file = "{KEY}"\n',
     ],

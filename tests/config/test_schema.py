@@ -89,7 +89,7 @@ def test_good_files_are_valid(text: str) -> None:
         {"risk": {"signals": {"new_device": "20"}}},
         {"risk": {"signals": {"mine": 20}}},
         {"risk": {"signals": {"off_hours": {"points": 1, "hours": "22-6"}}}},
-        {"store": {"url": "redis://db"}},
+        {"store": {"url": "mysql://db/bank"}},
         {"audit": {"rotate": {"size": "big"}}},
         {"geo": {}},
     ],
