@@ -124,7 +124,7 @@ async def _ask(services: Services, visit: Visit, person: Person, binding: str, r
         reason=reason,
         binding=binding,
         browser=services.keyring.digest("device", device) if navigation else "",
-        return_to=answers.target_of(request) if navigation and request.method == "GET" else "",
+        return_to=answers.target_of(request) if navigation else "",
     )
     if navigation:
         return answers.redirect(

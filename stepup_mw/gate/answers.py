@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import orjson
 
@@ -56,9 +56,12 @@ def refusal(
     return problem(kind, status, detail, headers=headers, **members)
 
 
-def notice(services: Services, title: str, text: str, *, status: int, headers: Headers = ()) -> Response:
-    """A page with one message, under the service's name."""
-    return notice_page(title=title, text=text, status=status, service=services.settings.service, headers=headers)
+def notice(
+    services: Services, title: str, text: str, *, status: int, back: str = "", headers: Headers = ()
+) -> Response:
+    """A page with one message, under the service's name; ``back`` as in ``notice_page``."""
+    service = services.settings.service
+    return notice_page(title=title, text=text, status=status, service=service, back=back, headers=headers)
 
 
 def as_json(status: int, body: Mapping[str, Any], *, headers: Headers = ()) -> Response:
@@ -115,11 +118,21 @@ def endpoint(services: Services, request: Request, path: str) -> str:
 
 
 def target_of(request: Request) -> str:
-    """The target of a GET as a path on this origin: exactly one leading slash, nothing that names a host."""
-    whole = request.path if request.path.startswith(request.root_path) else request.root_path + request.path
-    path = "/" + quote(whole.encode("utf-8", "surrogateescape"), safe="/:@!$&'()*+,;=~-._").lstrip("/")
-    query = quote(request.query, safe="/?:@!$&'()*+,;=~-._%")
-    return f"{path}?{query}" if query else path
+    """Where a browser goes after its code, as a path on this origin: exactly one leading slash, nothing that names a
+    host. A GET goes back to where it was; what was sent is not kept, so it goes to the page it was sent from, or ""."""
+    if request.method == "GET":
+        whole = request.path if request.path.startswith(request.root_path) else request.root_path + request.path
+        return _local(whole.encode("utf-8", "surrogateescape"), request.query)
+    sent_from = urlsplit(request.header_text(b"referer")[:2048])
+    if not sent_from.netloc or sent_from.netloc.lower() != request.header_text(b"host").lower():
+        return ""
+    return _local(unquote_to_bytes(sent_from.path), sent_from.query.encode("latin-1", "replace"))
+
+
+def _local(path: bytes, query: bytes) -> str:
+    target = "/" + quote(path, safe="/:@!$&'()*+,;=~-._").lstrip("/")
+    asked = quote(query, safe="/?:@!$&'()*+,;=~-._%")
+    return f"{target}?{asked}" if asked else target
 
 
 def is_cross_site(request: Request) -> bool:

@@ -110,6 +110,11 @@ async def log_outcome(services: Services, challenge: Challenge, *, state: str | 
         _log.warning("outcome of a challenge not recorded yet: %s", error)
 
 
+def returns(challenge: Challenge) -> bool:
+    """Whether the browser can simply be sent back to what it asked for: it was a GET."""
+    return bool(orjson.loads(challenge.facts)["action"]["method"] == "GET")
+
+
 def where_to(services: Services, challenge: Challenge) -> str:
     """The path on this origin that the browser came from, or "" for none."""
     if not challenge.return_to:

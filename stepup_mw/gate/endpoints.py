@@ -157,13 +157,14 @@ async def _approved(
 
 def _back(services: Services, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
     target = challenges.where_to(services, challenge)
-    if target:
+    if target and challenges.returns(challenge):
         return answers.redirect(target, headers=headers)
     return answers.notice(
         services,
         "Confirmed",
         "Thank you. What you were sending was not kept: go back and send it once more, it will pass now.",
         status=200,
+        back=target,
         headers=headers,
     )
 

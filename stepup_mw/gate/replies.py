@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from ..encoding import format_duration, format_instant
+from ..encoding import format_instant
 from ..messages import Request, Response
 from ..pages import ChallengeView, challenge_page
 from ..policy import Rule
 from ..state import FOREVER, Challenge
 from . import answers
-from .challenges import where_to
+from .challenges import returns
 from .services import Services
 from .targets import seal_target
 from .trial import Trial
@@ -174,7 +174,7 @@ def page_of(
         verify_url=f"{url}/verify",
         cancel_url=f"{url}/cancel",
         recovery="recovery_code" in rule.factors,
-        returns=bool(where_to(services, challenge)),
+        returns=returns(challenge),
         error=error,
         notice=notice,
     )
@@ -189,7 +189,14 @@ _WHY = {
 
 
 def _spelt(rule: Rule) -> str:
-    return "for this request only" if rule.grant == "request" else format_duration(rule.max_age_s)
+    """How long a proof lasts, in words: ``for 5 minutes``."""
+    if rule.grant == "request":
+        return "for this request only"
+    for unit, seconds in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(rule.max_age_s, seconds)
+        if count and not rest:
+            return f"for {count} {unit}{'s' if count > 1 else ''}"
+    return f"for {rule.max_age_s} seconds"
 
 
 def _clock(seconds: float) -> str:

@@ -265,3 +265,27 @@ def test_a_browser_with_a_grant_of_the_api_goes_straight_through(door: Door, use
         prove(client, door.code(enrolled), EXPORT, "GET")
         assert client.get(EXPORT, headers=BROWSER).status_code == 200
     assert door.story(user) == [*APPROVED, *BY_GRANT]
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("{url}/accounts/42?tab=send&x=%2F", "/accounts/42?tab=send&amp;x=%2F"),
+        ("{url}//evil.example/x", "/evil.example/x"),
+        ("https://evil.example/accounts", None),
+        ("", None),
+    ],
+    ids=["same-origin", "two slashes", "another site", "none"],
+)
+def test_after_the_code_a_form_has_a_way_back_on_this_origin(
+    door: Door, user: str, referer: str, back: str | None
+) -> None:
+    person = door.enroll(user)
+    headers = {"Accept": "text/html", "Referer": referer.format(url=door.url)}
+    with door.client(user) as browser:
+        asked = browser.post("/accounts/42/transfer", data={"to": "bob"}, headers=headers)
+        page = asked.headers["location"]
+        assert "send it once more" in browser.get(page, headers={"Accept": "text/html"}).text
+        done = browser.post(f"{page}/verify", data={"code": door.code(person)}, headers={"Accept": "text/html"})
+    assert done.status_code == 200
+    assert (f'href="{back}"' in done.text) if back else ("href=" not in done.text)
