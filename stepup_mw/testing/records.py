@@ -1,0 +1,77 @@
+"""Records to try a store with. Every text in them is unlike the others, so that none can stand for another unseen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..settings import AccountThrottle, AddressThrottle
+from ..state import Attempt, Challenge, Factor, Grant, Store
+
+ACCOUNT = AccountThrottle(failures=5, lock_s=30, grow=2.0, max_lock_s=100, ceiling=23)
+ADDRESS = AddressThrottle(failures=50, window_s=600)
+STRANGE = "zoë\0\U0001f600 {x}:*"
+
+
+def make_factor(user: str = "alice", factor_id: str = "f1", **changes: Any) -> Factor:
+    return Factor(
+        **{"user": user, "factor_id": factor_id, "sealed": b"\0sea\nled\xff", "created_at": 1000.25, **changes}
+    )
+
+
+def make_challenge(challenge_id: str = "c1", **changes: Any) -> Challenge:
+    values: dict[str, Any] = {
+        "challenge_id": challenge_id,
+        "user": "alice",
+        "session": "s1",
+        "browser": "b1",
+        "rule": "transfer",
+        "rule_version": "v1",
+        "binding": "",
+        "flow_id": f"flow-{challenge_id}",
+        "reason": "route_policy",
+        "facts": b'{"a":1}',
+        "created_at": 1000.5,
+        "expires_at": 1300.5,
+        "return_to": b"\0\1",
+    }
+    return Challenge(**{**values, **changes})
+
+
+def make_grant(grant_id: str = "g1", **changes: Any) -> Grant:
+    values: dict[str, Any] = {
+        "grant_id": grant_id,
+        "user": "alice",
+        "session": "s1",
+        "browser": "b1",
+        "service": "bank",
+        "scope": "route",
+        "rule": "transfer",
+        "rule_version": "v1",
+        "binding": "digest",
+        "method": "totp",
+        "flow_id": f"flow-{grant_id}",
+        "challenge_id": "c1",
+        "proved_at": 1000.125,
+        "expires_at": 1300.5,
+    }
+    return Grant(**{**values, **changes})
+
+
+async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
+    """Put a grant of the user's epoch, as the gate does; the grant as it should be kept."""
+    grant = replace(grant, epoch=await store.epoch(grant.user))
+    await store.put_grant(grant, keep=keep)
+    return grant
+
+
+async def attempt(
+    store: Store,
+    user: str = "alice",
+    address: str = "",
+    *,
+    now: float,
+    account: AccountThrottle = ACCOUNT,
+    limit: AddressThrottle = ADDRESS,
+) -> Attempt:
+    return await store.take_attempt(user, address, now=now, account=account, limit=limit)

@@ -1,0 +1,156 @@
+"""The kit names the promise that a store breaks. Each defect here is a store that a hurried person could write."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from stepup_mw.errors import StoreUnavailable
+from stepup_mw.state import Attempt, Challenge, Factor, Grant, Sighting, Store
+from stepup_mw.stores.memory import MemoryStore
+from stepup_mw.testing import StoreFault, check_store, check_store_async, store_promises
+
+
+class LooksThenLeaps(MemoryStore):
+    """Reads, waits, writes."""
+
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
+        free = any(each.factor_id == factor_id and each.last_step < step for each in await self.factors(user))
+        await asyncio.sleep(0)
+        await super().consume_step(user, factor_id, step, drift=drift)
+        return free
+
+
+class CountsAfter(MemoryStore):
+    async def take_attempt(self, user: str, address: str, **limits: Any) -> Attempt:
+        failures, locked_until = await self.failures(user)
+        if locked_until > limits["now"]:
+            return Attempt(allowed=False, failures=failures, locked_until=locked_until)
+        await asyncio.sleep(0)
+        await super().take_attempt(user, address, **limits)
+        return Attempt(allowed=True, failures=failures + 1, locked_until=0.0)
+
+
+class SettlesTwice(MemoryStore):
+    async def settle_challenge(self, challenge_id: str, state: Any, *, now: float) -> bool:
+        challenge = await self.challenge(challenge_id)
+        await asyncio.sleep(0)
+        await super().settle_challenge(challenge_id, state, now=now)
+        return challenge is not None and challenge.state == "open" and state != "open"
+
+
+class UsesTwice(MemoryStore):
+    async def use_grant(self, grant_id: str) -> bool:
+        grant = await self.grant(grant_id)
+        await asyncio.sleep(0)
+        await super().use_grant(grant_id)
+        return grant is not None and bool(grant.uses_left)
+
+
+class GivesTwice(MemoryStore):
+    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+        del grace_s
+        return await super().due_challenges(now=now, grace_s=-1.0, limit=limit)
+
+
+class KeepsOldGrants(MemoryStore):
+    async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
+        held, epoch = await self.grants(factor.user, now=0.0), await self.epoch(factor.user)
+        before = await super().put_factor(factor, recovery)
+        self._grants._epochs[factor.user] = epoch
+        for grant in reversed(held):
+            await self.put_grant(grant, keep=99)
+        return before
+
+
+class TakesLateGrants(MemoryStore):
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
+        self._grants._epochs[grant.user] = grant.epoch
+        return await super().put_grant(grant, keep=keep)
+
+
+class ForgetsTheLock(MemoryStore):
+    async def remove_factors(self, user: str) -> int:
+        await self.unlock(user)
+        return await super().remove_factors(user)
+
+
+class KnowsEveryone(MemoryStore):
+    async def sighting(self, user: str, kind: Any, value: str) -> Sighting:
+        del user
+        return await super().sighting("anyone", kind, value)
+
+    async def remember(self, user: str, kind: Any, value: str, *, now: float, keep: int) -> None:
+        del user
+        await super().remember("anyone", kind, value, now=now, keep=keep)
+
+
+class IsDown(MemoryStore):
+    async def factors(self, user: str) -> tuple[Factor, ...]:
+        del user
+        raise StoreUnavailable("down")
+
+
+DEFECTS: dict[type[Store], str] = {
+    LooksThenLeaps: "one_takes_the_step_on_one_loop",
+    CountsAfter: "the_budget_holds_on_one_loop",
+    SettlesTwice: "one_settles_on_one_loop",
+    UsesTwice: "one_uses_the_grant_on_one_loop",
+    GivesTwice: "one_is_given_what_is_due_on_one_loop",
+    KeepsOldGrants: "a_new_factor_replaces_all",
+    TakesLateGrants: "a_grant_of_an_ended_epoch_is_dead",
+    ForgetsTheLock: "removing_leaves_the_count_of_failures",
+    KnowsEveryone: "sightings_are_of_a_user_and_kind",
+    IsDown: "factors_come_back",
+}
+
+
+def test_a_store_that_keeps_all_passes_from_a_test_without_a_loop() -> None:
+    check_store(MemoryStore)
+
+
+def test_a_store_that_is_made_in_a_loop_passes_inside_one() -> None:
+    async def factory() -> Store:
+        await asyncio.sleep(0)
+        return MemoryStore()
+
+    asyncio.run(check_store_async(factory))
+
+
+@pytest.mark.parametrize(("defect", "name"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_a_defect_breaks_the_promise_that_names_it(defect: type[Store], name: str) -> None:
+    broken = {}
+    for promise in store_promises():
+        try:
+            promise.check(defect)
+        except StoreFault as fault:
+            broken[fault.promise] = str(fault)
+    assert name in broken
+    assert broken[name].startswith(f"{name}: ")
+    assert len(broken) < len(store_promises())
+
+
+def test_a_fault_is_an_assertion_and_says_what_was_found() -> None:
+    with pytest.raises(AssertionError, match="one_settles") as fault:
+        check_store(SettlesTwice)
+    assert isinstance(fault.value, StoreFault)
+    assert "found" in fault.value.detail or "wanted" in fault.value.detail
+
+
+def test_promises_have_names_of_their_own_and_words() -> None:
+    promises = store_promises()
+    assert len({promise.name for promise in promises}) == len(promises) >= 60
+    assert all(promise.words.endswith(".") for promise in promises)
+
+
+def test_the_kit_needs_no_test_framework_and_no_client() -> None:
+    code = (
+        "import sys, stepup_mw.testing; print(sorted({'pytest', 'hypothesis', 'redis', 'psycopg'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
