@@ -12,6 +12,7 @@ from ..policy import Rule
 from ..settings import (
     AccountThrottle,
     AddressThrottle,
+    AnchorSettings,
     ChallengeSettings,
     CookieSettings,
     IdentitySettings,
@@ -20,6 +21,7 @@ from ..settings import (
     SignalSpec,
     TrailSettings,
 )
+from .anchors import Anchor
 from .models import Identity, Risk, Route, StepUpFile, Throttle
 from .secret import Secrets
 from .signals import Burst, OffHours, Own, Plain
@@ -138,6 +140,24 @@ def _trail(audit: Audit, folder: Path) -> TrailSettings:
         max_unanchored_lines=unanchored.lines if unanchored is not None else None,
         max_unanchored_s=unanchored.seconds if unanchored is not None else None,
         max_unanchored_then=unanchored.then if unanchored is not None else "alert",
+        anchors=tuple(_anchor(anchor, folder) for anchor in audit.anchor),
+    )
+
+
+def _anchor(anchor: Anchor, folder: Path) -> AnchorSettings:
+    return AnchorSettings(
+        kind=anchor.kind,
+        bucket=anchor.bucket or "",
+        prefix=anchor.prefix,
+        endpoint_url=anchor.endpoint_url,
+        region=anchor.region,
+        retain_s=anchor.retain,
+        what=tuple(anchor.what),
+        url=anchor.url or "",
+        ca_file=resolve(folder, anchor.ca_file) if anchor.ca_file is not None else None,
+        hash=anchor.hash,
+        key=anchor.key or "",
+        timeout_s=float(anchor.timeout),
     )
 
 

@@ -6,7 +6,6 @@ _LATER = "comes with a later version of stepup-mw; take it out until then"
 
 KEYS: dict[tuple[str, ...], str] = {
     ("geo",): f"[geo] {_LATER}",
-    ("audit", "anchor"): f"sending checkpoints to an anchor {_LATER}",
     ("identity", "jwks"): f'provider = "jwt" {_LATER}',
     ("identity", "issuer"): f'provider = "jwt" {_LATER}',
     ("identity", "audience"): f'provider = "jwt" {_LATER}',
@@ -22,5 +21,3 @@ _PROVIDER = 'it comes with a later version of stepup-mw; until then "package.mod
 PROVIDERS: dict[str, str] = dict.fromkeys(("jwt", "flask", "django"), _PROVIDER)
 
 FACTORS: dict[str, str] = {"passkey": "it comes with a later version of stepup-mw"}
-
-UNANCHORED: dict[str, str] = {"deny": "it needs an [[audit.anchor]], which comes with a later version of stepup-mw"}

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import NoteError
 from ..note import origin_of, parse_signer
 from ..policy import Rule, check_prefix, find_unreachable
+from .anchors import anchor_flaws
 from .assemble import make_rule, resolve
 from .document import Flaw
 from .kinds import found
@@ -51,7 +52,7 @@ def review(data: dict[str, Any], sound: Sound, folder: Path) -> list[Flaw]:
     """The flaws between the parts."""
     flaws = [*_repeated_names(data.get("routes")), *_rule_flaws(sound)]
     if sound.audit is not None:
-        flaws += _audit_flaws(sound.audit, folder)
+        flaws += [*_audit_flaws(sound.audit, folder), *anchor_flaws(sound.audit, folder)]
     return flaws
 
 

@@ -102,6 +102,11 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # user_id = "plain"      # plain | hmac
 # rotate = { size = "256MiB", every = "1d" }
 # checkpoint = { lines = 1000, every = "1m" }
+# max_unanchored = { lines = 10000, seconds = 3600, then = "alert" }  # alert | deny (503 beyond it)
+# [[audit.anchor]]       # where checkpoints go so that this host cannot take them back
+# kind = "s3"            # s3 (Object Lock) | rfc3161 (url, ca_file) | witness (url, key) | stdout
+# bucket = "audit-worm"  # `stepup check --worm` tries whether its locks hold
+# what = ["checkpoints", "segments"]
 
 # [challenge]
 # prefix = "/_stepup"    # where the package's own pages live

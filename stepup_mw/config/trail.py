@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .anchors import Anchor
 from .kinds import choice
-from .later import UNANCHORED
 from .values import Count, FileName, KeyFileName, Period, Retention, Seconds, SegmentAge, SegmentSize
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -45,8 +45,8 @@ class MaxUnanchored(BaseModel):
 
     lines: Count | None = Field(default=None, description="Lines.", examples=[10000])
     seconds: Seconds | None = Field(default=None, description="Seconds.", examples=[3600])
-    then: Annotated[Literal["alert"], choice("alert", why=UNANCHORED)] = Field(
-        default="alert", description="What happens beyond it."
+    then: Annotated[Literal["alert", "deny"], choice("alert", "deny")] = Field(
+        default="alert", description="Beyond it: alert puts a line on record, deny answers 503."
     )
 
 
@@ -77,4 +77,9 @@ class Audit(BaseModel):
     )
     max_unanchored: MaxUnanchored | None = Field(
         default=None, description="How much of the tail may lie beyond the last anchor."
+    )
+    anchor: list[Anchor] = Field(
+        default=[],
+        description="Where checkpoints go so that this host cannot take them back.",
+        examples=[[{"kind": "stdout"}]],
     )

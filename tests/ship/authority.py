@@ -56,7 +56,8 @@ class Authority:
         config.write_text(CONFIG.format(folder=folder))
         (folder / "serial").write_text("01\n")
         request = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "/dev/null")
-        _openssl(*request, "-x509", "-days", "30", "-subj", "/CN=Test CA", "-keyout", folder / "ca.key", "-out", self.ca,
+        _openssl(*request, "-x509", "-days", "30", "-subj", "/CN=Test CA", "-keyout", folder / "ca.key",
+                 "-out", self.ca,
                  "-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign",
                  "-addext", "subjectKeyIdentifier=hash")  # fmt: skip
         _openssl(*request, "-subj", "/CN=Test TSA", "-keyout", folder / "tsa.key", "-out", folder / "tsa.csr")

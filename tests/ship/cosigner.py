@@ -111,7 +111,7 @@ def grew(old: int, old_root: bytes, size: int, root: bytes, proof: list[bytes]) 
 
 
 def _rebuild(old: int, size: int, proof: list[bytes], old_root: bytes, *, known: bool) -> tuple[bytes, bytes]:
-    """The roots of the first ``old`` and of all ``size`` leaves of a subtree; takes hashes from the end of the proof."""
+    """The roots of the first ``old`` and of all ``size`` leaves of a subtree; takes hashes off the proof."""
     if old == size:
         root = old_root if known else proof.pop(0)
         return root, root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib
 import json
 import os
@@ -20,8 +21,9 @@ from stepup_mw.settings import AnchorSettings
 from ..servers import free_port
 
 ACCESS, SECRET = "AKSHIPPER", "a-secret-of-the-tests-only"
-PORTS = ("s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance", "master.port", "master.port.grpc", "filer.port",
-         "filer.port.grpc", "volume.port", "volume.port.grpc", "metricsPort", "admin.port", "admin.port.grpc")  # fmt: skip
+PORTS = ("s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance", "master.port", "master.port.grpc",
+         "filer.port", "filer.port.grpc", "volume.port", "volume.port.grpc", "metricsPort", "admin.port",
+         "admin.port.grpc")  # fmt: skip
 
 
 class Weed:
@@ -86,15 +88,18 @@ class Weed:
     def _wait(self) -> None:
         """Until a bucket can be made and an object put, with patience for a busy machine."""
         client, end = self.client(), time.monotonic() + 60
+        failures = importlib.import_module("botocore.exceptions")
         while True:
-            try:
+            with contextlib.suppress(failures.ClientError, failures.BotoCoreError):
                 client.create_bucket(Bucket="ready")
                 client.put_object(Bucket="ready", Key="ready", Body=b"ready")
                 return
-            except Exception as error:
-                assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
-                assert time.monotonic() < end, f"{error}\n{(self.folder / 'log').read_text()[-2000:]}"
-                time.sleep(0.2)
+            assert self.process.poll() is None, self._said()
+            assert time.monotonic() < end, self._said()
+            time.sleep(0.2)
+
+    def _said(self) -> str:
+        return (self.folder / "log").read_text()[-2000:]
 
     def _remove(self, owner: int) -> None:
         if os.getpid() == owner:
