@@ -144,7 +144,7 @@ class Anchor(BaseModel):
     ) = Field(
         default=None,
         description="witness: its verifier key, a C2SP vkey of type 0x04.",
-        examples=[""],
+        examples=["witness.example/w1+9f7de85d+BD+22At/6JG+9SgpmG5mqL6r0FwdQwHcEpnZPGpvRU+/"],
     )
     timeout: Annotated[int, duration("1s", "5m")] = Field(
         default="10s", validate_default=True, description="How long one exchange with it may take.", examples=["10s"]

@@ -17,7 +17,7 @@ from stepup_mw.settings import AnchorSettings
 from ..ship.authority import Authority
 from .samples import ENVIRON, mapping
 
-WITNESS = ""
+WITNESS = "witness.example/w1+9f7de85d+BD+22At/6JG+9SgpmG5mqL6r0FwdQwHcEpnZPGpvRU+/"
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_the_name_of_an_anchor_hangs_on_where_it_is_alone() -> None:
         ({**TSA, "ca_file": "tsa"}, "anchor[0].ca_file: the file cannot be read"),
         ({**SEEN, "url": "https://user:pass@witness.example"}, "anchor[0].url: found"),
         ({**SEEN, "url": "https://witness.example/?q"}, "anchor[0].url: found"),
-        ({**SEEN, "key": WITNESS.replace("", "00000000")}, "anchor[0].key: not the verifier key of a witness"),
+        ({**SEEN, "key": WITNESS.replace("9f7de85d", "00000000")}, "anchor[0].key: not the verifier key of a witness"),
         ({**S3, "retain": "1h"}, "anchor[0].retain: found"),
         ({**S3, "what": []}, "anchor[0].what: found an empty list"),
         ({**S3, "what": ["segments", "segments"]}, 'anchor[0].what[1]: "segments" stands twice'),
