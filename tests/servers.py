@@ -118,6 +118,7 @@ class RedisServer(Process):
             command += [self.folder / "sentinel.conf", "--sentinel"]
         else:
             command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", self.folder]
+            command += ["--repl-diskless-sync-delay", "0"]
         self.launch([*command, "--port", str(self.port), "--bind", "127.0.0.1", *self.options])
         until(self.answers, what=f"{self.kind} on {self.port}: {self.log()[-500:]}")
 

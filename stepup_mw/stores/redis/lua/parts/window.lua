@@ -15,9 +15,10 @@ local function full_until(key, now, limit, window_s)
   return tonumber(found[2]) + window_s
 end
 
+-- What adds comes first: a full server refuses the first write of a script, and none after it.
 local function add_moment(key, now, window_s, member, kept)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', exactly(now - window_s))
   redis.call('ZADD', key, exactly(now), member)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', exactly(now - window_s))
   redis.call('ZREMRANGEBYRANK', key, 0, -(kept + 1))
   redis.call('PEXPIRE', key, (window_s + 60) * 1000)
 end
