@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import events
 from .app_secrets import SecretProvider
 from .config.keyfile import open_keyring
 from .doors.driver import Driver
@@ -32,6 +34,7 @@ from .trail import Trail
 
 if TYPE_CHECKING:
     from .config import Config
+    from .ship import Shipper
 
 SWEEP_EVERY_S = 1.0
 """How often challenges that nobody came back to are looked for."""
@@ -55,7 +58,9 @@ class Assembly:
         self._memory = settings.store_url.startswith("memory:")
         if self._memory:
             refuse_many_workers(os.environ, sys.argv)
-        self.gate = Gate(make_services(settings, self.store, self.trail, clock, secrets))
+        self.shipper = make_shipper(settings, self.trail, clock)
+        self._window = self.shipper.window.check if self.shipper is not None else None
+        self.gate = Gate(make_services(settings, self.store, self.trail, clock, secrets, self._window))
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
         self._started_in = -1
@@ -76,6 +81,8 @@ class Assembly:
         detail = {"policy": services.settings.policy_version, "routes": len(services.settings.rules)}
         self.trail.post([services.journal.notice("config", "loaded", detail=detail)])
         self.driver.portal().start_task_soon(self._keep_house)
+        if self.shipper is not None:
+            self.shipper.start()
 
     async def _keep_house(self) -> None:
         while True:
@@ -107,7 +114,7 @@ class Assembly:
                     for name in fixed
                 )
             )
-        services = make_services(new, self.store, self.trail, self._clock, self._secrets)
+        services = make_services(new, self.store, self.trail, self._clock, self._secrets, self._window)
         self.config = config
         self.gate.services = services
         self.concerns = services.policy.concerns
@@ -144,7 +151,8 @@ class Assembly:
     def _close_rest(self) -> None:
         self._started_in = -1
         self.driver.close()
-        self.trail.close()
+        with self.shipper.ending() if self.shipper is not None else contextlib.nullcontext():
+            self.trail.close()
 
 
 def _forked() -> None:
@@ -165,10 +173,32 @@ def assemble(source: Any, *, clock: Callable[[], float] = time.time, secrets: Se
     return Assembly(config, clock=clock, secrets=secrets)
 
 
+def make_shipper(settings: Settings, trail: Trail, clock: Callable[[], float]) -> Shipper | None:
+    """What sends checkpoints to the anchors; None where there are none. MissingExtra where one needs a package."""
+    if not settings.trail.anchors:
+        return None
+    from .ship import Shipper  # noqa: PLC0415 - loaded only where there are anchors
+
+    new_id = IdentifierSource()
+
+    def record(event_type: str, phase: str, detail: Mapping[str, Any]) -> None:
+        now = clock()
+        trail.post(
+            [events.other(event_type, phase, now=now, event_id=new_id(now), service=settings.service, detail=detail)]
+        )
+
+    return Shipper(settings.trail, settings.service, clock=clock, record=record)
+
+
 def make_services(
-    settings: Settings, store: Store, trail: Trail, clock: Callable[[], float], secrets: SecretProvider | None = None
+    settings: Settings,
+    store: Store,
+    trail: Trail,
+    clock: Callable[[], float],
+    secrets: SecretProvider | None = None,
+    window: Callable[[], None] | None = None,
 ) -> Services:
-    """The gate's parts for one set of settings."""
+    """The gate's parts for one set of settings. ``window`` raises TrailUnavailable while nothing may go through."""
     new_id = IdentifierSource()
     journal = Journal(
         trail,
@@ -176,6 +206,7 @@ def make_services(
         clock=clock,
         new_id=new_id,
         allow_on_failure=settings.trail.on_failure == "allow",
+        window=window,
     )
     trusted = Networks(settings.identity.trusted_proxies)
     return Services(

@@ -67,6 +67,7 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
     match = services.policy.match(request.method, request.path, request.root_path, request.raw_path, overrides)
     if match is None:
         return UNTOUCHED
+    services.journal.check_window()
     return await admission.admit(services, await survey(services, request, match))
 
 

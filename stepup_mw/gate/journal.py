@@ -33,12 +33,20 @@ class Journal:
         clock: Callable[[], float],
         new_id: Callable[[float], str],
         allow_on_failure: bool = False,
+        window: Callable[[], None] | None = None,
     ) -> None:
         self._trail = trail
         self._service = service
         self._clock = clock
         self._new_id = new_id
         self._allow_on_failure = allow_on_failure
+        self._window = window
+
+    def check_window(self) -> None:
+        """TrailUnavailable where nothing may go through to the app now, since too much of the trail is under no anchor
+        (``audit.max_unanchored`` with ``then = "deny"``). Lines can still be written."""
+        if self._window is not None:
+            self._window()
 
     def line(
         self,

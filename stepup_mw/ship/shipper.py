@@ -6,6 +6,7 @@ What goes wrong is tried again for ever, at longer and longer intervals, and sta
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -19,7 +20,7 @@ from .lane import Lane
 from .window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..settings import TrailSettings
     from .lane import Shipped
@@ -61,12 +62,13 @@ class Shipper:
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
         self._pid = -1
+        self._ending = False
 
     def start(self) -> None:
         """Begin, once a process."""
         if self._pid == os.getpid():
             return
-        self._pid = os.getpid()
+        self._pid, self._ending = os.getpid(), False
         for lane in self._lanes:
             lane.close()  # what a fork left open belongs to the parent
         self._lanes, self._stop = self._make_lanes(), threading.Event()
@@ -76,9 +78,17 @@ class Shipper:
         for thread in self._threads:
             thread.start()
 
-    def close(self) -> None:
-        """Ship what there is, for a few seconds at most, and end; blocks. The trail is closed before this, so that
-        its last checkpoint goes too; nothing is written to it any more."""
+    @contextlib.contextmanager
+    def ending(self) -> Iterator[None]:
+        """Close the trail within this: nothing is put on record any more, and its last checkpoint is shipped too, for
+        a few seconds at most; what is left then, the next start ships. Blocks."""
+        self._ending = True
+        try:
+            yield
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         if self._pid != os.getpid():
             return
         self._pid = -1
@@ -104,26 +114,27 @@ class Shipper:
     def _pass(self, lane: Lane, stop: threading.Event, failures: int) -> int:
         """One try. Gives the number of failures in a row, the exponent of the next wait."""
         try:
-            shipped = lane.run(stopping=stop.is_set) if lane.has_news() else None
+            shipped = lane.run(settle=not self._ending, stopping=stop.is_set) if lane.has_news() else None
         except Exception as error:  # noqa: BLE001 - whatever an anchor or its library does, the thread goes on
-            self._failed(lane, error, failures + 1, stop)
+            self._failed(lane, error, failures + 1)
             return min(failures + 1, 32)
         if shipped is not None and shipped.recovered is not None:
             self._recovered(lane, shipped)
         return 0
 
     def _last_pass(self, lane: Lane) -> None:
+        until = time.monotonic() + DRAIN_S
         try:
             if lane.has_news():
-                lane.run(settle=False)
+                lane.run(settle=False, stopping=lambda: time.monotonic() > until)
         except Exception as error:  # noqa: BLE001 - as above; the next start ships it
             _log.warning("%s: left for the next start: %s", lane.anchor.name, error)
         lane.close()
 
-    def _failed(self, lane: Lane, error: Exception, failures: int, stop: threading.Event) -> None:
+    def _failed(self, lane: Lane, error: Exception, failures: int) -> None:
         expected = isinstance(error, (StepUpError, OSError))
         why = str(error) if expected else f"{type(error).__name__}: {error}"
-        if failures != TRIES or stop.is_set():
+        if failures != TRIES or self._ending:
             return
         _log.error("anchor %s is down: %s", lane.anchor.name, why, exc_info=None if expected else error)
         try:
@@ -156,7 +167,7 @@ class Shipper:
             try:
                 make_folder(layout.folder / "anchors")
                 why = self.window.refresh()
-                if why is not None and not told and lock.try_acquire():
+                if why is not None and not told and not self._ending and lock.try_acquire():
                     behind = self.window.measure()
                     detail = {"why": why, "lines": behind.lines, "seconds": round(behind.seconds)}
                     self._record("alert", "unanchored", detail)
