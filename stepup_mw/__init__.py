@@ -4,6 +4,8 @@ from stepup_mw.asgi import StepUpMiddleware   # Starlette, FastAPI, Litestar, Dj
 from stepup_mw.wsgi import StepUpMiddleware   # Flask, Django (WSGI) …
 
 app = StepUpMiddleware(app, config="stepup.toml")
+
+await stepup_mw.revoke(user)          # at log-out and at a change of password; revoke_sync(user) without a loop
 """
 
 from __future__ import annotations
@@ -15,10 +17,28 @@ from .errors import ConfigError, StepUpError
 if TYPE_CHECKING:
     from . import asgi, wsgi
     from .config import Config, load_config
+    from .logout import revoke, revoke_on_logout, revoke_sync
 
-__all__ = ["Config", "ConfigError", "StepUpError", "__version__", "asgi", "load_config", "wsgi"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "StepUpError",
+    "__version__",
+    "asgi",
+    "load_config",
+    "revoke",
+    "revoke_on_logout",
+    "revoke_sync",
+    "wsgi",
+]
 
-_LATER = {"Config": "config", "load_config": "config"}
+_LATER = {
+    "Config": "config",
+    "load_config": "config",
+    "revoke": "logout",
+    "revoke_on_logout": "logout",
+    "revoke_sync": "logout",
+}
 _DOORS = ("asgi", "wsgi")
 
 

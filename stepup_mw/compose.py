@@ -64,8 +64,14 @@ class Assembly:
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
         self._started_in = -1
+        self._closed = False
         self.start_lock = threading.Lock()
         _assemblies.add(self)
+
+    @property
+    def started(self) -> bool:
+        """Whether the housekeeping of this process has begun."""
+        return self._started_in == os.getpid()
 
     def start(self) -> None:
         """Put the policy in force on record and begin the housekeeping, once a process. Never raises: what cannot
@@ -77,6 +83,7 @@ class Assembly:
             if self._started_in == pid:
                 return
             self._started_in = pid
+            self._closed = False
         services = self.gate.services
         detail = {"policy": services.settings.policy_version, "routes": len(services.settings.rules)}
         self.trail.post([services.journal.notice("config", "loaded", detail=detail)])
@@ -150,9 +157,15 @@ class Assembly:
 
     def _close_rest(self) -> None:
         self._started_in = -1
+        self._closed = True
         self.driver.close()
         with self.shipper.ending() if self.shipper is not None else contextlib.nullcontext():
             self.trail.close()
+
+
+def open_assemblies() -> tuple[Assembly, ...]:
+    """Those of this process that are not closed, served yet or not."""
+    return tuple(assembly for assembly in list(_assemblies) if not assembly._closed)  # noqa: SLF001 - its own module
 
 
 def _forked() -> None:
