@@ -81,9 +81,6 @@ retain = "400d"
 checkpoint = { lines = 1000, every = "1m" }
 signing_key_file = "stepup-audit.key"    # Ed25519; never inside the audit folder
 max_unanchored = { lines = 10000, seconds = 3600, then = "alert" }
-[[audit.anchor]]                         # where a checkpoint goes so that this host cannot take it back
-kind = "s3"                              # s3 (Object Lock) | rfc3161 | witness | stdout
-bucket = "audit-worm"
 """
 
 
