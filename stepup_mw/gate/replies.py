@@ -119,7 +119,10 @@ def lock_text(wait_s: int, until: float) -> str:
     """A lock in words."""
     if until >= FOREVER:
         return "Too many wrong codes. The account is locked until an operator unlocks it."
-    return f"Too many wrong codes. Try again in {wait_s} seconds, at {_clock(until)}."
+    return (
+        f"Too many wrong codes. Try again in {wait_s} seconds, at {_clock(until)}. No code is accepted before; "
+        "three right codes in a row, one each half minute, end a long lock early."
+    )
 
 
 def skew_text(services: Services, trial: Trial) -> str:
