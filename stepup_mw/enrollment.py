@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 from . import recovery
 from .encoding import b64url_encode
-from .errors import EnrollmentError
+from .errors import EnrollmentError, SealError
 from .gate.services import Services
 from .gate.visit import shown_user
 from .identity import MAX_USER
-from .state import Factor
+from .imports import Row
+from .state import MAX_FACTORS, Factor
 from .totp import SECRET_BYTES, parse_secret, provisioning_uri
 
-__all__ = ["Enrolled", "EnrollmentError", "enroll", "parse_secret", "revoke", "unlock"]
+__all__ = ["Enrolled", "EnrollmentError", "bring_in", "enroll", "parse_secret", "revoke", "unlock"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,35 @@ async def enroll(services: Services, user: str, *, secret: str | None = None) ->
     replaced = await services.store.put_factor(factor, digests)
     uri = provisioning_uri(plain, user, services.settings.service)
     return Enrolled(user=user, secret=plain, uri=uri, recovery_codes=codes, replaced=replaced)
+
+
+async def bring_in(services: Services, row: Row) -> bool:
+    """Give a user an authenticator they have from elsewhere, beside any they have here. False, and nothing changed,
+    where it is here already. The row has been checked; recovery codes are not made."""
+    secret = parse_secret(row.secret)
+    held = await services.store.factors(row.user)
+    if len(held) >= MAX_FACTORS or secret in {_opened(services, factor) for factor in held}:
+        return False
+    factor = Factor(
+        user=row.user,
+        factor_id=b64url_encode(services.random(12)),
+        sealed=services.keyring.seal("totp", secret.encode("ascii"), row.user),
+        created_at=services.clock(),
+        last_step=row.last_step,
+        label=row.label,
+    )
+    detail = {"method": "totp", "factor_id": factor.factor_id, "by": "operator", "imported": True}
+    await services.journal.write(
+        services.journal.notice("enrollment", "enrolled", user=shown_user(services, row.user), detail=detail)
+    )
+    return await services.store.add_factor(factor)
+
+
+def _opened(services: Services, factor: Factor) -> str:
+    try:
+        return services.keyring.unseal("totp", factor.sealed, factor.user).decode("ascii")
+    except SealError:
+        return ""
 
 
 async def revoke(services: Services, user: str) -> int:

@@ -214,10 +214,12 @@ def code(user: str, development: bool, config: Path, as_json: bool) -> int:
     has no authenticator.
     """
 
+    from ..gate.codes import own_factors
+
     async def task(services: Services) -> str | None:
         if services.settings.cookie.secure and not development:
             raise CommandError("cookie.secure is true, so this is no development set-up; --development insists")
-        for factor in await services.store.factors(user):
+        for factor in await own_factors(services, user):
             return services.keyring.unseal("totp", factor.sealed, user).decode("ascii")
         return None
 

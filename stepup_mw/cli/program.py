@@ -23,10 +23,11 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Entry(NamedTuple):
-    """Where a command is, and its line in the list."""
+    """Where a command is, and its line in the list. ``function``: its name there, where it is not the command's."""
 
     module: str
     summary: str
+    function: str = ""
 
 
 SECTIONS: dict[str, dict[str, Entry]] = {
@@ -41,6 +42,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "People": {
         "enroll": Entry("factors", "Give a user an authenticator and recovery codes."),
+        "import": Entry("importing", "Bring in authenticators that people have already.", "bring"),
         "users": Entry("factors", "List who has an authenticator, and who is locked."),
         "revoke": Entry("factors", "Take a user's authenticator, codes and grants away."),
         "unlock": Entry("factors", "Clear a user's failures and lock."),
@@ -85,7 +87,7 @@ class Program(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command: click.Command = getattr(import_module(f"{__package__}.{entry.module}"), cmd_name)
+        command: click.Command = getattr(import_module(f"{__package__}.{entry.module}"), entry.function or cmd_name)
         return command
 
     def resolve_command(
