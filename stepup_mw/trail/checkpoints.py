@@ -116,11 +116,11 @@ class Checkpoints:
         note, last, end = known if known is not None else (None, None, 0)
         kept = memory.read()
         cut_off = kept is not None and kept.end == end and (last is None or last.size < kept.checkpoint.size)
-        for before in (self._last, None if kept is None or cut_off else kept.checkpoint):
-            if before is not None and (last is None or last.size < before.size):
-                raise Forked(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
+        signed = [item for item in (last, kept.checkpoint if kept else None, self._last) if item is not None]
         progress = self._progress(signer, note, last)
-        self._advance(progress, [item for item in (last, kept.checkpoint if kept else None) if item is not None])
+        self._advance(progress, signed)
+        if not cut_off and any(last is None or last.size < item.size for item in signed):
+            raise TrailUnavailable(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
         if kept is not None and cut_off:  # a crash came between the two writes
             append_note(self._layout.notes, end, kept.note)
             end += len(kept.note)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERIFIED: Final = "VERIFIED"
+VERIFIED_FROM: Final = "VERIFIED_FROM"
+PRUNED_UNRECORDED: Final = "PRUNED_UNRECORDED"
 TAMPERED: Final = "TAMPERED"
 SHRUNK: Final = "SHRUNK"
 FORK: Final = "FORK"
@@ -25,6 +27,8 @@ UNREADABLE: Final = "UNREADABLE"
 
 EXIT_CODES: Mapping[str, int] = {
     VERIFIED: 0,
+    VERIFIED_FROM: 0,
+    PRUNED_UNRECORDED: 2,
     TAMPERED: 2,
     SHRUNK: 2,
     FORK: 2,
@@ -44,6 +48,7 @@ RANK = (
     SHRUNK,
     FORK,
     WRONG_KEY,
+    PRUNED_UNRECORDED,
     TORN_TAIL,
     NO_INTEGRITY_DATA,
     GAP,
@@ -54,12 +59,14 @@ RANK = (
 
 MEANINGS: Mapping[str, str] = {
     VERIFIED: "every line is in its place",
+    VERIFIED_FROM: "every line is in its place, from the first that was checked here",
+    PRUNED_UNRECORDED: "the first lines are missing, and no record says that they were removed",
     TAMPERED: "a line was changed, removed, added or moved",
     SHRUNK: "lines or files that once were there are missing",
     FORK: "two different histories were signed",
     WRONG_KEY: "the checkpoints are signed by another key",
     TORN_TAIL: "the end was cut off in the middle, as a crash leaves it; the next start of the service repairs it",
-    GAP: "the trail itself records lines that could not be written",
+    GAP: "lines that should be there were never written",
     NO_INTEGRITY_DATA: "a key is given, but checkpoints that should be there are not",
     UNANCHORED_TAIL: "too much of the end is under no checkpoint yet",
     EMPTY: "there is no line to check",
@@ -98,8 +105,10 @@ class Report:
     """``findings`` holds at most a few, the gravest first; ``first_bad`` is the one the verdict rests on.
 
     ``signed``: the checkpoints were checked with a key. ``unanchored_lines``, ``unanchored_s``: the lines after the
-    last checkpoint and the seconds they span. ``lost_lines``: lines the trail says could not be written. ``events``:
-    how many lines there are of each ``audit`` kind. ``root``: of all lines, base64.
+    last checkpoint and the seconds they span. ``lost_lines``: lines the trail says could not be written;
+    ``missing_lines``: numbered ones that nothing accounts for. ``events``: how many lines there are of each ``audit``
+    kind. ``root``: of all lines, base64, None if no root was needed. ``first_seq``: where checking began, and
+    ``beginning`` why there, if it is not line 0. ``parsed``: whether every line was read, not only chained.
     """
 
     verdict: str
@@ -114,6 +123,10 @@ class Report:
     unanchored_lines: int = 0
     unanchored_s: float = 0.0
     lost_lines: int = 0
+    missing_lines: int = 0
+    first_seq: int = 0
+    beginning: str = ""
+    parsed: bool = True
     events: Mapping[str, int]
 
     @property
@@ -129,10 +142,15 @@ class Report:
         """One or two sentences for a person."""
         if self.findings:
             return f"{MEANINGS[self.verdict]}: {self.findings[0]}"
+        whole = MEANINGS[VERIFIED]
+        if self.first_seq:
+            whole = f"every line from {self.first_seq} on is in its place; {self.beginning}"
+        if not self.parsed:
+            whole += "; no line was read for what it says"
         if not self.checkpoints:
-            return f"{MEANINGS[self.verdict]}, by the chain alone; nothing signed backs it"
+            return f"{whole}, by the chain alone; nothing signed backs it"
         backed = "checked" if self.signed else "not checked, since no key was given"
-        return f"{MEANINGS[self.verdict]}; {self.checkpoints} checkpoints fit, their signatures {backed}"
+        return f"{whole}; {self.checkpoints} checkpoints fit, their signatures {backed}"
 
 
 def misplaced(seq: int, expected: int) -> str:

@@ -42,8 +42,11 @@ class Seals:
         self.finding: Finding | None = None
 
     def begin(self, tree: CompactRange) -> None:
-        """Read the first checkpoint, and check it if it is about no lines at all."""
+        """Read the first checkpoint; of those about fewer lines than ``tree`` begins with only the signatures are
+        checked, and one about just as many is checked."""
         self._advance()
+        while 0 <= self.next_size < tree.size:
+            self._advance()
         self.check(tree, None)
 
     def check(self, tree: CompactRange, time: str | None) -> None:

@@ -6,10 +6,12 @@ import contextlib
 import io
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..chain import parse_opening
 from ..errors import TrailUnavailable
+from ..events import MAX_LINE
 from .files import Layout, open_regular
 from .locks import SharedLock
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+    from .pruned import Start
 
 _BUFFER = 1 << 18
 
@@ -55,26 +59,39 @@ class Source:
         return self.path / self.member if self.member else self.path
 
     @contextlib.contextmanager
-    def open(self, skip: int = 0) -> Iterator[BinaryIO]:
-        """A stream of its own over these bytes, from byte ``skip`` on."""
+    def descriptor(self) -> Iterator[int]:
+        """Of the whole file."""
         fd = open_regular(self.path, os.O_RDONLY) if self.fd is None else self.fd
         try:
-            yield io.BufferedReader(_Window(fd, self.offset + skip, self.offset + self.size), _BUFFER)
+            yield fd
         finally:
             if self.fd is None:
                 os.close(fd)
+
+    @contextlib.contextmanager
+    def open(self, skip: int = 0) -> Iterator[BinaryIO]:
+        """A stream of its own over these bytes, from byte ``skip`` on."""
+        with self.descriptor() as fd:
+            yield io.BufferedReader(_Window(fd, self.offset + skip, self.offset + self.size), _BUFFER)
+
+    def after(self, skip: int) -> Source:
+        """The same without its first ``skip`` bytes."""
+        return replace(self, offset=self.offset + skip, size=self.size - skip)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """The segments, oldest first, the live file last if there is one, and the checkpoints. Only the first
-    ``settled_notes`` bytes of those are surely about lines in this view."""
+    ``settled_notes`` bytes of those are surely about lines in this view. ``partial``: a copy that may begin and end
+    anywhere; ``start``: what it says of the lines before it."""
 
     layout: Layout
     segments: tuple[Source, ...]
     live: Source | None
     notes: Source | None
     settled_notes: int
+    partial: bool = False
+    start: Start | None = None
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -127,3 +144,44 @@ def _source(path: Path) -> Source | None:
     except FileNotFoundError:
         return None
     return Source(path, os.fstat(fd).st_size, fd=fd)
+
+
+def find_view(path: Path) -> View:
+    """``take_view`` of the trail at ``path``, or of the pack that this file is."""
+    return take_view(find_layout(path))
+
+
+def skip_to(sources: tuple[Source, ...], seq: int) -> tuple[Source, ...] | None:
+    """What is left from line ``seq`` on, by what the lines say of themselves; None if none says that it is it, and
+    nothing is if the lines end just before."""
+    for index in range(len(sources) - 1, -1, -1):
+        with sources[index].open() as stream:
+            first = parse_opening(stream.readline(MAX_LINE))
+            if first is None or first.seq > seq:
+                continue
+            skip = _bytes_of(sources[index], seq - first.seq)
+        rest = sources[index].after(skip)
+        if rest.size == 0:
+            return (rest, *sources[index + 1 :])
+        with rest.open() as stream:
+            found = parse_opening(stream.readline(MAX_LINE))
+        return (rest, *sources[index + 1 :]) if found is not None and found.seq == seq else None
+    return None
+
+
+def _bytes_of(source: Source, lines: int) -> int:
+    """How many bytes that many lines take; all there are if they are fewer."""
+    done = 0
+    with source.open() as stream:
+        while lines:
+            block = stream.read(_BUFFER)
+            if not block:
+                return done
+            count = block.count(b"\n")
+            if count >= lines:
+                for _ in range(lines):
+                    done += (at := block.index(b"\n") + 1)
+                    block = block[at:]
+                return done
+            lines, done = lines - count, done + len(block)
+    return done
