@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 
 from ...state import Factor, UserSummary
+from . import life
 from .database import Row
 from .grants import end_epoch
 
@@ -95,6 +96,8 @@ def consume_step(db: Connection, user: str, factor_id: str, step: int, *, drift:
         "UPDATE factor SET last_step = ?, drift = ? WHERE user = ? AND factor_id = ? AND last_step < ?",
         (step, drift, user, factor_id, step),
     )
+    if found.rowcount == 1:
+        life.spend(db)
     return found.rowcount == 1
 
 

@@ -9,6 +9,7 @@ from orjson import dumps, loads
 
 from ...state import Grant, Sighting, SightingKind
 from ..epochs import draw_epoch
+from . import life
 from .database import Row
 
 _LIVE = """SELECT body, uses_left FROM granted
@@ -51,6 +52,7 @@ def end_epoch(db: Connection, user: str) -> int:
     live = len(db.execute(_ALL, (user,)).fetchall())
     db.execute("DELETE FROM epoch WHERE user = ?", (user,))
     db.execute("DELETE FROM granted WHERE user = ?", (user,))
+    life.spend(db)
     return live
 
 
@@ -88,6 +90,8 @@ def use_grant(db: Connection, grant_id: str) -> bool:
     if db.execute(GRANT, (grant_id,)).fetchone() is None:
         return False
     found = db.execute("UPDATE granted SET uses_left = uses_left - 1 WHERE grant_id = ? AND uses_left > 0", (grant_id,))
+    if found.rowcount == 1:
+        life.spend(db)
     return found.rowcount == 1
 
 
@@ -96,6 +100,7 @@ def revoke_grants(db: Connection, user: str, grant_id: str | None) -> int:
         return end_epoch(db, user)
     if db.execute(_OWN, (user, grant_id)).fetchone() is None:
         return 0
+    life.spend(db)
     return db.execute("DELETE FROM granted WHERE grant_id = ?", (grant_id,)).rowcount
 
 

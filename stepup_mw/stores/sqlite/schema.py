@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ...errors import StoreUnavailable, Unsupported
+from . import life
 
 VERSION = 2
 
@@ -26,6 +27,8 @@ _GRANTED = (
         expires_at REAL NOT NULL, uses_left INTEGER, body BLOB NOT NULL)""",
     "CREATE INDEX granted_user ON granted (user, proved_at)",
     "CREATE INDEX granted_end ON granted (expires_at)",
+    life.TABLE,
+    life.BEGIN,
 )
 
 _TABLES = (
@@ -98,6 +101,12 @@ def prepare(path: str, *, wait_s: float) -> Identity:
             db.execute("BEGIN IMMEDIATE")
             if not _is_ours(db, path):
                 _bring_up(db)
+                life.begin(db)
+            db.execute("COMMIT")
+        if life.is_older(db):
+            db.execute("BEGIN IMMEDIATE")
+            if life.is_older(db):
+                life.void(db)
             db.execute("COMMIT")
         return identify(path)
     finally:
