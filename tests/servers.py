@@ -104,7 +104,8 @@ class Process:
 class RedisServer(Process):
     """A Redis or Valkey. Keeps what it answered (append-only file, synced), so that a restart is no flush."""
 
-    def __init__(self, kind: str, *options: str, sentinel: bool = False) -> None:
+    def __init__(self, kind: str, *options: str, sentinel: int = 0) -> None:
+        """``sentinel``: the port of the master that this one watches, under the name ``bank``."""
         super().__init__()
         self.kind = kind
         self.port = free_port()
@@ -115,6 +116,9 @@ class RedisServer(Process):
     def start(self) -> None:
         command: list[str | Path] = [binary(self.kind)]
         if self.sentinel:
+            watch = ("monitor bank 127.0.0.1 %d 1", "down-after-milliseconds bank 500", "failover-timeout bank 2000")
+            lines = [f"sentinel {line}\n" for line in (watch[0] % self.sentinel, *watch[1:])]
+            (self.folder / "sentinel.conf").write_text("".join(lines))
             command += [self.folder / "sentinel.conf", "--sentinel"]
         else:
             command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", self.folder]

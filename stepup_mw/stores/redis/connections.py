@@ -31,6 +31,7 @@ class _Live:
 
     client: Any
     turn: asyncio.Semaphore
+    first: asyncio.Lock
 
 
 class Connections:
@@ -51,7 +52,7 @@ class Connections:
         self._looked_in = -1
 
         def make() -> _Live:
-            return _Live(open_client(location), asyncio.Semaphore(location.connections))
+            return _Live(open_client(location), asyncio.Semaphore(location.connections), asyncio.Lock())
 
         self._loops = PerLoop(make, lambda live: close_client(live.client), timeout_s=location.timeout_s)
 
@@ -85,6 +86,9 @@ class Connections:
         try:
             async with asyncio.timeout(self.location.timeout_s):
                 live = await self._loops.get()
+                if self.cluster:
+                    async with live.first:  # a crowd that learns the slots at once would cut each other off
+                        await live.client.initialize()
                 async with live.turn:
                     answer = read(await ask(live.client))
         except self._faults as error:
