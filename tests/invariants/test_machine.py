@@ -28,6 +28,7 @@ NOBODY = ""
 SPELLINGS = ("{}", "{}/", "/{}", "{}%0a", "{}%2f", "/x/..{}", "/.{}", "{};v=1", "{}?q=QUERYMARK", "{}%00", "/%2e{}")
 PATHS = ("/transfer", "/wire", "/payroll", "/rename", "/close", "/watch", "/export/all", "/public")
 METHODS = ("POST", "POST", "POST", "GET", "post", "PUT", "HEAD", "FOO")
+SWEPT_AT_ONCE = 256
 MARKS = ("BODYMARK", "QUERYMARK", "TOKENMARK", "SESSIONMARK")
 
 any_user = st.sampled_from(USERS[:2]) | st.sampled_from(USERS)
@@ -42,6 +43,7 @@ class Service(RuleBasedStateMachine):
         self.world = World(folder=self.folder, door=door, store=store)
         self.taken: Counter[tuple[str, int]] = Counter()
         self.spent: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
         self.challenges: list[tuple[str, Answer]] = []
         self.grants: dict[str, list[str]] = {user: [] for user in USERS}
         self.cookies: dict[str, dict[str, str]] = {user: {} for user in USERS}
@@ -123,8 +125,8 @@ class Service(RuleBasedStateMachine):
             return
         self.challenges.append((user, challenge))
         self._verify(user, user, challenge, *self._code(user, drift, "right"))
-        if self.grants[user]:
-            self._send(user, "POST", path, body, {"Step-Up-Grant": self.grants[user][-1]})
+        for token in self.grants[user][-1:] * 2:
+            self._send(user, "POST", path, body, {"Step-Up-Grant": token})
 
     @rule(user=any_user, path=st.sampled_from(PATHS[:3]), data=st.data(), body=st.sampled_from([b"a", b"BODYMARK"]))
     def request_with_grant(self, user: str, path: str, data: st.DataObject, body: bytes) -> None:
@@ -174,6 +176,7 @@ class Service(RuleBasedStateMachine):
         answer = self._send(user, "POST", challenge.json["verify_url"], orjson.dumps({"code": code}), {})
         if answer.status == 200:
             assert user == owner, "a challenge is passed by the person it was raised for"
+            self.ended.update([challenge.json["challenge_id"]])
             success()
             self.grants[user].append(answer.json["grant"])
 
@@ -217,6 +220,7 @@ class Service(RuleBasedStateMachine):
         owner, challenge = data.draw(st.sampled_from(self.challenges[-6:]))
         answer = self._send(user, "POST", challenge.json["page_url"] + "/cancel", b"", {})
         assert answer.status != 200 or user == owner
+        self.ended.update([challenge.json["challenge_id"]] if answer.status == 200 else [])
 
     @rule(seconds=st.sampled_from([1, 10, 31, 65, 301, 700, 4000, -1, -20, -90]))
     def time_goes(self, seconds: int) -> None:
@@ -228,12 +232,19 @@ class Service(RuleBasedStateMachine):
             self.world.enroll(user)
             self.taken = Counter({key: count for key, count in self.taken.items() if key[0] != user})
 
-    @rule(what=st.sampled_from(["store", "trail"]), after=st.integers(0, 9), requests=st.integers(1, 3))
-    def a_fault(self, what: str, after: int, requests: int) -> None:
+    @rule(
+        what=st.sampled_from(["store", "trail"]),
+        after=st.integers(0, 14),
+        user=any_user,
+        path=st.sampled_from(PATHS),
+        requests=st.integers(1, 4),
+    )
+    def a_fault(self, what: str, after: int, user: str, path: str, requests: int) -> None:
         """From the ``after``-th use on, for so many requests."""
         stage = self.world.stage
         (stage.faulty_store if what == "store" else stage.faulty_trail).fail_after = after
         self.fault_for = requests
+        self.request(user, path, "{}", "POST", {})
 
     def _faults_end(self) -> None:
         self.world.stage.faulty_store.fail_after = self.world.stage.faulty_trail.fail_after = None
@@ -305,19 +316,14 @@ class Service(RuleBasedStateMachine):
         failures: Counter[str] = Counter()
         locked: dict[str, float] = {}
         for user, now, found in self.world.attempts:
-            if found is None:  # a new factor: failures and lock are gone
-                locked.pop(user, None)
-            if found is None or not found.allowed:
-                continue
-            assert now >= locked.get(user, 0.0), "a code was looked at while the account was locked"
-            if found.failures == 1:
-                failures[user] = 0
-            failures[user] += 1
-            assert found.failures == failures[user]
-            if found.failures % 5 == 0:
-                locked[user] = now + min(30.0 * 2 ** (found.failures // 5 - 1), 3600.0)
-            if found.failures % 5 == 1:
-                locked.pop(user, None)
+            if found is None:
+                failures[user], locked[user] = 0, 0.0
+            elif found.allowed:
+                failures[user] += 1
+                assert now >= locked.get(user, 0.0), "a code was looked at while the account was locked"
+                assert found.failures == failures[user], "an attempt was not counted"
+                if failures[user] % 5 == 0:
+                    locked[user] = now + min(30.0 * 2 ** (failures[user] // 5 - 1), 3600.0)
         counted = Counter(user for user, _, found in self.world.attempts if found is not None and found.allowed)
         lines = record.read(self.world.trail_path)
         evaluated = Counter(
@@ -332,21 +338,27 @@ class Service(RuleBasedStateMachine):
         """Invariants 20 and 29."""
         found = record.outcomes(record.read(self.world.trail_path))
         assert all(len(ends) <= 1 for ends in found.values())
+        assert all(count == 1 for count in self.ended.values())
 
     def teardown(self) -> None:
-        if not hasattr(self, "world"):
-            return
+        if hasattr(self, "world"):
+            try:
+                self._end()
+            finally:
+                self.world.close()
+            assert verify_trail(self.world.trail_path).exit_code == 0
+            shutil.rmtree(self.folder)
+
+    def _end(self) -> None:
+        """Past every expiry, with all parts in order again, every question has been answered in the record."""
         self._faults_end()
         for seconds in (1000, 31, 31):
             self.world.clock.now += seconds
-            while self.world.sweep():
-                pass
+            while self.world.sweep() == SWEPT_AT_ONCE:
+                continue
         ends = record.outcomes(self.world.lines())
         open_still = [key for key, found in ends.items() if len(found) != 1]
         assert not open_still, "every challenge has an outcome, also if nobody comes back"
-        self.world.close()
-        assert verify_trail(self.world.trail_path).exit_code == 0
-        shutil.rmtree(self.folder)
 
 
 def _reaches(door: str, method: str, path: str) -> bool:

@@ -54,7 +54,10 @@ class Clock:
 
 
 class FaultyStore:
-    """A store whose every step can be made to fail: ``fail_after`` more steps go well, then all raise."""
+    """A store whose every step can be made to fail: ``fail_after`` more steps go well, then all raise.
+
+    ``attempts``: what it said to each attempt of a user, and None where it forgave them all they had.
+    """
 
     def __init__(self, inner: Store) -> None:
         self.inner = inner
@@ -70,29 +73,39 @@ class FaultyStore:
             found = await getattr(self.inner, name)(*arguments, **named)
             if name == "take_attempt":
                 self.attempts.append((arguments[0], named["now"], found))
+            elif name in ("forgive", "put_factor"):
+                self.attempts.append((getattr(arguments[0], "user", arguments[0]), 0.0, None))
             return found
 
         return step
 
 
 class FaultyTrail:
-    """A trail that can refuse: what is refused is not written."""
+    """A trail that can refuse: what is refused is not written. What is posted it writes as late as it may."""
 
     def __init__(self, inner: Trail) -> None:
         self.inner = inner
         self.fail_after: int | None = None
+        self._posted: list[bytes] = []
 
     async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None:
         if self.fail_after is not None:
             if self.fail_after <= 0:
                 raise TrailUnavailable("the test has taken the trail away")
             self.fail_after -= 1
+        self.write_posted()
         await self.inner.append(records, wait=wait)
 
     def post(self, records: Sequence[bytes]) -> None:
-        self.inner.post(records)
+        self._posted += records
+
+    def write_posted(self) -> None:
+        posted, self._posted = self._posted, []
+        if posted:
+            self.inner.post(posted)
 
     def close(self) -> None:
+        self.write_posted()
         self.inner.close()
 
 
@@ -197,7 +210,7 @@ class World:
                 }
             },
             "store": {"url": url},
-            "audit": {"path": str(self.trail_path)},
+            "audit": {"path": str(self.trail_path), "rotate": {"size": "256MiB", "every": "never"}},
             **self.changes,
             **changes,
         }
@@ -230,6 +243,7 @@ class World:
 
     def flush(self) -> None:
         """Wait for what was posted."""
+        self.stage.faulty_trail.write_posted()
         self.stage.faulty_trail.inner.append_blocking([self._notice()])
 
     def _notice(self) -> bytes:
@@ -336,7 +350,6 @@ class World:
 
     def enroll(self, user: str) -> None:
         made = self.runner.run(enrollment.enroll(self.stage.gate.services, user))
-        self.attempts.append((user, self.clock.now, None))
         self.secrets[user] = made.secret
         self.recovery[user] = list(made.recovery_codes)
 
