@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 SERVERS = ("redis-6.2", "redis-7.0", "valkey-8")
@@ -185,18 +186,26 @@ class PostgresServer(Process):
 
     def kill(self) -> None:
         if self.process is not None:
-            # the whole group: a paused child of a killed postmaster would hold the shared memory
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self.process.wait()
             self.process = None
+            (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def pause(self) -> None:
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """The postmaster first, so that it makes no more children, and each of its children, by their ids."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGCONT)
+        self.process.send_signal(number)
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                words = stat.read_text().rpartition(")")[2].split()
+                if int(words[1]) == self.process.pid:
+                    os.kill(int(stat.parent.name), number)
 
     def url(self, options: str = "") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres{options}"

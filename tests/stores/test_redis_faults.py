@@ -266,7 +266,7 @@ def test_a_replica_that_must_acknowledge_and_does_not_is_a_refusal(server: Redis
         with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
             await store.put_factor(make_factor(), [])
         replica.ask("REPLICAOF", "127.0.0.1", str(server.port))
-        until(lambda: "master_link_status:up" in replica.ask("INFO", "replication"))
+        until(lambda: "state=online" in server.ask("INFO", "replication"))
         await _fill(store)
         assert await store.consume_step("alice", "f1", 5) is True
         assert replica.ask("EXISTS", next(key for key in _keys(replica) if key.endswith(":user"))) == ":1"

@@ -73,13 +73,12 @@ class Pool:
 
 
 def _still_there(connection: Connection) -> bool:
-    """Without a question to the server: one that has hung up has something to read."""
-    try:
-        if select.select([connection.fileno()], [], [], 0)[0]:
-            connection.pgconn.consume_input()
-    except (psycopg.Error, OSError, ValueError):
+    """Without a question to the server: one that says something on an idle connection says good-bye, as a rule."""
+    if connection.closed:
         return False
-    return not connection.closed
+    idle = select.poll()
+    idle.register(connection.fileno(), select.POLLIN)
+    return not idle.poll(0)
 
 
 async def prepare(connection: Connection, location: Location) -> None:
