@@ -111,6 +111,8 @@ async def _keep(
     store, user = services.store, change.person.user
     kind: Kind = "replaced" if change.factor_id else "enrolled"
     rows = await store.factors(user)
+    if proof == "totp":  # a step is the user's: the code that proved it must not open anything by the new one
+        factor = replace(factor, last_step=max(factor.last_step, *(row.last_step for row in rows)))
     await write(services, change, kind, factor_id=factor.factor_id, method="totp", proof=proof or None)
     codes, digests = _new_codes(services, change) if change.factor_id or not had else ((), [])
     if change.factor_id and len(rows) == 1 == len(held):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .. import recovery, totp
 from ..app_secrets import ProvidedSecret, row_id
@@ -31,6 +31,14 @@ class Judged:
 
 MAX_LABEL = 64
 """Characters of an authenticator's name."""
+
+
+class _Held(NamedTuple):
+    """What a user has: every row of the store, oldest first, and those authenticators that have a secret, with it."""
+
+    rows: tuple[Factor, ...]
+    secrets: list[tuple[Factor, str]]
+
 
 WRONG = Judged(verdict="wrong")
 
@@ -66,8 +74,8 @@ async def own_factors(services: Services, user: str) -> tuple[Factor, ...]:
 
 
 async def _judge_totp(services: Services, user: str, digits: str, now: float) -> Judged:
-    worst = WRONG
-    for factor, secret in await _authenticators(services, user, now):
+    worst, held = WRONG, await _authenticators(services, user, now)
+    for factor, secret in held.secrets:
         found = totp.judge(
             secret,
             digits,
@@ -77,13 +85,23 @@ async def _judge_totp(services: Services, user: str, digits: str, now: float) ->
             drift=factor.drift,
         )
         if found.kind == "fresh":
-            drift = totp.learn_drift(factor.drift, found.drift)
-            if await services.store.consume_step(user, factor.factor_id, found.step, drift=drift):
+            if await _take(services, held.rows, factor, found.step, totp.learn_drift(factor.drift, found.drift)):
                 return Judged(verdict="right", method="totp")
             worst = Judged(verdict="replayed")
         elif found.kind != "wrong" and worst.verdict != "replayed":
             worst = Judged(verdict=found.kind, drift=found.drift)
     return worst
+
+
+async def _take(services: Services, rows: Sequence[Factor], factor: Factor, step: int, drift: int) -> bool:
+    """Take a time step of a user, once, whichever authenticator its code came from. The oldest one is asked first by
+    everyone, so that of two codes for one step only one is taken; the others are brought up to the same step."""
+    for number, row in enumerate(rows):
+        learned = drift if row.factor_id == factor.factor_id else row.drift
+        taken = await services.store.consume_step(row.user, row.factor_id, step, drift=learned)
+        if number == 0 and not taken:
+            return False
+    return True
 
 
 async def match_step(services: Services, user: str, code: str, now: float) -> tuple[Factor, int] | None:
@@ -92,7 +110,7 @@ async def match_step(services: Services, user: str, code: str, now: float) -> tu
     if digits is None:
         return None
     matched: tuple[Factor, int] | None = None
-    for factor, secret in await _authenticators(services, user, now):
+    for factor, secret in (await _authenticators(services, user, now)).secrets:
         found = totp.judge(
             secret,
             digits,
@@ -124,8 +142,9 @@ def recovery_digest(services: Services, user: str, letters: str) -> str:
     return services.keyring.digest("recovery", f"{user}\0{letters}")
 
 
-async def _authenticators(services: Services, user: str, now: float) -> list[tuple[Factor, str]]:
-    """Every authenticator with its secret, base32. One whose row does not open counts for nothing."""
+async def _authenticators(services: Services, user: str, now: float) -> _Held:
+    """Every authenticator with its secret, base32, and the highest step taken from any of them as its own: a step is
+    the user's (RFC 6238 section 5.2). One whose row does not open counts for nothing."""
     rows = await services.store.factors(user)
     found: list[tuple[Factor, str]] = []
     for factor in rows:
@@ -136,7 +155,12 @@ async def _authenticators(services: Services, user: str, now: float) -> list[tup
                 continue
     provided = await _provided(services, user)
     kept = await _rows_of(services, user, provided, rows, now)
-    return found + [(kept[row_id(secret)], secret.secret) for secret in provided]
+    found += [(kept[row_id(secret)], secret.secret) for secret in provided]
+    highest = max((factor.last_step for factor in kept.values()), default=-1)
+    return _Held(
+        rows=tuple(kept.values()),
+        secrets=[(replace(factor, last_step=highest), secret) for factor, secret in found],
+    )
 
 
 async def _rows_of(

@@ -167,7 +167,8 @@ def test_one_more_authenticator_needs_the_one_there_is(self_door: Door, user: st
         assert [held["label"] for held in begin(client)["factors"]] == ["old", "new"]
         assert client.post(TRANSFER).status_code == 401  # the grant of before is void
         for each in (secret, begun["secret"]):
-            inline = {"Step-Up-Code": code_of(self_door, each, steps=1)}
+            later(self_door, 60)
+            inline = {"Step-Up-Code": code_of(self_door, each)}
             assert client.post(TRANSFER, headers=inline).status_code == 200
 
 
@@ -227,16 +228,17 @@ def test_removed_but_never_the_last(self_door: Door, user: str) -> None:
         assert problem(wrong) == (401, "invalid-code")
         unknown = client.post(ENROLL, json={"action": "remove", "factor_id": "none", "current_code": "000000"})
         assert problem(unknown) == (400, "bad-request")
+        later(self_door, 60)
         gone = client.post(
             ENROLL,
             json={
                 "action": "remove", "factor_id": told["factor_id"],
-                "current_code": code_of(self_door, begun["secret"], steps=1),
+                "current_code": code_of(self_door, begun["secret"]),
             },
         )  # fmt: skip
         assert (gone.status_code, gone.json()["status"]) == (200, "removed")
         assert [held["factor_id"] for held in begin(client)["factors"]] == [added["factor_id"]]
-        later(self_door, 90)
+        later(self_door, 60)
         assert verify(client, ask(client), code_of(self_door, secret)).status_code == 401
     assert [phase for phase, _ in enrollments(self_door, user)] == ["enrolled", "enrolled", "rejected", "removed"]
 
