@@ -114,7 +114,7 @@ async def _ask(client: Any, words: Sequence[Word], wait: int, timeout_s: float) 
         return await client.execute_command(*words)
     pipeline = client.pipeline(transaction=False)
     pipeline.execute_command(*words)
-    pipeline.execute_command("WAIT", wait, int(timeout_s * 400))
+    pipeline.execute_command("WAIT", wait, int(timeout_s * 250))
     answer, acknowledged = await pipeline.execute(raise_on_error=False)
     for found in (answer, acknowledged):
         if isinstance(found, Exception):
