@@ -15,6 +15,7 @@ from . import duplicates
 from .codes import Judged, judge_code
 from .pending import Pending
 from .services import Services
+from .trial import shown_until
 from .visit import Person, shown_user
 
 Kind = Literal["enrolled", "replaced", "removed", "recovery_codes", "wrong", "replayed", "skewed", "locked", "gone",
@@ -109,7 +110,7 @@ async def reject(
         records.append(duplicates.alert(services, change.person, change.address, challenge=None))
         await duplicates.remember(services, change.person, change.now)
     if counted.locks:
-        until = {"failures": counted.failures, "locked_until": counted.locked_until}
+        until = {"failures": counted.failures, "locked_until": shown_until(counted.locked_until)}
         records.append(services.journal.notice("throttle", "locked", user=user, detail=until))
     await services.journal.write(*records)
     budget = services.settings.account_throttle.failures

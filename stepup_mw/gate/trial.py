@@ -21,7 +21,7 @@ from ..events import Facts
 from ..messages import Request
 from ..origin import Address
 from ..policy import Rule
-from ..state import Attempt, Challenge
+from ..state import FOREVER, Attempt, Challenge
 from . import duplicates, unlocking
 from .codes import judge_code
 from .journal import proof
@@ -156,7 +156,7 @@ async def _reject(
         records.append(duplicates.alert(services, attempting.person, attempting.address, challenge=challenge))
         await duplicates.remember(services, attempting.person, attempting.now)
     if counted.locks:
-        until = {"failures": counted.failures, "locked_until": counted.locked_until}
+        until = {"failures": counted.failures, "locked_until": shown_until(counted.locked_until)}
         shown_name = shown_user(services, attempting.person.user)
         records.append(services.journal.notice("throttle", "locked", user=shown_name, detail=until))
     settled = (
@@ -193,6 +193,11 @@ async def _while_locked(services: Services, attempting: Attempting, facts: Facts
     await services.journal.write(*trial.records, unlocked)
     await unlocking.release(services, user)
     return replace(trial, records=())
+
+
+def shown_until(until: float) -> float | None:
+    """The end of a lock as lines have it; None for one that only an unlock ends."""
+    return until if until < FOREVER else None
 
 
 def _locked(services: Services, challenge: Challenge, facts: Facts, until: float) -> Trial:

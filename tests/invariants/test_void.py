@@ -1,12 +1,14 @@
 """Invariants 9, 10 and 12: a grant opens for its user, session and service while nothing has ended it, and never again.
 
-A machine earns grants and ends them in every way there is: by the owner, the app and the operator, by a new or a removed
-factor, by a withdrawn key, a lost store, an older copy of it. Between, it restarts, and steps the clock back and on.
+A machine earns grants and ends them in every way there is: by the owner, the app and the operator, by a new or a
+removed factor, by a withdrawn key, a lost store, an older copy of it. Between, it restarts, and steps the clock.
 Every token that was ever given is tried again and again; the model says which may open.
 """
 
 from __future__ import annotations
 
+import base64
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,7 +25,6 @@ from stepup_mw.state import Factor, Store
 
 from .world import KEY, Stage, World, who
 
-NEWER = "f2e95dbd6a0c41b7a8c3f7e04b1c9d8860a7b3c2d1e4f5a6"
 USERS = ("alice", "bob")
 MAX_AGE_S = 300
 
@@ -135,7 +136,7 @@ class Grants(RuleBasedStateMachine):
 
     @rule()
     def the_keys_are_replaced(self) -> None:
-        self.world.keys = NEWER if self.world.keys == KEY else KEY
+        self.world.keys = base64.b64encode(os.urandom(32)).decode()
         self.world.restart()
         self.alive.clear()
         self.world.secrets.clear()
@@ -180,7 +181,7 @@ class Grants(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         for user in USERS:
-            for token in self.given[user][-6:]:
+            for token in self.given[user][-3:]:
                 self._try(user, token)
 
     def _try(self, user: str, token: str) -> None:
@@ -189,9 +190,7 @@ class Grants(RuleBasedStateMachine):
         for path in ("/transfer", "/payroll"):
             assert self.world.post(other, path, step_up_grant=token).status != 200
         assert len(self.world.runs) == runs, "another user's grant opened"
-        assert self.world.post(user, "/wire", step_up_grant=token).status != 200, (
-            "a wider grant opened a single request"
-        )
+        assert self.world.post(user, "/wire", step_up_grant=token).status != 200, "a wider grant opened one request"
         opened = any(
             self.world.post(user, path, step_up_grant=token).status == 200 for path in ("/transfer", "/payroll")
         )
@@ -207,4 +206,4 @@ class Grants(RuleBasedStateMachine):
 
 
 TestGrants = Grants.TestCase
-TestGrants.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestGrants.settings = settings(max_examples=12, stateful_step_count=18, deadline=None)

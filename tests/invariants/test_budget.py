@@ -1,0 +1,213 @@
+"""Invariants 15 to 17, 19 and 20: one budget of guesses, moved by its owner only; a lock that tells nothing; one end.
+
+Every code that is looked at has been counted before, whatever happens to the request that brought it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepup_mw.messages import Request
+from stepup_mw.state import Challenge
+
+from .conftest import MakeWorld
+from .world import Answer, World, asgi_scope, who
+
+PATHS = ("/transfer", "/wire", "/payroll")
+
+
+def failures(world: World, user: str) -> tuple[int, float]:
+    found: tuple[int, float] = world.runner.run(world.stage.faulty_store.inner.failures(user))
+    return found
+
+
+def _inline(world: World, user: str, code: str) -> Answer:
+    return world.post(user, "/transfer", step_up_code=code)
+
+
+def _verify(world: World, user: str, code: str) -> Answer:
+    challenge = world.post(user, "/wire")
+    return world.verify(user, challenge, code) if challenge.kind == "challenge-required" else challenge
+
+
+def _enroll(world: World, user: str, code: str) -> Answer:
+    body = orjson.dumps({"action": "add", "current_code": code, "code": "000000"})
+    return world.ask("POST", "/_stepup/enroll", [*who(user), ("Content-Type", "application/json")], body)
+
+
+CHANNELS: dict[str, Callable[[World, str, str], Answer]] = {"inline": _inline, "verify": _verify}
+
+
+@given(data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_all_channels_share_one_budget_with_faults_between(make_world: MakeWorld, data: st.DataObject) -> None:
+    """Wrong codes over any channel, each with the store or the trail going away after some steps: in all, no more
+    than the budget is looked at before the lock, and each look is on the count."""
+    world = make_world("asgi", data.draw(st.sampled_from(["memory", "sqlite"])))
+    world.enroll("alice")
+    wrong = world.wrong("alice")
+    for _ in range(12):
+        channel = data.draw(st.sampled_from(sorted(CHANNELS)))
+        world.stage.faulty_store.fail_after = data.draw(st.none() | st.integers(0, 12))
+        world.stage.faulty_trail.fail_after = data.draw(st.none() | st.integers(0, 3))
+        CHANNELS[channel](world, "alice", wrong)
+        world.stage.faulty_store.fail_after = world.stage.faulty_trail.fail_after = None
+        allowed = [attempt for user, _, attempt in world.attempts if user == "alice" and attempt and attempt.allowed]
+        assert len(allowed) == failures(world, "alice")[0] <= 5
+    lines = [line for line in world.lines() if line.get("user_id") == "alice" and line.get("status") == "rejected"]
+    assert len(lines) <= 5, "no more than one line a code"
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8, 13, 21, 34])
+def test_who_hangs_up_has_been_counted_or_was_never_judged(make_world: MakeWorld, turns: int) -> None:
+    """The connection is gone after some turns of the loop, again and again: the account locks all the same."""
+    world = make_world("asgi", "sqlite")
+    world.enroll("alice")
+    wrong = world.wrong("alice")
+    challenge = world.post("alice", "/transfer").json
+    judged = 0
+
+    async def hang_up() -> None:
+        target = challenge["verify_url"]
+        body = orjson.dumps({"code": wrong})
+        scope = asgi_scope("POST", target, who("alice"), "127.0.0.1")
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(_: Any) -> None: ...
+
+        task = asyncio.ensure_future(world.asgi(scope, receive, send))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0.02)  # a step that has begun runs to its end
+
+    for _ in range(7):
+        world.runner.run(hang_up())
+        judged = max(judged, failures(world, "alice")[0])
+        assert failures(world, "alice")[0] >= judged, "a count is never lost"
+    assert failures(world, "alice")[0] <= 5
+
+
+def test_nobody_elses_success_or_failure_moves_a_count(world: World, user: str) -> None:
+    other = f"{user}-other"
+    world.enroll(other)
+    for _ in range(3):
+        _inline(world, user, world.wrong(user))
+    before = failures(world, user)
+    assert before[0] == 3
+    challenge = world.post(user, "/transfer")
+    assert _inline(world, other, world.code(other)).status == 200
+    for code in (world.code(user), world.wrong(user), world.code(other)):
+        assert world.verify(other, challenge, code).kind == "challenge-gone"
+        assert world.verify("", challenge, code).kind == "login-required"
+    _inline(world, other, world.wrong(other))
+    assert failures(world, user) == before
+    assert _inline(world, user, world.code(user)).status == 200
+    assert failures(world, user) == (0, 0.0)
+    assert failures(world, other)[0] == 1
+
+
+def _alike(answer: Answer) -> tuple[Any, ...]:
+    body = {name: value for name, value in answer.json.items() if name != "detail"}
+    return answer.status, tuple(name for name, _ in answer.headers), tuple(sorted(body.items()))
+
+
+def test_a_lock_tells_right_from_wrong_by_nothing_and_looks_once_a_step(world: World, user: str) -> None:
+    for _ in range(5):
+        _inline(world, user, world.wrong(user))
+    count, until = failures(world, user)
+    assert (count, until) == (5, world.clock.now + 30)
+    told = {
+        _alike(channel(world, user, code))
+        for channel in CHANNELS.values()
+        for code in (world.code(user), world.wrong(user), world.recovery[user][0])
+    }
+    assert len(told) == 1
+    assert next(iter(told))[0] == 429
+    assert failures(world, user) == (5, until)
+    codes = world.runner.run(world.stage.faulty_store.inner.recovery_left(user))
+    assert codes == len(world.recovery[user]), "a recovery code is not looked at"
+    world.clock.now += 31
+    assert _inline(world, user, world.code(user)).status == 200
+
+
+def test_beyond_the_ceiling_only_an_operator_helps(make_world: MakeWorld) -> None:
+    throttle = {"account": {"failures": 2, "lock": "1s", "max_lock": "1s", "ceiling": 5}}
+    world = make_world("asgi", "memory", throttle=throttle)
+    world.enroll("alice")
+    for _ in range(5):
+        _inline(world, "alice", world.wrong("alice"))
+        world.clock.now += 2
+    for _ in range(6):
+        world.clock.now += 30
+        assert _inline(world, "alice", world.code("alice")).kind == "locked"
+    world.clock.now += 10 * 365 * 86_400
+    assert _inline(world, "alice", world.code("alice")).kind == "locked"
+    from stepup_mw.enrollment import unlock  # noqa: PLC0415 - beside its only use
+
+    assert world.runner.run(unlock(world.stage.gate.services, "alice")) is True
+    assert _inline(world, "alice", world.code("alice")).status == 200
+
+
+@given(
+    moves=st.lists(st.sampled_from(["right", "wrong", "cancel", "sweep", "again", "late"]), min_size=2, max_size=7),
+    together=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_challenge_has_one_end(make_world: MakeWorld, moves: list[str], together: bool) -> None:
+    world = make_world("asgi", "memory")
+    world.enroll("alice")
+    challenge = world.post("alice", "/transfer")
+    gate, url = world.stage.gate, challenge.json["verify_url"]
+
+    async def send(code: str | None) -> None:
+        target = url if code is not None else url.replace("/verify", "/cancel")
+        body = orjson.dumps({"code": code})
+
+        async def read_body(_: int) -> bytes:
+            return body
+
+        scope = asgi_scope("POST", target, who("alice"), "127.0.0.1")
+        request = Request(
+            method="POST", path=scope["path"], raw_path=scope["raw_path"], headers=tuple(scope["headers"]),
+            peer="127.0.0.1", door="asgi", native=scope, read_body=read_body,
+        )  # fmt: skip
+        await gate.handle(request)
+
+    async def move(name: str) -> None:
+        if name == "sweep":
+            await gate.sweep()
+        elif name == "late":
+            world.clock.now += 301
+            await gate.sweep()
+        elif name == "cancel":
+            await send(None)
+        else:
+            await send(world.code("alice") if name in ("right", "again") else world.wrong("alice"))
+
+    async def scene() -> None:
+        if together:
+            await asyncio.gather(*(move(name) for name in moves))
+        else:
+            for name in moves:
+                await move(name)
+        world.clock.now += 400
+        await gate.sweep()
+
+    world.runner.run(scene())
+    ends = [line for line in world.lines() if line.get("phase") == "outcome"]
+    assert len({line["event_id"] for line in ends}) == 1, "written twice, where the clock leaps, it is known for the same"
+    assert len({line["status"] for line in ends}) == 1
+    held: Challenge | None = world.runner.run(world.stage.faulty_store.inner.challenge(challenge.json["challenge_id"]))
+    assert held is not None
+    assert (held.state, held.logged) == (ends[0]["status"], True)
