@@ -119,7 +119,8 @@ class Checkpoints:
         signed = [item for item in (last, kept.checkpoint if kept else None, self._last) if item is not None]
         progress = self._progress(signer, note, last)
         self._advance(progress, signed)
-        if not cut_off and any(last is None or last.size < item.size for item in signed):
+        most = max((item.size for item in signed), default=0) if not cut_off else self._last.size if self._last else 0
+        if most > (last.size if last is not None else 0):
             raise TrailUnavailable(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
         if kept is not None and cut_off:  # a crash came between the two writes
             append_note(self._layout.notes, end, kept.note)

@@ -38,7 +38,12 @@ class Counters:
         if type(writer) is not dict:
             return
         name, n = writer.get("life"), writer.get("n")
-        if type(n) is not int or type(name) is not str:
+        if type(n) is int and type(name) is str and name:
+            self.number(name, n, event)
+
+    def number(self, name: str, n: int, event: dict[str, Any]) -> None:
+        """A line whose writer is known to be ``name``, with the number ``n``."""
+        if not name:
             return
         life = self._lives.get(name)
         if life is not None and 0 <= n - life.last <= 1 and event.get("phase") != "start":
@@ -46,10 +51,9 @@ class Counters:
             return
         self._step(name, _Life(n, _kind(event), n), again=event.get("again") is True)
 
-    def explain(self, event: dict[str, Any], count: int) -> None:
-        """A line, already counted, that accounts for ``count`` records which are not in the trail."""
-        writer = event.get("writer")
-        life = self._lives.get(str(writer.get("life"))) if type(writer) is dict else None
+    def explain(self, name: str, count: int) -> None:
+        """A line of the writer ``name``, already counted, accounts for ``count`` records that are not in the trail."""
+        life = self._lives.get(name)
         if life is not None:
             life.explained += count
 

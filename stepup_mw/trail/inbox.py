@@ -77,10 +77,11 @@ class Inbox:
         self._asleep = False
         self._wake.release()
 
-    def skip(self, count: int) -> None:
-        """Give numbers to records that never get here."""
+    def skip(self, count: int) -> int:
+        """Give numbers to records that never get here. Gives the first."""
         with self._mutex:
             self.numbered += count
+            return self.numbered - count + 1
 
     def close(self) -> None:
         """Take nothing more, and wake the one who empties it."""

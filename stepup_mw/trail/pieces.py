@@ -27,7 +27,10 @@ SIZE = 4 << 20
 """Bytes of a piece, about."""
 
 _MOST = SIZE + 2 * MAX_LINE
-_HEAD = b'\0{"prev":"'
+_BLOCK = 512 << 10
+_HEAD = b'{"prev":"'
+_WRITER = b',"writer":{'
+_N = b'"n":'
 _AUDIT = b'"event_type":"audit"'
 _EXACT = orjson.OPT_STRICT_INTEGER
 
@@ -79,21 +82,29 @@ def check_piece(task: Task) -> Piece | None:
 
 def check_open_piece(task: Task, fd: int) -> Piece | None:
     """The piece, if every line of it is in its place and well-formed. OSError if it cannot be read."""
-    data = _read(fd, task) if task.size <= _MOST else b""
-    if not data.endswith(b"\n"):
+    if task.size > _MOST:
         return None
-    lines = (b"\0" + data[:-1].replace(b"\n", b"\n\0")).split(b"\n")
-    if max(map(len, lines)) > MAX_LINE:
-        return None
-    leaves = [sha256(line).digest() for line in lines]
-    if not _is_chain(lines, leaves, task.tip):
-        return None
-    seq, plain = task.tip.seq, data.isascii() and DEL not in data
-    told = _parse(lines, seq, plain=plain) if task.parse else _skim(lines, seq)
-    if told is None:
-        return None
-    tip = Tip(task.tip.seq + len(lines), leaves[-1])
-    return Piece(tip, _runs(lines, leaves, task), _time(lines[0]), told)
+    at, end, tip, runs, told = task.offset, task.offset + task.size, task.tip, list[Run](), Told()
+    tails: dict[bytes, str] = {}
+    while at < end:
+        data = os.pread(fd, min(_BLOCK, end - at), at)
+        data = data[: data.rfind(b"\n") + 1]
+        if not data:
+            return None
+        lines = data.split(b"\n")
+        lines.pop()
+        leaves = [sha256(b"\0" + line).digest() for line in lines]
+        heads = [line[:160] for line in lines]
+        if max(map(len, lines)) >= MAX_LINE or not _is_chain(heads, leaves, tip):
+            return None
+        if not task.parse:
+            _skim(lines, heads, tip.seq, told)
+        elif not _parse(lines, tip.seq, told, tails, plain=data.isascii() and DEL not in data):
+            return None
+        runs += _runs(lines, leaves, tip.seq, task.cuts)
+        tip = Tip(tip.seq + len(lines), leaves[-1])
+        at += len(data)
+    return Piece(tip, runs, _time(os.pread(fd, MAX_LINE, task.offset).partition(b"\n")[0]), told)
 
 
 def subtrees(start: int, leaves: list[bytes]) -> list[tuple[int, bytes]]:
@@ -111,68 +122,70 @@ def subtrees(start: int, leaves: list[bytes]) -> list[tuple[int, bytes]]:
     return left + right[::-1]
 
 
-def _read(fd: int, task: Task) -> bytes:
-    data = os.pread(fd, task.size, task.offset)
-    while data and len(data) < task.size:
-        more = os.pread(fd, task.size - len(data), task.offset + len(data))
-        data = data + more if more else b""
-    return data
-
-
-def _is_chain(lines: list[bytes], leaves: list[bytes], tip: Tip) -> bool:
-    """Whether each line, here with the 0x00 of its leaf in front, begins with its number and the hash before it.
+def _is_chain(heads: list[bytes], leaves: list[bytes], tip: Tip) -> bool:
+    """Whether each line begins with its number and the hash before it.
 
     All lines at once: their beginnings are put in a row and compared with what they have to be."""
-    count, digits = len(lines), len(str(tip.seq))
+    count, digits = len(heads), len(str(tip.seq))
     if len(str(tip.seq + count - 1)) != digits:
-        before = [tip.leaf, *leaves]
-        return all(
-            line.startswith(b"\0" + opening(seq, prev) + b'"')
-            for seq, (line, prev) in enumerate(zip(lines, before, strict=False), tip.seq)
-        )
-    prevs = b"".join([line[10:54] for line in lines])
+        before = zip(heads, [tip.leaf, *leaves[:-1]], strict=True)
+        return all(head.startswith(opening(seq, prev) + b'"') for seq, (head, prev) in enumerate(before, tip.seq))
+    prevs = b"".join([head[9:53] for head in heads])
     # base64 of 32 bytes and a zero has the same 43 letters, and A where the padding is
     whole = b2a_base64(b"\0".join([tip.leaf, *leaves[:-1]]) + b"\0", newline=False)
     numbers = ('","seq":' + ',"","seq":'.join(map(str, range(tip.seq, tip.seq + count))) + ',"').encode()
     return (
-        prevs[43::44] == b"=" * count == b"=" * prevs.count(b"=")
+        prevs[43::44] == b"=" * count
+        and prevs.count(b"=") == count
         and prevs.replace(b"=", b"A") == whole
-        and b"".join([line[54 : 64 + digits] for line in lines]) == numbers
-        and b"".join([line[:10] for line in lines]) == _HEAD * count
+        and b"".join([head[53 : 63 + digits] for head in heads]) == numbers
+        and b"".join([head[:9] for head in heads]) == _HEAD * count
     )
 
 
-def _parse(lines: list[bytes], seq: int, *, plain: bool) -> Told | None:
-    told, loads, dumps = Told(), orjson.loads, orjson.dumps
-    tell = told.line
+def _parse(lines: list[bytes], seq: int, told: Told, tails: dict[bytes, str], *, plain: bool) -> bool:
+    """Read every line. What closes it, its writer, is the same in most: it is read once, and then known by its bytes
+    in ``tails``, with the writer's ``life``."""
+    loads, dumps, number = orjson.loads, orjson.dumps, told.counters.number
     try:
-        for raw in lines:
-            line = raw[1:]
-            value = loads(line) if plain else None
-            if type(value) is not dict or dumps(value, option=_EXACT) != line:
-                value = parse_line(line)
-            tell(value, seq)
+        for line in lines:
+            at, end = line.rfind(_WRITER), line.rfind(_N) + 4
+            life = tails.get(line[at:end]) if plain else None
+            n = line[end:-2]
+            if life is not None and n.isdigit() and line[-2:] == b"}}" and (n[:1] != b"0" or n == b"0") and len(n) < 16:
+                body = line[:at] + b"}"
+                value = loads(body)
+                if type(value) is dict and dumps(value, option=_EXACT) == body and "writer" not in value:
+                    number(life, int(n), value)
+                    if value.get("event_type") == "audit":
+                        told.mark(value, seq, life)
+                    seq += 1
+                    continue
+            value = parse_line(line)
+            told.line(value, seq)
+            if at > 0 and line.isascii() and dumps(value, option=_EXACT) == line:
+                tails[line[at:end]] = str(value["writer"].get("life", "")) if type(value.get("writer")) is dict else ""
             seq += 1
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, LineError):
-        return None
-    return told
+        return False
+    return True
 
 
-def _skim(lines: list[bytes], seq: int) -> Told:
+def _skim(lines: list[bytes], heads: list[bytes], seq: int, told: Told) -> None:
     """What the trail's own lines tell, without a look into the others."""
-    told = Told()
+    if _AUDIT not in b"".join([head[60:] for head in heads]):
+        return
     for number, line in enumerate(lines, seq):
-        if _AUDIT in line[:160]:
-            told.mark(dict(event_of(line[1:])), number)
-    return told
+        if _AUDIT in line[60:160]:
+            told.mark(dict(event_of(line)), number, "")
 
 
-def _runs(lines: list[bytes], leaves: list[bytes], task: Task) -> list[Run]:
+def _runs(lines: list[bytes], leaves: list[bytes], start: int, cuts: tuple[int, ...] | None) -> list[Run]:
     """The subtrees between the cuts, the last run up to the end."""
-    start, end = task.tip.seq, task.tip.seq + len(lines)
-    if task.cuts is None:
+    end = start + len(lines)
+    if cuts is None:
         return [Run(end, [], _time(lines[-1]))]
-    sizes = [start, *(cut for cut in task.cuts if start < cut < end), end]
+    sizes = [start, *(cut for cut in cuts if start < cut < end), end]
     return [
         Run(high, subtrees(low, leaves[low - start : high - start]), _time(lines[high - start - 1]))
         for low, high in pairwise(sizes)
@@ -180,5 +193,6 @@ def _runs(lines: list[bytes], leaves: list[bytes], task: Task) -> list[Run]:
 
 
 def _time(line: bytes) -> str | None:
-    time: Any = event_of(line[1:]).get("timestamp")
+    """The timestamp of a line."""
+    time: Any = event_of(line).get("timestamp")
     return time if isinstance(time, str) else None

@@ -28,10 +28,11 @@ class Told:
         """One line, in order."""
         self.counters.line(event)
         if event.get("event_type") == "audit":
-            self.mark(event, seq)
+            writer = event.get("writer")
+            self.mark(event, seq, str(writer.get("life")) if type(writer) is dict else "")
 
-    def mark(self, event: dict[str, Any], seq: int) -> None:
-        """One ``audit`` line."""
+    def mark(self, event: dict[str, Any], seq: int, life: str) -> None:
+        """One ``audit`` line of the writer ``life``, already numbered."""
         phase, detail = event.get("phase"), event.get("detail")
         self.events[phase if isinstance(phase, str) else "?"] += 1
         if not isinstance(detail, dict):
@@ -40,7 +41,7 @@ class Told:
             self.checkpoint = max(self.checkpoint, _count(detail.get("size")))
         elif phase == "gap":
             lost = _count(detail.get("lost"))
-            self.counters.explain(event, lost + _count(detail.get("refused")))
+            self.counters.explain(life, lost + _count(detail.get("refused")))
             self.lost += lost
             if lost and self.gap is None:
                 self.gap = seq, lost

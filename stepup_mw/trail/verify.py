@@ -74,8 +74,8 @@ def verify_trail(
     except (TrailUnavailable, NoteError, OSError, ValueError) as error:
         return _unreadable(error)
     try:
-        check = _Verification(view, keys, held, since, parse=parse, processes=processes)
-        check.run(progress)
+        check = _Verification(view, keys, held, since, rooted=save is not None)
+        check.run(progress, parse=parse, processes=processes)
         report = check.report((max_unanchored_lines, max_unanchored_s))
         if save is not None and report.exit_code == 0:
             check.save(save)
@@ -91,22 +91,24 @@ def _unreadable(error: Exception) -> Report:
 
 
 class _Verification:
+    """``rooted``: roots are wanted though no checkpoint asks for one."""
+
     def __init__(
-        self, view: View, keys: Sequence[Vkey], held: Sequence[Held], since: Path | None, *, parse: bool, processes: int
+        self, view: View, keys: Sequence[Vkey], held: Sequence[Held], since: Path | None, *, rooted: bool
     ) -> None:
         self._view = view
         self._keys = keys
-        self._parse = parse
-        self._processes = processes
+        self._parsed = True
         self._done = 0
         self._beginning = ""
         self._sources = view.sources
         resumed = read_held(since, view.layout.live, keys) if since is not None else None
         start = self._start(resumed)
         trusted = Trusted([*held, *([resumed] if resumed is not None else [])], start.seq)
-        wanted = parse or view.notes is not None or bool(trusted.sizes)
+        wanted = view.notes is not None or rooted or bool(trusted.sizes or keys)
         self._walk = Walk(start, start.range.copy() if start.known and wanted else None, Seals(view, keys), trusted)
         self._first = start.seq
+        self._known = start.known
         if resumed is not None and resumed.start is start:
             root = b64encode(start.range.root()).decode()
             self._walk.seals.last = LastCheckpoint(size=start.seq, root=root, time=None)
@@ -124,9 +126,11 @@ class _Verification:
             self._beginning = f"the {start.seq} before it are not here, and the hashes that stand for them fit"
         return start
 
-    def run(self, progress: Callable[[int, int], None] | None) -> None:
+    def run(self, progress: Callable[[int, int], None] | None, *, parse: bool, processes: int) -> None:
+        """Go through all lines; ``report`` says what came of it."""
+        self._parsed = parse
         walk, total = self._walk, sum(source.size for source in self._sources)
-        if not self._known():
+        if not self._known:
             why = f"the trail begins with line {walk.size}: lines before it are missing"
             walk.findings.append(Finding(verdict=PRUNED_UNRECORDED, why=why, file=self._sources[0].name))
         if walk.tree is not None:
@@ -134,7 +138,7 @@ class _Verification:
             walk.trusted.check(walk.tree)
         cuts = Cuts(self._view, walk.trusted.sizes) if walk.tree is not None else None
         try:
-            for source, task, piece in read_pieces(self._sources, cuts, parse=self._parse, processes=self._processes):
+            for source, task, piece in read_pieces(self._sources, cuts, parse=parse, processes=processes):
                 good = walk.take(source, task, piece) if piece is not None else None
                 if good is None:
                     good = walk.look(source, task, live=source.name == self._live_name())
@@ -148,9 +152,6 @@ class _Verification:
                 cuts.close()
             walk.seals.close()
         self._conclude()
-
-    def _known(self) -> bool:
-        return self._walk.tree is not None or not self._first
 
     def _live_name(self) -> Path | None:
         return self._view.live.name if self._view.live is not None else None
@@ -233,6 +234,6 @@ class _Verification:
             missing_lines=walk.told.counters.holes(),
             first_seq=first,
             beginning=self._beginning,
-            parsed=self._parse,
+            parsed=self._parsed,
             events=dict(walk.told.events),
         )

@@ -48,6 +48,7 @@ class Writer:
         self._wrote_at = marks.clock()
         self._unsynced: list[bytes] = []
         self._losses = Losses(marks)
+        self._late: list[bytes] = []
         self._opened = False
         self._thread = threading.Thread(target=self._run, name="stepup-trail", daemon=True)
 
@@ -188,16 +189,18 @@ class Writer:
             self._ledger.beat(self._marks.mark("heartbeat", {"silent_s": silent_s}))
 
     def _on_record(self, record: bytes) -> None:
-        """Queue a line about a checkpoint; at the very end nobody takes it any more."""
+        """Queue a line about a checkpoint; what comes while this writer closes is written at its end."""
         try:
-            self.offer(Entry([record], synced=False))
+            if not self.offer(Entry([record], synced=False)):
+                self._late.append(record)
         except TrailUnavailable as error:
             self.count_lost(1, str(error))
 
     def _finish(self) -> None:
         self._signing.wait()
         if self._opened:
-            self._commit([self._marks.stop(self._inbox.numbered)], [])
+            late = [self._marks.close(record, self._inbox.skip(1)) for record in self._late]
+            self._commit([*late, self._marks.stop(self._inbox.numbered)], [])
             if self._unsynced:
                 self._sync_unasked()
             self._signing.now()
