@@ -13,19 +13,29 @@ from typing import Any
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Every line of the live file, after a check of the chain and of each line's form (invariants 25 and 31)."""
-    data = path.read_bytes() if path.exists() else b""
-    assert not data or data.endswith(b"\n")
-    lines = data.split(b"\n")[:-1]
-    prev, found = bytes(32), []
-    for seq, raw in enumerate(lines):
-        line = _parse(raw)
-        assert line["seq"] == seq
-        assert base64.b64decode(line["prev"], validate=True) == prev
-        prev = hashlib.sha256(b"\0" + raw).digest()
-        found.append(line)
-    return found
+class Reader:
+    """Reads the live file again and again: what was there stays there, byte for byte (invariant 25), each new line is
+    linked to the one before, and each has the form a line must have (invariant 31)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data = b""
+        self._prev = bytes(32)
+        self._lines: list[dict[str, Any]] = []
+
+    def read(self) -> list[dict[str, Any]]:
+        """Every line so far."""
+        data = self.path.read_bytes() if self.path.exists() else b""
+        assert data.startswith(self.data), "lines that were written stay as they are"
+        assert not data or data.endswith(b"\n")
+        for raw in data[len(self.data) :].split(b"\n")[:-1]:
+            line = _parse(raw)
+            assert line["seq"] == len(self._lines)
+            assert base64.b64decode(line["prev"], validate=True) == self._prev
+            self._prev = hashlib.sha256(b"\0" + raw).digest()
+            self._lines.append(line)
+        self.data = data
+        return list(self._lines)
 
 
 def _parse(raw: bytes) -> dict[str, Any]:

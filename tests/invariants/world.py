@@ -172,6 +172,7 @@ class World:
     door: DoorKind = "asgi"
     store: StoreKind = "memory"
     changes: Mapping[str, Any] = field(default_factory=dict)
+    durability: str = "commit"
     clock: Clock = field(default_factory=Clock)
     runs: list[Run] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
@@ -181,6 +182,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.runner = asyncio.Runner()
+        self.reader = record.Reader(self.trail_path)
         self.stage = self._make(None)
         self._open_doors()
 
@@ -210,7 +212,7 @@ class World:
                 }
             },
             "store": {"url": url},
-            "audit": {"path": str(self.trail_path), "rotate": {"size": "256MiB", "every": "never"}},
+            "audit": {"path": str(self.trail_path), "rotate": {"every": "never"}, "durability": self.durability},
             **self.changes,
             **changes,
         }
@@ -254,7 +256,7 @@ class World:
     def _note(self, method: str, path: str, body: bytes, context: Mapping[str, Any] | None) -> None:
         line = None
         if context is not None:
-            lines = record.read(self.trail_path)
+            lines = self.reader.read()
             found = [one for one in lines if record.is_step(one, "access", "allowed")]
             line = next((one for one in found if one["request_id"] == context["request_id"]), None)
         self.runs.append(Run(method=method, path=path, body=body, context=context, line=line))
@@ -367,7 +369,7 @@ class World:
     def lines(self) -> list[dict[str, Any]]:
         """Every line of the trail, those posted included."""
         self.flush()
-        return record.read(self.trail_path)
+        return self.reader.read()
 
     def steps(self) -> list[str]:
         """``phase/status`` of every ``step_up`` line."""
