@@ -141,7 +141,7 @@ class Store(Protocol):
 
     async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
         """Keep an open challenge. A user has at most ``keep`` open: the oldest beyond are settled as ``abandoned``
-        and given back, for their outcome lines."""
+        and given back, for their outcome lines. Of the settled and logged ones a bounded number stays."""
         ...
 
     async def challenge(self, challenge_id: str) -> Challenge | None: ...

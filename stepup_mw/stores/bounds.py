@@ -13,6 +13,9 @@ from ..state import FOREVER
 SETTLED_KEPT_S = 3600
 """How long a settled, logged challenge still answers "it has ended" before it is dropped."""
 
+SETTLED_KEPT = 64
+"""Settled, logged challenges of one user: beyond that those that ended first are dropped before their time."""
+
 HITS_KEPT = 10_000
 """Hits of one key: beyond that the oldest go, and a count stays at this."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count, islice
 
 from ...errors import StoreUnavailable
 from ...state import Challenge, ChallengeState
-from ..bounds import SETTLED_KEPT_S
+from ..bounds import SETTLED_KEPT, SETTLED_KEPT_S
 
 
 @dataclass(slots=True)
@@ -38,6 +38,7 @@ class Challenges:
         self._open_of: dict[str, dict[str, _Kept]] = {}
         self._unlogged: dict[str, _Kept] = {}
         self._logged: list[tuple[float, str]] = []
+        self._logged_of: dict[str, dict[str, _Kept]] = {}
         self._order = count()
 
     def __len__(self) -> int:
@@ -55,6 +56,7 @@ class Challenges:
         kept = _Kept(challenge, next(self._order), challenge.settled_at)
         self._all[challenge.challenge_id] = self._open[challenge.challenge_id] = kept
         self._open_of.setdefault(challenge.user, {})[challenge.challenge_id] = kept
+        self._drop_logged(challenge.user)
         return tuple(self._settle(old, "abandoned", challenge.created_at) for old in beyond)
 
     def latest(self, user: str, session: str, rule: str, binding: str, *, now: float) -> Challenge | None:
@@ -86,6 +88,7 @@ class Challenges:
         if kept is not None:
             kept.challenge = replace(kept.challenge, logged=True)
             heappush(self._logged, (kept.challenge.settled_at, challenge_id))
+            self._logged_of.setdefault(kept.challenge.user, {})[challenge_id] = kept
 
     def due(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         over = sorted(
@@ -101,8 +104,25 @@ class Challenges:
             kept.claimed_at = now
             ended.append(kept.challenge)
         while self._logged and self._logged[0][0] <= now - SETTLED_KEPT_S:
-            del self._all[heappop(self._logged)[1]]
+            self._drop(heappop(self._logged)[1])
         return tuple(ended)
+
+    def _drop_logged(self, user: str) -> None:
+        mine = self._logged_of.get(user, {})
+        if len(mine) <= SETTLED_KEPT:
+            return
+        oldest = sorted(mine.values(), key=lambda kept: (kept.challenge.settled_at, kept.order))
+        for kept in oldest[: len(mine) - SETTLED_KEPT]:
+            self._drop(kept.challenge.challenge_id)
+        self._logged = [entry for entry in self._logged if entry[1] in self._all]
+        heapify(self._logged)
+
+    def _drop(self, challenge_id: str) -> None:
+        kept = self._all.pop(challenge_id)
+        mine = self._logged_of[kept.challenge.user]
+        del mine[challenge_id]
+        if not mine:
+            del self._logged_of[kept.challenge.user]
 
     def _settle(self, kept: _Kept, state: ChallengeState, now: float) -> Challenge:
         key, user = kept.challenge.challenge_id, kept.challenge.user

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 from ...errors import StoreUnavailable
 from ...state import Grant
 from ..epochs import draw_epoch
+
+_SLACK = 16
+"""Entries of grants that are gone, before the heap is made anew."""
 
 
 class Grants:
@@ -84,3 +87,6 @@ class Grants:
         del mine[grant_id]
         if not mine:
             del self._of[grant.user]
+        if len(self._ends) > 2 * len(self._all) + _SLACK:
+            self._ends = [(kept.expires_at, key) for key, (kept, _) in self._all.items()]
+            heapify(self._ends)

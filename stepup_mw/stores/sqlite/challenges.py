@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlite3 import Connection
 
 from ...state import Challenge, ChallengeState
-from ..bounds import SETTLED_KEPT_S
+from ..bounds import SETTLED_KEPT, SETTLED_KEPT_S
 from .database import Row
 
 _SELECT = """SELECT challenge_id, user, session, browser, rule, rule_version, binding, flow_id, reason, facts,
@@ -19,6 +19,9 @@ _OTHERS = f"""{_SELECT} WHERE user = ? AND state = 'open' AND challenge_id <> ?
     ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?"""
 _OVER = f"{_SELECT} WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at, rowid LIMIT ?"
 _LOST = f"{_SELECT} WHERE state <> 'open' AND logged = 0 AND claimed_at < ? ORDER BY claimed_at, rowid LIMIT ?"
+
+_DROP = """DELETE FROM challenge WHERE rowid IN (SELECT rowid FROM challenge WHERE user = ? AND logged = 1
+    ORDER BY settled_at DESC, rowid DESC LIMIT -1 OFFSET ?)"""
 
 
 def to_challenge(row: Row) -> Challenge:
@@ -45,6 +48,7 @@ def to_challenge(row: Row) -> Challenge:
 
 def open_challenge(db: Connection, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
     _insert(db, challenge)
+    db.execute(_DROP, (challenge.user, SETTLED_KEPT))
     beyond = db.execute(_OTHERS, (challenge.user, challenge.challenge_id, max(keep - 1, 0))).fetchall()
     return tuple(_settle(db, to_challenge(row), "abandoned", challenge.created_at) for row in reversed(beyond))
 

@@ -31,6 +31,8 @@ _GRANTED = (
     life.BEGIN,
 )
 
+_DONE = "CREATE INDEX challenge_done ON challenge (user, settled_at) WHERE logged = 1"
+
 _TABLES = (
     """CREATE TABLE factor (
         user TEXT NOT NULL, factor_id TEXT NOT NULL, sealed BLOB NOT NULL, created_at REAL NOT NULL,
@@ -53,6 +55,7 @@ _TABLES = (
     "CREATE INDEX challenge_end ON challenge (expires_at) WHERE state = 'open'",
     "CREATE INDEX challenge_unlogged ON challenge (claimed_at) WHERE state <> 'open' AND logged = 0",
     "CREATE INDEX challenge_logged ON challenge (settled_at) WHERE logged = 1",
+    _DONE,
     *_GRANTED,
     """CREATE TABLE sighting (
         user TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, UNIQUE (user, kind, value))""",
@@ -62,6 +65,7 @@ _FROM_1 = (
     "ALTER TABLE factor ADD COLUMN label TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE factor ADD COLUMN drift INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE account ADD COLUMN run TEXT NOT NULL DEFAULT ''",
+    _DONE,
     "DROP TABLE granted",  # of no epoch: its few minutes of grants are asked for once more
     *_GRANTED,
 )
