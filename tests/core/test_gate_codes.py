@@ -104,6 +104,23 @@ def test_one_success_a_step_from_sixty_four_at_once(kind: str, tmp_path: Path) -
     assert set(verdicts) == {"right", "replayed"}
 
 
+def test_a_step_taken_from_one_is_taken_from_all() -> None:
+    """Also where only the younger knows it: it was brought in from elsewhere."""
+    services = make()
+
+    async def run() -> list[str]:
+        await add(services, SECRETS[0])
+        sealed = services.keyring.seal("totp", SECRETS[1].encode(), "alice")
+        await services.store.add_factor(
+            Factor(user="alice", factor_id="f1", sealed=sealed, created_at=NOW + 1, last_step=time_step(NOW))
+        )
+        codes = [format_code(SECRETS[0], time_step(NOW)), format_code(SECRETS[0], time_step(NOW) + 1)]
+        tries = [await judge_code(services, "alice", code, allowed=("totp",), now=NOW) for code in codes]
+        return [judged.verdict for judged in tries]
+
+    assert asyncio.run(run()) == ["replayed", "right"]
+
+
 def test_a_row_that_does_not_open_counts_for_nothing() -> None:
     services = make()
 

@@ -127,6 +127,21 @@ def test_a_pending_secret_is_of_one_person_in_one_session_for_ten_minutes_and_on
             assert client.post(ENROLL, json={"pending": token, "code": code}).status_code == 410
 
 
+def test_a_pending_secret_is_good_once_also_when_its_authenticator_is_gone(self_door: Door, user: str) -> None:
+    with self_door.client(user) as client:
+        secret, _ = first(self_door, client)
+        begun = begin(client)
+        later(self_door, 60)
+        added = confirm(client, begun, code_of(self_door, begun["secret"]), current_code=code_of(self_door, secret))
+        later(self_door, 60)
+        gone = {"action": "remove", "factor_id": added.json()["factor_id"], "current_code": code_of(self_door, secret)}
+        assert client.post(ENROLL, json=gone).status_code == 200
+        later(self_door, 60)
+        again = confirm(client, begun, code_of(self_door, begun["secret"]), current_code=code_of(self_door, secret))
+        assert problem(again) == (410, "challenge-gone")
+        assert len(begin(client)["factors"]) == 1
+
+
 def test_a_wrong_code_confirms_nothing_and_counts(self_door: Door, user: str) -> None:
     with self_door.client(user) as client:
         begun = begin(client)
