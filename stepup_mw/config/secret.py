@@ -90,20 +90,29 @@ def _read_file(file: Path) -> Secrets:
 def _judge(origin: str, entries: list[str]) -> Secrets:
     keys = [entry for entry in entries if not entry.startswith(DIGEST_PREFIX)]
     marked = [entry.removeprefix(DIGEST_PREFIX) for entry in entries if entry.startswith(DIGEST_PREFIX)]
-    if len(marked) > 1 or any(_DIGEST_KEY.fullmatch(text) is None for text in marked):
+    if not _are_whole(marked):
         flaw = f"one entry may begin with {DIGEST_PREFIX!r}, as `stepup keys rotate` wrote it; it was cut or changed"
         return Secrets(origin=origin, flaws=(flaw,))
     if not keys:
         return Secrets(origin=origin, flaws=(f"holds no key; {_HOW_TO}",))
+    weak = _weaknesses(keys)
+    encoded = tuple(key.encode("utf-8", "surrogateescape") for key in keys)
+    digest_key = parse_digest_key(marked[0]) if marked else None
+    return Secrets(origin=origin, keys=encoded, digest_key=digest_key, flaws=weak)
+
+
+def _weaknesses(keys: list[str]) -> tuple[str, ...]:
     weak = []
     for index, key in enumerate(keys, 1):
         why = find_weakness(key)
         if why:
             which = f"key {index} of {len(keys)} " if len(keys) > 1 else "the key "
             weak.append(f"{which}{why}; {_HOW_TO}")
-    encoded = tuple(key.encode("utf-8", "surrogateescape") for key in keys)
-    digest_key = parse_digest_key(marked[0]) if marked else None
-    return Secrets(origin=origin, keys=encoded, digest_key=digest_key, flaws=tuple(weak))
+    return tuple(weak)
+
+
+def _are_whole(marked: list[str]) -> bool:
+    return len(marked) <= 1 and all(_DIGEST_KEY.fullmatch(text) for text in marked)
 
 
 def format_digest_key(digest_key: bytes) -> str:
