@@ -335,6 +335,7 @@ def test_preflight_tells_and_changes_nothing(door: Door, user: str, enrolled: En
         assert before == {
             "sensitive": True, "route": "transfer", "proof_required": True, "fresh_for_s": 0, "max_age": 300,
             "grant": "route", "factors": ["totp", "recovery_code"], "enrolled": True,
+            "recovery_codes_left": 10, "duplicate_codes": 0,
         }  # fmt: skip
         assert door.story(user) == []
         prove(client, door.code(enrolled))

@@ -172,7 +172,7 @@ def test_the_state_of_a_challenge(door: Door, user: str, enrolled: Enrolled) -> 
     assert state.json() == {
         "status": "open", "flow_id": challenge["flow_id"], "challenge_id": challenge["challenge_id"],
         "factors": ["totp", "recovery_code"], "max_age": 300, "attempts_left": 4,
-        "expires_at": challenge["expires_at"],
+        "expires_at": challenge["expires_at"], "duplicate_codes": 0,
     }  # fmt: skip
     assert problem(ended) == (410, "challenge-gone")
 
