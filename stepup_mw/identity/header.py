@@ -11,7 +11,6 @@ from ..messages import Request
 from ..origin import Networks
 from . import Identity
 
-
 UNDERSCORE = ord("_")
 
 

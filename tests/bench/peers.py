@@ -111,6 +111,10 @@ def flask_app(kind: str) -> Flask:
     return app
 
 
+def _item(number: str) -> str:
+    return f"hello {number}"
+
+
 def _with_flask_security(app: Flask) -> Flask:
     from flask_security import Security, SQLAlchemyUserDatastore, auth_required, hash_password  # noqa: PLC0415
     from flask_security.models import fsqla_v3  # noqa: PLC0415
@@ -133,7 +137,5 @@ def _with_flask_security(app: Flask) -> Flask:
         db.create_all()
         app.security.datastore.create_user(email="a@example.com", password=hash_password("password"))  # type: ignore[attr-defined]
         db.session.commit()
-    app.add_url_rule(
-        "/api/v1/items/<number>", view_func=auth_required("session")(lambda number: "hello"), endpoint="item"
-    )
+    app.add_url_rule("/api/v1/items/<number>", view_func=auth_required("session")(_item), endpoint="item")
     return app

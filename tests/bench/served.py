@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ def _app(kind: str, folder: Path) -> Any:
             app.wsgi_app = WsgiStepUp(app.wsgi_app, config=config)  # type: ignore[method-assign]
         return app
     inner = peers.starlette_app()
-    simple = {
+    simple: dict[str, Callable[[], Any]] = {
         "noop": lambda: Noop(inner),
         "basehttp": lambda: peers.base_http(inner),
         "slowapi": peers.slowapi_limit,

@@ -62,7 +62,7 @@ def with_prefix(prefix: str, environ: Any, start_response: Any) -> Any: ...
         (7, None),
         (functools, None),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=lambda value: "neither" if value is None else value if isinstance(value, str) else type(value).__name__,
 )
 def test_looks_like(value: Any, found: str | None) -> None:
     assert looks_like(value) == found
