@@ -24,9 +24,9 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeWorld]:
     made: list[World] = []
     numbers = itertools.count()
 
-    def make(door: DoorKind = "asgi", store: StoreKind = "memory", **changes: Any) -> World:
+    def make(door: DoorKind = "asgi", store: StoreKind = "memory", durability: str = "write", **changes: Any) -> World:
         folder: Path = tmp_path_factory.mktemp(f"world{next(numbers)}")
-        world = World(folder=folder, door=door, store=store, changes=changes)
+        world = World(folder=folder, door=door, store=store, durability=durability, changes=changes)
         made.append(world)
         return world
 
