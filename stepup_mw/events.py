@@ -37,7 +37,7 @@ OTHER: Mapping[str, frozenset[str]] = {
     "config": frozenset({"loaded", "reloaded", "reload_failed"}),
     "audit": frozenset(
         {"start", "stop", "rotated", "recovered", "checkpoint", "pruned", "file_replaced", "io_error", "gap"}
-        | {"sink_failed", "sink_recovered", "heartbeat", "key_changed"}
+        | {"sink_failed", "sink_recovered", "heartbeat", "key_changed", "hold"}
     ),
     "alert": frozenset({"unavailable", "recovered", "duplicate_code", "unanchored"}),
     "drill": frozenset({"begun", "ended"}),

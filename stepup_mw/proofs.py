@@ -36,6 +36,12 @@ _HEAD = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 
 
+class ForeignKey(NoteError):
+    """The checkpoint is signed, but by no key that was given."""
+
+    code = "foreign_key"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """``hashes``: 32 bytes each, the leaf's sibling first; ``note``: the bytes of the signed checkpoint; ``line``:
@@ -87,7 +93,8 @@ def parse_proof(data: bytes) -> Proof:
 def verify_proof(proof: Proof, keys: Sequence[Vkey], line: bytes | None = None) -> Proven:
     """Check a proof with what is in it and ``keys`` alone. ``line`` (without LF) stands in for the one in the file.
 
-    ProofError if the line is not where the proof says; NoteError if none of the keys signed the checkpoint.
+    ProofError or LineError if the line is not what the proof says; ForeignKey if none of the keys signed the
+    checkpoint, NoteError if that is none.
     """
     line = proof.line if line is None else line
     if line is None:
@@ -98,7 +105,7 @@ def verify_proof(proof: Proof, keys: Sequence[Vkey], line: bytes | None = None) 
     key = next((key for key in keys if (key.name, key.key_id) in signers and key.name == checkpoint.origin), None)
     if key is None:
         names = ", ".join(sorted(f"{name}+{key_id.hex()}" for name, key_id in signers))
-        raise NoteError(f"the checkpoint is signed by {names}, not by a key that was given")
+        raise ForeignKey(f"the checkpoint is signed by {names}, not by a key that was given")
     verify_note(note, key)
     verify_inclusion(leaf_hash(line), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     if parse_line(line).get("seq") != proof.index:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from . import service
+from . import proof, reconcile, retention, service, upkeep
 from .failure import FOUND
 from .program import SETTINGS, ColorContext, command
 from .screen import paint, safe, say, say_json
@@ -49,4 +49,14 @@ def rotate(config: Path, as_json: bool) -> int:
     return 0 if sealed else FOUND
 
 
-audit.add_command(rotate)
+for each in (
+    rotate,
+    upkeep.repair,
+    proof.prove,
+    upkeep.export,
+    reconcile.reconcile,
+    retention.prune,
+    retention.hold,
+    upkeep.rotate_key,
+):
+    audit.add_command(each)

@@ -4,56 +4,87 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import NoteError
 from . import service
 from .failure import CANNOT_VERIFY, CommandError
 from .program import command
+from .progress import progress
 from .screen import fields, paint, safe, say, say_json
+from .vkeys import find_held, find_keys, refuse_key_inside
 
 if TYPE_CHECKING:
     from ..config import Config
-    from ..settings import Settings
     from ..trail.report import Finding, Report
 
-VKEY_FILE = "stepup-audit.vkey"
-
 COLORS = {0: "green", 3: "yellow", 4: "yellow"}
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @command("verify")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--key", metavar="VKEY_OR_FILE", help="The verifier key, or a file with one a line.")
-def verify(path: Path | None, key: str | None, config: Path, as_json: bool) -> int:
+@click.option(
+    "--from", "since", type=_FILE, metavar="FILE", help="A checkpoint you hold, or what --save wrote: go on there."
+)
+@click.option("--save", type=_FILE, metavar="FILE", help="Where to keep how far this came, if all is well.")
+@click.option("--chain", is_flag=True, help="Chain and checkpoints only: faster, no line is read for what it says.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes that work at it; one a core if left out.")
+@click.option("--proof", type=_FILE, metavar="FILE", help="Check this proof of one line instead, with the key alone.")
+@click.option("--line", "line_file", type=_FILE, metavar="FILE", help="The line, where the proof does not hold it.")
+def verify(
+    path: Path | None,
+    key: str | None,
+    since: Path | None,
+    save: Path | None,
+    chain: bool,
+    jobs: int | None,
+    proof: Path | None,
+    line_file: Path | None,
+    config: Path,
+    as_json: bool,
+) -> int:
     """Check the audit trail: VERIFIED, or what is wrong and where.
 
-    PATH is a trail's live file or its folder; left out, the configuration names it. The key comes from --key, else from
-    the configuration where there is one, never from the audit folder. With PATH and --key no configuration is needed.
+    PATH is a trail's live file, its folder, or a pack that `stepup audit export` wrote; left out, the configuration
+    names it. The key comes from --key, else from the configuration where there is one, never from the audit folder.
+    With PATH and --key no configuration is needed.
 
     Exit codes: 0 verified; 2 tampered; 3 incomplete (a torn end, a gap, no checkpoints); 4 too much of the end is under
     no checkpoint yet; 5 could not be checked.
     """
     from ..trail.verify import verify_trail
 
-    settings, found = _settings(path, key, config)
-    target = path if path is not None else _configured(settings)
-    vkey = key if key is not None else found
-    _refuse_key_inside(target, key)
-    limits: dict[str, int | None] = {}
-    if settings is not None:
-        trail = settings.trail
-        limits = {"max_unanchored_lines": trail.max_unanchored_lines, "max_unanchored_s": trail.max_unanchored_s}
+    loaded = _config(path, key, config, needed=proof is None)
+    if proof is not None:
+        from .proof import check_proof
+
+        vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
+        return check_proof(proof, line_file, vkey, as_json=as_json)
+    target = path if path is not None else _configured(loaded)
+    vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
+    refuse_key_inside(target, key)
+    if since is not None:
+        refuse_key_inside(target, str(since))
+    options: dict[str, Any] = {
+        "since": since,
+        "save": save,
+        "parse": not chain,
+        "processes": jobs or os.cpu_count() or 1,
+    }
+    if loaded is not None:
+        trail = loaded.settings.trail
+        options |= {"max_unanchored_lines": trail.max_unanchored_lines, "max_unanchored_s": trail.max_unanchored_s}
+        options["held"] = find_held(loaded) if _is_own(path, trail.path) else ()
     begun = time.monotonic()
-    with _progress(wanted=not as_json) as progress:
-        report = verify_trail(target, vkey=vkey, progress=progress, **limits)
+    with progress("verifying", wanted=not as_json) as advance:
+        report = verify_trail(target, vkey=vkey, progress=advance, **options)
     if as_json:
         say_json(_as_json(target, report, keyed=vkey is not None))
     else:
@@ -61,77 +92,22 @@ def verify(path: Path | None, key: str | None, config: Path, as_json: bool) -> i
     return report.exit_code
 
 
-def _settings(path: Path | None, key: str | None, config: Path) -> tuple[Settings | None, str | None]:
-    """The settings and the keys of the configuration; nothing where PATH needs none and there is none."""
-    if path is not None and (key is not None or not config.exists()):
-        return None, None
-    loaded = service.read(config)
-    return loaded.settings, None if key is not None else find_keys(loaded, config)
-
-
-def _configured(settings: Settings | None) -> Path:
-    if settings is None:
-        raise CommandError("no PATH, and no configuration to name one", CANNOT_VERIFY)
-    return settings.trail.path
-
-
-def find_keys(config: Config, path: Path) -> str | None:
-    """The verifier keys, one a line: those in ``stepup-audit.vkey`` beside the configuration, where older ones are,
-    and that of the signing key. None where neither is there. NoteError for a key file that holds none."""
-    from ..note import format_vkey, origin_of, parse_signer
-
-    lines = _kept_keys(path.parent / VKEY_FILE, config.settings.trail.path.parent)
-    pem = _signing_key(config.settings.trail.signing_key_file, needed=not lines)
-    if pem is not None:
-        lines.append(format_vkey(parse_signer(pem, origin_of(config.settings.service)).vkey))
-    return "\n".join(dict.fromkeys(lines)) or None
-
-
-def _kept_keys(file: Path, audit_folder: Path) -> list[str]:
-    if not file.is_file() or file.parent.resolve() == audit_folder.resolve():
-        return []
-    lines = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _signing_key(file: Path | None, *, needed: bool) -> bytes | None:
-    """The private key in PEM; an auditor need not be able to read it where the verifier key is at hand."""
-    try:
-        return file.read_bytes() if file is not None else None
-    except OSError as error:
-        if needed:
-            raise NoteError(f"{file}: {error.strerror}; --key gives the verifier key") from None
+def _config(path: Path | None, key: str | None, config: Path, *, needed: bool) -> Config | None:
+    """The configuration; nothing where none is needed and there is none."""
+    if (path is not None or not needed) and (key is not None or not config.exists()):
         return None
+    return service.read(config)
 
 
-def _refuse_key_inside(target: Path, key: str | None) -> None:
-    """Whoever changes lines can change what lies beside them."""
-    if key is None or "\n" in key or not Path(key).is_file():
-        return
-    folder = (target if target.is_dir() else target.parent).resolve()
-    if folder in Path(key).resolve().parents:
-        message = f"{safe(key)} lies in the audit folder: whoever changed the lines could have changed the key"
-        raise CommandError(message, CANNOT_VERIFY)
+def _configured(config: Config | None) -> Path:
+    if config is None:
+        raise CommandError("no PATH, and no configuration to name one", CANNOT_VERIFY)
+    return config.settings.trail.path
 
 
-@contextmanager
-def _progress(*, wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar by bytes on a terminal's stderr; nothing where it is piped."""
-    if not wanted or not sys.stderr.isatty():
-        yield None
-        return
-    bar: Any = click.progressbar(length=0, label="verifying", file=sys.stderr, show_pos=False)
-
-    def advance(done: int, total: int) -> None:
-        bar.length = total
-        bar.update(done - bar.pos)
-
-    try:
-        yield advance
-    finally:
-        if bar.pos:
-            sys.stderr.write("\r\033[K\033[?25h")
-            sys.stderr.flush()
+def _is_own(path: Path | None, live: Path) -> bool:
+    """Whether PATH is the configured trail itself, and not a copy or an export of some time."""
+    return path is None or path.resolve() in (live.resolve(), live.parent.resolve())
 
 
 def _as_json(path: Path, report: Report, *, keyed: bool) -> dict[str, Any]:
@@ -142,7 +118,9 @@ def _as_json(path: Path, report: Report, *, keyed: bool) -> dict[str, Any]:
         "exit_code": report.exit_code,
         "message": report.message,
         "path": str(path),
+        "first_seq": report.first_seq,
         "lines": report.lines,
+        "parsed": report.parsed,
         "bytes": report.bytes,
         "files": report.files,
         "key": keyed,
@@ -154,6 +132,7 @@ def _as_json(path: Path, report: Report, *, keyed: bool) -> dict[str, Any]:
         "root": report.root,
         "unanchored": {"lines": report.unanchored_lines, "seconds": report.unanchored_s},
         "lost_lines": report.lost_lines,
+        "missing_lines": report.missing_lines,
         "first_bad": _finding_json(report.first_bad) if report.first_bad else None,
         "findings": [_finding_json(finding) for finding in report.findings],
         "events": dict(report.events),
@@ -173,7 +152,8 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
 def _show(path: Path, report: Report, *, keyed: bool, took_s: float) -> None:
     color = COLORS.get(report.exit_code, "red")
     sign = "✓" if report.exit_code == 0 else "✗"
-    say(f"{paint(f'{sign} {report.verdict}', color, bold=True)}  {safe(report.message)}")
+    verdict = f"{report.verdict} {report.first_seq}" if report.verdict == "VERIFIED_FROM" else report.verdict
+    say(f"{paint(f'{sign} {verdict}', color, bold=True)}  {safe(report.message)}")
     say()
     lines = [("trail", safe(path))]
     if report.lines:

@@ -5,6 +5,7 @@
     audit/torn/                   bytes that were taken out of the way
     audit/checkpoints.note        signed notes
     audit/cursors/                how far each place outside has come
+    audit/HOLD                    a legal hold: nothing is removed
     audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
     audit/.stepup.next            the next live file, while a rotation is under way
 
@@ -69,6 +70,11 @@ class Layout:
     @property
     def cursors(self) -> Path:
         return self.folder / "cursors"
+
+    @property
+    def hold(self) -> Path:
+        """While it is there nothing is removed; what is in it says why."""
+        return self.folder / "HOLD"
 
     @property
     def state(self) -> Path:

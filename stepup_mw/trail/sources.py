@@ -146,11 +146,6 @@ def _source(path: Path) -> Source | None:
     return Source(path, os.fstat(fd).st_size, fd=fd)
 
 
-def find_view(path: Path) -> View:
-    """``take_view`` of the trail at ``path``, or of the pack that this file is."""
-    return take_view(find_layout(path))
-
-
 def skip_to(sources: tuple[Source, ...], seq: int) -> tuple[Source, ...] | None:
     """What is left from line ``seq`` on, by what the lines say of themselves; None if none says that it is it, and
     nothing is if the lines end just before."""

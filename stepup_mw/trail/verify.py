@@ -35,8 +35,9 @@ from .report import (
     seconds_between,
 )
 from .seals import Seals
-from .sources import find_view, skip_to
+from .sources import skip_to
 from .trusted import Trusted, format_held, read_held
+from .views import find_view
 from .walk import Walk
 
 if TYPE_CHECKING:

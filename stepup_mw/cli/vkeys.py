@@ -1,0 +1,74 @@
+"""Where the verifier keys of a trail come from: the configuration's side, never the audit folder."""
+
+# ruff: noqa: PLC0415 (the help of a command must not load cryptography)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import NoteError
+from .failure import CANNOT_VERIFY, CommandError
+from .screen import safe
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..trail.trusted import Held
+
+VKEY_FILE = "stepup-audit.vkey"
+
+
+def find_keys(config: Config, path: Path) -> str | None:
+    """The verifier keys, one a line: those in ``stepup-audit.vkey`` beside the configuration, where older ones are,
+    and that of the signing key. None where neither is there. NoteError for a key file that holds none."""
+    from ..note import format_vkey, origin_of, parse_signer
+
+    lines = _kept_keys(path.parent / VKEY_FILE, config.settings.trail.path.parent)
+    pem = _signing_key(config.settings.trail.signing_key_file, needed=not lines)
+    if pem is not None:
+        lines.append(format_vkey(parse_signer(pem, origin_of(config.settings.service)).vkey))
+    return "\n".join(dict.fromkeys(lines)) or None
+
+
+def _kept_keys(file: Path, audit_folder: Path) -> list[str]:
+    if not file.is_file() or file.parent.resolve() == audit_folder.resolve():
+        return []
+    lines = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _signing_key(file: Path | None, *, needed: bool) -> bytes | None:
+    """The private key in PEM; an auditor need not be able to read it where the verifier key is at hand."""
+    try:
+        return file.read_bytes() if file is not None else None
+    except OSError as error:
+        if needed:
+            raise NoteError(f"{file}: {error.strerror}; --key gives the verifier key") from None
+        return None
+
+
+def refuse_key_inside(target: Path, key: str | None) -> None:
+    """Whoever changes lines can change what lies beside them."""
+    if key is None or "\n" in key or not Path(key).is_file():
+        return
+    folder = (target if target.is_dir() else target.parent).resolve()
+    if folder in Path(key).resolve().parents:
+        message = f"{safe(key)} lies in the audit folder: whoever changed the lines could have changed the key"
+        raise CommandError(message, CANNOT_VERIFY)
+
+
+def find_held(config: Config) -> list[Held]:
+    """What the signer keeps beside its key; nothing where that cannot be read, as by an auditor."""
+    from ..note import origin_of
+    from ..trail.trusted import signer_memory
+
+    settings = config.settings
+    try:
+        kept = (
+            signer_memory(settings.trail.signing_key_file, origin_of(settings.service))
+            if settings.trail.signing_key_file
+            else None
+        )
+    except NoteError:
+        kept = None
+    return [kept] if kept is not None else []

@@ -1,0 +1,56 @@
+"""Opens a trail for reading, whatever it is in: its folder, its live file, or a pack."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ..errors import TrailUnavailable
+from .files import Layout, open_regular
+from .packs import FORMAT
+from .pruned import parse_start
+from .sources import Source, View, find_layout, take_view
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MANIFEST = 1 << 24
+
+
+def find_view(path: Path) -> View:
+    """A view of the trail at ``path``. TrailUnavailable or OSError if there is none that can be read."""
+    return pack_view(path) or take_view(find_layout(path))
+
+
+def pack_view(path: Path) -> View | None:
+    """The pack at ``path`` as a view; None if it is no pack. TrailUnavailable if it is one that cannot be read."""
+    if not path.is_file() or path.is_symlink() or not _looks_packed(path):
+        return None
+    try:
+        with tarfile.open(path, mode="r:") as pack:
+            members = {item.name: item for item in pack.getmembers() if item.isreg()}
+            data = pack.extractfile(members["manifest.json"])
+            manifest = orjson.loads(data.read(_MANIFEST)) if data is not None else {}
+    except (tarfile.TarError, OSError, KeyError, ValueError) as error:
+        raise TrailUnavailable(f"{path} is not a whole pack: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise TrailUnavailable(f"{path} is no pack of this kind ({FORMAT})")
+    names = sorted(name for name in members if name.startswith("segments/"))
+    names += [name for name in ("live.jsonl",) if name in members]
+    sources = [Source(path, members[name].size, members[name].offset_data, member=name) for name in names]
+    note = members.get("checkpoints.note")
+    notes = Source(path, note.size, note.offset_data, member="checkpoints.note") if note is not None else None
+    start = parse_start(manifest.get("before"))
+    live = sources.pop() if "live.jsonl" in members else None
+    return View(Layout(path), tuple(sources), live, notes, notes.size if notes else 0, partial=True, start=start)
+
+
+def _looks_packed(path: Path) -> bool:
+    fd = open_regular(path, os.O_RDONLY)
+    try:
+        return os.pread(fd, 8, 257).startswith(b"ustar")
+    finally:
+        os.close(fd)
