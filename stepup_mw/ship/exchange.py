@@ -27,31 +27,33 @@ def post(url: str, body: bytes, content_type: str, *, timeout_s: float, limit: i
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
-    watch = threading.Timer(timeout_s, _cut, [connection])
+    late = threading.Event()
+    watch = threading.Timer(timeout_s, _cut, [connection, late])
     watch.daemon = True
     try:
         connection.connect()
         watch.start()
         headers = {"Content-Type": content_type, "User-Agent": _USER_AGENT, "Connection": "close"}
         connection.request("POST", path or "/", body, headers)
-        response = connection.getresponse()
-        data = response.read(limit + 1)
+        with connection.getresponse() as response:
+            data = response.read(limit + 1)
+        if late.is_set():  # what was cut off may look whole
+            raise TimeoutError
         if len(data) > limit:
             raise AnchorError(f"{url} answered with more than {limit} bytes")
-        if not response.isclosed() and response.length:
-            raise AnchorError(f"{url} broke off its answer")
         return Answer(response.status, response.headers.get_content_type(), data)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        late = watch.finished.is_set() or isinstance(error, TimeoutError)
-        why = f"no answer within {timeout_s:g} s" if late else str(error) or type(error).__name__
+        silent = late.is_set() or isinstance(error, TimeoutError)
+        why = f"no answer within {timeout_s:g} s" if silent else str(error) or type(error).__name__
         raise AnchorError(f"{url}: {why}") from None
     finally:
         watch.cancel()
         connection.close()
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     """Ends whatever the other thread is waiting for."""
+    late.set()
     sock = connection.sock
     if isinstance(sock, socket.socket):
         with contextlib.suppress(OSError):

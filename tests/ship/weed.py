@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import uuid
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +46,22 @@ class Weed:
                    "-ip.bind=127.0.0.1", f"-s3.config={self.folder}/ids.json", "-master.telemetry=false",
                    *(f"-{name}={port}" for name, port in ports.items())]  # fmt: skip
         with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one call into the C library, before any thread is made
+            )
         atexit.register(self._remove, os.getpid())
         self.endpoint = f"http://127.0.0.1:{ports['s3.port']}"
         self.filer = f"http://127.0.0.1:{ports['filer.port']}"
         self._wait()
 
-    def client(self) -> Any:
+    @cached_property
+    def _client(self) -> Any:
         boto3 = importlib.import_module("boto3")
         config = importlib.import_module("botocore.config").Config(
             retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=10
@@ -63,6 +74,10 @@ class Weed:
             aws_secret_access_key=SECRET,
             config=config,
         )
+
+    def client(self) -> Any:
+        """One for all, with every right."""
+        return self._client
 
     def bucket(self, *, locked: bool = True) -> str:
         """A new bucket, with Object Lock or without."""
@@ -106,6 +121,11 @@ class Weed:
             self.process.kill()
             self.process.wait()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _die_with_parent() -> None:
+    """A test run that is killed cannot clean up (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 @cache
