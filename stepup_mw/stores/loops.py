@@ -13,9 +13,39 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
+
+
+class Deadline:
+    """``with Deadline(seconds):`` as ``asyncio.timeout``, at a third of its cost: it is on the way of every step.
+
+    ``before``: to be done when the time is up, before what waits is cancelled.
+    """
+
+    __slots__ = ("_asked", "_before", "_fired", "_seconds", "_task", "_timer")
+
+    def __init__(self, seconds: float, before: Callable[[], None] | None = None) -> None:
+        self._seconds = seconds
+        self._before = before
+        self._fired = False
+
+    def __enter__(self) -> None:
+        self._task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._asked = self._task.cancelling()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._fire)
+
+    def _fire(self) -> None:
+        self._fired = True
+        self._task.cancel()
+        if self._before is not None:
+            self._before()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._timer.cancel()
+        if self._fired and self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
+            raise TimeoutError from None
 
 
 class _Live(Generic[T]):

@@ -53,23 +53,33 @@ class Pool:
             "options": f"{known.get('options') or ''} {limits}".strip(),
         }
 
-    async def take(self) -> Connection:
+    def idle(self) -> Connection | None:
+        """A connection that is open and not in use, if there is one."""
         while self._idle:
             connection = self._idle.pop()
             if _still_there(connection):
                 return connection
-            await connection.close()
+            hang_up(connection)
+        return None
+
+    async def connect(self) -> Connection:
         return await AsyncConnection.connect(self._conninfo, **self._options)
 
-    async def give(self, connection: Connection) -> None:
-        if connection.closed or connection.info.transaction_status != pq.TransactionStatus.IDLE:
-            await connection.close()
-        else:
+    def give(self, connection: Connection) -> None:
+        """Back, to be idle; one that is in the middle of something is closed."""
+        if connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             self._idle.append(connection)
+        else:
+            hang_up(connection)
 
     async def close(self) -> None:
         while self._idle:
-            await self._idle.pop().close()
+            hang_up(self._idle.pop())
+
+
+def hang_up(connection: Connection) -> None:
+    """Close without waiting for the server."""
+    connection.pgconn.finish()
 
 
 def _still_there(connection: Connection) -> bool:

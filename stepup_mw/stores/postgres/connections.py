@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache
+from typing import Any
 
 from ...errors import MissingExtra, StoreUnavailable
-from ..loops import PerLoop
+from ..loops import Deadline, PerLoop
 from .location import Location
-
-if TYPE_CHECKING:
-    from .clients import Connection
 
 Row = tuple[Any, ...]
 
@@ -36,7 +34,7 @@ class Connections:
 
     async def all(self, statement: str, *values: object) -> list[Row]:
         """Every row of one statement. ``{s}`` in it stands for the schema."""
-        text = statement.replace("{s}", self.location.schema)
+        text = _text(statement, self.location.schema)
         try:
             return await self._ask(text, values)
         except self._faults as error:
@@ -52,48 +50,36 @@ class Connections:
         rows = await self.all(statement, *values)
         return rows[0][0]
 
-    async def _ask(self, text: str, values: Sequence[object]) -> list[Row]:
-        end = asyncio.get_running_loop().time() + self.location.timeout_s
+    async def _ask(self, text: bytes, values: Sequence[object]) -> list[Row]:
+        clock = asyncio.get_running_loop().time
+        end = clock() + self.location.timeout_s
         pool = await self._loops.get()
-        async with asyncio.timeout_at(end):
+        with Deadline(self.location.timeout_s):
             await pool.turn.acquire()
-        try:
-            async with asyncio.timeout_at(end):
-                connection = await pool.take()
             try:
-                return await self._by(end, connection, text, values)
-            finally:
-                await pool.give(connection)
-        finally:
-            pool.turn.release()
-
-    async def _by(self, end: float, connection: Connection, text: str, values: Sequence[object]) -> list[Row]:
-        """Within the deadline, whatever the server does: psycopg would wait for a server that does not answer to
-        take its cancellation back, so at the deadline the connection is closed first."""
-        task, cut = cast("asyncio.Task[Any]", asyncio.current_task()), False
-
-        def hang_up() -> None:
-            nonlocal cut
-            cut = True
-            task.cancel()
-            connection.pgconn.finish()
-
-        timer = asyncio.get_running_loop().call_at(end, hang_up)
-        try:
-            if self._prepared_in != os.getpid():
-                await self._prepare(connection, self.location)
-                self._prepared_in = os.getpid()
-            return await (await connection.execute(text.encode(), values)).fetchall()
-        except asyncio.CancelledError:
-            if not cut or task.uncancel() > 0:
+                connection = pool.idle() or await pool.connect()
+            except BaseException:
+                pool.turn.release()
                 raise
-            raise TimeoutError from None
+        try:
+            # psycopg would wait for a server that does not answer to take its cancellation back: hang up first
+            with Deadline(end - clock(), connection.pgconn.finish):
+                if self._prepared_in != os.getpid():
+                    await self._prepare(connection, self.location)
+                    self._prepared_in = os.getpid()
+                return await (await connection.execute(text, values)).fetchall()
         finally:
-            timer.cancel()
+            pool.give(connection)
+            pool.turn.release()
 
     async def aclose(self) -> None:
         """Close the connections of every loop of this process. A later step opens new ones."""
         await self._loops.aclose()
+
+
+@cache
+def _text(statement: str, schema: str) -> bytes:
+    return statement.replace("{s}", schema).encode()
 
 
 def _reason(error: BaseException) -> str:

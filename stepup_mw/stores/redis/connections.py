@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...errors import MissingExtra, StoreUnavailable
-from ..loops import PerLoop
+from ..loops import Deadline, PerLoop
 from .location import Location
 from .scripts import Script, script
 
@@ -84,7 +84,7 @@ class Connections:
 
     async def _within_time(self, found: Script | None, ask: Callable[[Any], Any], read: Callable[[Any], T]) -> T:
         try:
-            async with asyncio.timeout(self.location.timeout_s):
+            with Deadline(self.location.timeout_s):
                 live = await self._loops.get()
                 if self.cluster:
                     async with live.first:  # a crowd that learns the slots at once would cut each other off
