@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigError, StepUpError
-
 if TYPE_CHECKING:
     from . import asgi, wsgi
     from .config import Config, load_config
+    from .errors import ConfigError, StepUpError
     from .logout import revoke, revoke_on_logout, revoke_sync
 
 __all__ = [
@@ -34,6 +33,8 @@ __all__ = [
 
 _LATER = {
     "Config": "config",
+    "ConfigError": "errors",
+    "StepUpError": "errors",
     "load_config": "config",
     "revoke": "logout",
     "revoke_on_logout": "logout",
