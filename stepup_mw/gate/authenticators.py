@@ -13,7 +13,7 @@ from .. import recovery, totp
 from ..state import MAX_FACTORS, Factor
 from .change import Change, Kind, Outcome, count, count_and_prove, forgive, prove, reject, write
 from .codes import Judged, is_enrolled, own_factors, recovery_digest
-from .pending import claim
+from .pending import Pending, claim
 from .services import Services
 
 
@@ -35,13 +35,7 @@ async def enroll(services: Services, change: Change) -> Outcome:
     counted = await count(services, change)
     if isinstance(counted, Outcome):
         return counted
-    found = totp.judge(
-        pending.secret,
-        totp.parse_code(change.code) or "",
-        now=change.now,
-        window=services.settings.challenge.window,
-        last_step=-1,
-    )
+    found = _judge_new(services, change, pending)
     if found.kind != "fresh":
         judged = Judged(verdict="skewed" if found.kind == "skewed" else "wrong", drift=found.drift)
         return await reject(services, change, judged, counted, field="code")
@@ -50,7 +44,19 @@ async def enroll(services: Services, change: Change) -> Outcome:
         return proven
     if not await claim(services, pending, change.now):
         return Outcome(kind="gone")
-    factor = Factor(
+    factor = _make(services, change, pending, found)
+    return await _keep(services, change, factor, held, had=had, proof=proven.method)
+
+
+def _judge_new(services: Services, change: Change, pending: Pending) -> totp.Judgement:
+    code, window = totp.parse_code(change.code) or "", services.settings.challenge.window
+    return totp.judge(pending.secret, code, now=change.now, window=window, last_step=-1)
+
+
+def _make(services: Services, change: Change, pending: Pending, found: totp.Judgement) -> Factor:
+    """The factor of a confirmed secret; the code that confirmed it is used up."""
+    user = change.person.user
+    return Factor(
         user=user,
         factor_id=pending.factor_id,
         sealed=services.keyring.seal("totp", pending.secret.encode("ascii"), user),
@@ -59,7 +65,6 @@ async def enroll(services: Services, change: Change) -> Outcome:
         drift=totp.learn_drift(0, found.drift) if services.settings.challenge.window else 0,
         label=change.label,
     )
-    return await _keep(services, change, factor, held, had=had, proof=proven.method)
 
 
 async def remove(services: Services, change: Change) -> Outcome:

@@ -26,6 +26,9 @@ from .visit import Person, identify, locate
 MAX_FORM = 8192
 """Bytes of a body."""
 
+MAX_CODE = 64
+"""Characters of a code as sent."""
+
 _FIELDS = ("action", "pending", "code", "current_code", "label", "replace", "factor_id", "back")
 
 
@@ -118,25 +121,29 @@ async def _change(services: Services, request: Request, person: Person, now: flo
 
 
 async def _read(request: Request) -> Asked | None:
-    """The fields as sent; None for what is no form and no JSON object of text. A person may type a code with spaces."""
+    """The fields as sent; None for what is no form and no JSON object of text, and for a field that is too long."""
     try:
-        body = await request.read_body(MAX_FORM)
-    except BodyTooLarge:
+        found = _parse(request, await request.read_body(MAX_FORM))
+    except (BodyTooLarge, orjson.JSONDecodeError):
         return None
-    found: Any
-    if answers.is_form(request):
-        found = {name: values[0] for name, values in read_fields(body).items() if len(values) == 1}
-        found |= {name: found[name].replace(" ", "") for name in ("code", "current_code") if name in found}
-    else:
-        try:
-            found = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return None
-        if not isinstance(found, dict):
-            return None
+    if not isinstance(found, dict):
+        return None
     fields = {name: found.get(name, "") for name in _FIELDS}
-    if not all(isinstance(value, str) for value in fields.values()):
+    return _checked(fields) if all(isinstance(value, str) for value in fields.values()) else None
+
+
+def _parse(request: Request, body: bytes) -> Any:
+    """A form's single fields, codes without the spaces that a person may type; or JSON."""
+    if not answers.is_form(request):
+        return orjson.loads(body)
+    found = {name: values[0] for name, values in read_fields(body).items() if len(values) == 1}
+    return found | {name: found[name].replace(" ", "") for name in ("code", "current_code") if name in found}
+
+
+def _checked(fields: dict[str, str]) -> Asked | None:
+    label = fields["label"].strip()
+    if len(label) > MAX_LABEL or not label.isprintable():
         return None
-    fields["label"] = fields["label"].strip()
-    long = len(fields["label"]) > MAX_LABEL or any(len(fields[name]) > 64 for name in ("code", "current_code"))
-    return None if long or not fields["label"].isprintable() else Asked(**fields)
+    if any(len(fields[name]) > MAX_CODE for name in ("code", "current_code")):
+        return None
+    return Asked(**{**fields, "label": label})
