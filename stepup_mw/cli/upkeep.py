@@ -72,9 +72,8 @@ def _show_repair(found: Diagnosis, *, done: bool) -> None:
     elif not found.damages:
         say(f"{DONE} there is nothing to repair; {found.lines:,} lines are whole")
     for damage in found.damages:
-        say(
-            f"{paint('✓ did', 'green', bold=True) if done else paint('would', 'yellow', bold=True)} {_damage_text(damage)}"
-        )
+        sign = paint("✓ did", "green", bold=True) if done else paint("would", "yellow", bold=True)
+        say(f"{sign} {_damage_text(damage)}")
     if found.damages and not done and not found.refused:
         say(f"\n{found.lines:,} whole lines stay as they are. --yes does it.")
 

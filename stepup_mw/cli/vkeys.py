@@ -48,8 +48,10 @@ def _signing_key(file: Path | None, *, needed: bool) -> bytes | None:
 
 
 def refuse_key_inside(target: Path, key: str | None) -> None:
-    """Whoever changes lines can change what lies beside them."""
-    if key is None or "\n" in key or not Path(key).is_file():
+    """Whoever changes lines can change what lies beside them. A pack has no folder of its own."""
+    from ..trail.views import is_pack
+
+    if key is None or "\n" in key or not Path(key).is_file() or is_pack(target):
         return
     folder = (target if target.is_dir() else target.parent).resolve()
     if folder in Path(key).resolve().parents:

@@ -99,7 +99,7 @@ class _Verification:
     ) -> None:
         self._view = view
         self._keys = keys
-        self._parsed = True
+        self._parsed = self._whole = True
         self._done = 0
         self._beginning = ""
         self._sources = view.sources
@@ -147,6 +147,7 @@ class _Verification:
                 if progress is not None:
                     progress(self._done, total)
                 if not good:
+                    self._whole = False
                     break
         finally:
             if cuts is not None:
@@ -168,7 +169,8 @@ class _Verification:
         walk = self._walk
         if not any(item.verdict == TAMPERED for item in walk.findings) and walk.tree is not None:
             walk.seals.finish(walk.size)
-            walk.trusted.finish(walk.size)
+            if self._whole:
+                walk.trusted.finish(walk.size)
         walk.findings += [item for item in (walk.seals.finding, walk.trusted.finding) if item is not None]
         self._files()
         if walk.size:

@@ -27,7 +27,7 @@ def find_view(path: Path) -> View:
 
 def pack_view(path: Path) -> View | None:
     """The pack at ``path`` as a view; None if it is no pack. TrailUnavailable if it is one that cannot be read."""
-    if not path.is_file() or path.is_symlink() or not _looks_packed(path):
+    if not is_pack(path):
         return None
     try:
         with tarfile.open(path, mode="r:") as pack:
@@ -48,9 +48,13 @@ def pack_view(path: Path) -> View | None:
     return View(Layout(path), tuple(sources), live, notes, notes.size if notes else 0, partial=True, start=start)
 
 
-def _looks_packed(path: Path) -> bool:
-    fd = open_regular(path, os.O_RDONLY)
+def is_pack(path: Path) -> bool:
+    """Whether a tar file stands there."""
     try:
-        return os.pread(fd, 8, 257).startswith(b"ustar")
+        fd = open_regular(path, os.O_RDONLY)
+    except (OSError, ValueError, TrailUnavailable):
+        return False
+    try:
+        return os.pread(fd, 5, 257) == b"ustar"
     finally:
         os.close(fd)

@@ -67,7 +67,9 @@ class Writer:
 
     def rotate(self) -> Any:
         """For the writer's thread: seal the live file now."""
-        return self._ledger.rotate()
+        sealed = self._ledger.rotate()
+        self._opened = self._opened or sealed is not None
+        return sealed
 
     def checkpoint(self) -> Checkpoint | None:
         """For the writer's thread: sign what there is now."""

@@ -105,7 +105,7 @@ def test_version(stepup: Run) -> None:
         ("enrol", "there is no command 'enrol'; did you mean 'enroll'?"),
         ("zzz", "there is no command 'zzz'"),
         ("enroll", "missing argument 'USER'"),
-        ("audit prune", "no such command 'prune'"),
+        ("audit prun", "no such command 'prun'"),
         ("users --nope", "no such option"),
     ],
 )

@@ -72,5 +72,12 @@ def test_every_command_is_shown_in_a_script() -> None:
         "tail",
         "verify",
         "audit rotate",
+        "audit repair",
+        "audit prove",
+        "audit export",
+        "audit prune",
+        "audit hold",
+        "audit rotate-key",
+        "audit reconcile",
     }
     assert {word for word in words if f"$ stepup {word}" not in text} == set()
