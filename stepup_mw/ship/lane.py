@@ -10,9 +10,10 @@ import hashlib
 import os
 from base64 import b64encode
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ..errors import AnchorError, NoteError
+from ..errors import AnchorError, MissingExtra, NoteError
 from ..note import origin_of
 from ..trail.cursors import Cursor
 from ..trail.ending import last_line, tip_after
@@ -27,7 +28,7 @@ from .stdout import StdoutSink
 from .witness import WitnessSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from ..settings import AnchorSettings, TrailSettings
@@ -210,6 +211,15 @@ def make_sink(
     if anchor.kind == "witness":
         return WitnessSink(anchor, shelf.layout, shelf.kept)
     return StdoutSink(anchor.timeout_s)
+
+
+def check_extras(anchors: Iterable[AnchorSettings]) -> None:
+    """MissingExtra where an anchor needs a package that is not there. Loads none: that takes half a second."""
+    needed = {"s3": ("boto3", "boto3", "s3"), "rfc3161": ("rfc3161_client", "rfc3161-client", "timestamp")}
+    for anchor in anchors:
+        module, package, extra = needed.get(anchor.kind, ("", "", ""))
+        if module and find_spec(module) is None:
+            raise MissingExtra(f'an anchor of kind = "{anchor.kind}"', package, extra)
 
 
 def _follows(fd: int, receipt: Receipt) -> bool:

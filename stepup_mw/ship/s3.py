@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AnchorError, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ..settings import AnchorSettings
@@ -32,7 +32,12 @@ SEGMENT_LINES = "segment-lines"
 """Metadata of a checkpoint: how many lines stood in the segments of the bucket by then."""
 
 
+_BLOCK = 1 << 20
+
+
 class S3Sink:
+    """Stores; what is stored already is as good."""
+
     newest_only = False
 
     def __init__(
@@ -124,6 +129,10 @@ class Watched:
         return self._stream.tell()
 
 
+class Refused(AnchorError):
+    """The server answered, and its answer was no."""
+
+
 class Bucket:
     """One bucket and the client that speaks to it. ``call`` turns every failure into an AnchorError."""
 
@@ -141,9 +150,19 @@ class Bucket:
             if told.get("Code") in accept:
                 return None
             said = f"{told.get('Code', '?')}: {told.get('Message', '')}".strip(": ")
-            raise AnchorError(f"bucket {self.name} refused {operation}: {said}") from None
+            raise Refused(f"bucket {self.name} refused {operation}: {said}") from None
         except (self._exceptions.BotoCoreError, OSError, ValueError) as error:
             raise AnchorError(f"bucket {self.name}: {error}") from None
+
+    def read(self, key: str, version: str) -> Iterator[bytes]:
+        """The bytes of one version, in blocks."""
+        body = self.call("get_object", Key=key, VersionId=version)["Body"]
+        try:
+            yield from iter(lambda: body.read(_BLOCK), b"")
+        except (self._exceptions.BotoCoreError, OSError) as error:
+            raise AnchorError(f"{self.name}/{key} cannot be read: {error}") from None
+        finally:
+            body.close()
 
 
 def folder_of(anchor: AnchorSettings, origin: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StepUpError
 from ..trail.files import Layout, make_folder
 from ..trail.locks import FileLock
-from .lane import Lane
+from .lane import Lane, check_extras
 from .window import Window
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class Shipper:
         self._clock = clock
         self._record = record
         self._every_s = every_s
-        self._lanes = self._make_lanes()
+        check_extras(settings.anchors)
+        self._lanes: list[Lane] = []
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
         self._pid = -1

@@ -186,6 +186,17 @@ class WitnessSink:
         draft.rename(self._folder / "range.json")
 
 
+def ask_size(anchor: AnchorSettings, note: Note) -> int:
+    """How many lines the witness has seen, by showing it a checkpoint as if it had seen none: it says so in its 409."""
+    url = anchor.url.rstrip("/") + "/add-checkpoint"
+    body = b"old 0\n\n" + format_note(note.text, note.signatures)
+    answer = post(url, body, "text/plain; charset=utf-8", timeout_s=anchor.timeout_s, limit=MAX_ANSWER)
+    match = _SIZE.fullmatch(answer.body) if answer.status == 409 else None
+    if match is None and answer.status != 200:
+        raise AnchorError(f"{url} answered {answer.status}: {_REFUSALS.get(answer.status, 'it said no more')}")
+    return int(match[1]) if match is not None else 0
+
+
 def _read_range(path: Path) -> CompactRange | None:
     try:
         kept = orjson.loads(path.read_bytes())
