@@ -113,6 +113,44 @@ def test_a_paused_server_refuses_in_time_a_crowd_too(server: RedisServer) -> Non
     asyncio.run(scene())
 
 
+class _Cutter:
+    """Stands in front of a server and, when told to, cuts the line in place of the next answer."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.cut = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self.port)
+        await asyncio.gather(self._pass(reader, back, answers=False), self._pass(there, writer, answers=True))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        while piece := await reader.read(65536):
+            if answers and self.cut:
+                self.cut = False
+                break
+            writer.write(piece)
+        writer.close()
+
+
+def test_a_step_whose_answer_was_lost_is_not_asked_again(server: RedisServer) -> None:
+    _clean(server)
+
+    async def scene() -> None:
+        cutter = _Cutter(server.port)
+        front = await asyncio.start_server(cutter.serve, "127.0.0.1", 0)
+        port = front.sockets[0].getsockname()[1]
+        store = RedisStore(f"redis://127.0.0.1:{port}?timeout=2")
+        assert (await attempt(store, now=1000.0)).failures == 1
+        cutter.cut = True
+        await _refused(store, "take_attempt")
+        assert await store.failures("alice") == (2, 0.0), "it was counted, and once"
+        await store.aclose()
+        front.close()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("fault", ["full", "read-only replica", "no rights", "loading scripts anew"])
 def test_an_answer_that_is_an_error_is_a_refusal(server: RedisServer, fault: str) -> None:
     _clean(server)
