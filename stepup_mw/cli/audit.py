@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from . import proof, reconcile, retention, service, upkeep
+from . import anchors, proof, reconcile, retention, service, upkeep
 from .failure import FOUND
 from .program import SETTINGS, ColorContext, command
 from .screen import paint, safe, say, say_json
@@ -51,6 +51,7 @@ def rotate(config: Path, as_json: bool) -> int:
 
 for each in (
     rotate,
+    anchors.ship,
     upkeep.repair,
     proof.prove,
     upkeep.export,

@@ -79,11 +79,13 @@ def _show_next_steps(target: Path) -> None:
 
 @command("check")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of stepup.toml, for editors, and check nothing.")
-def check(schema: bool, config: Path, as_json: bool) -> int:
+@click.option("--worm", is_flag=True, help="Try whether the buckets of the anchors really keep their locks.")
+def check(schema: bool, worm: bool, config: Path, as_json: bool) -> int:
     """Validate the configuration and show what it says.
 
     Reads the file, the keys it names and your own callables, and opens nothing else. Exit code 2 with every mistake;
-    warnings alone give 0.
+    warnings alone give 0. --worm stores a small object under a lock of a minute in each bucket and tries to delete it,
+    to shorten its lock and to weaken it; exit code 1 if any of that works. Use the strongest credentials you have.
     """
     if schema:
         from ..config.schema import schema as make_schema
@@ -91,6 +93,10 @@ def check(schema: bool, config: Path, as_json: bool) -> int:
         say_json(make_schema(), pretty=True)
         return 0
     loaded = service.read(config)
+    if worm:
+        from .anchors import check_worm
+
+        return check_worm(loaded.settings, as_json=as_json)
     _import_callables(config, loaded)
     if as_json:
         say_json(_summary(loaded))

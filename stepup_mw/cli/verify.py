@@ -12,6 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import service
+from .anchors import (
+    bucket_of,
+    evidence_json,
+    evidence_text,
+    find_evidence,
+    held_by,
+    judge,
+    stored_json,
+    stored_text,
+    verify_stored,
+)
 from .failure import CANNOT_VERIFY, CommandError
 from .program import command
 from .progress import progress
@@ -19,7 +30,10 @@ from .screen import fields, paint, safe, say, say_json
 from .vkeys import find_held, find_keys, refuse_key_inside
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..config import Config
+    from ..ship.evidence import Evidence
     from ..trail.report import Finding, Report
 
 COLORS = {0: "green", 3: "yellow", 4: "yellow"}
@@ -36,6 +50,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--save", type=_FILE, metavar="FILE", help="Where to keep how far this came, if all is well.")
 @click.option("--chain", is_flag=True, help="Chain and checkpoints only: faster, no line is read for what it says.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes that work at it; one a core if left out.")
+@click.option("--anchors", is_flag=True, help="Ask the anchors what they hold, instead of this host's receipts.")
 @click.option("--proof", type=_FILE, metavar="FILE", help="Check this proof of one line instead, with the key alone.")
 @click.option("--line", "line_file", type=_FILE, metavar="FILE", help="The line, where the proof does not hold it.")
 def verify(
@@ -45,6 +60,7 @@ def verify(
     save: Path | None,
     chain: bool,
     jobs: int | None,
+    anchors: bool,
     proof: Path | None,
     line_file: Path | None,
     config: Path,
@@ -52,9 +68,12 @@ def verify(
 ) -> int:
     """Check the audit trail: VERIFIED, or what is wrong and where.
 
-    PATH is a trail's live file, its folder, or a pack that `stepup audit export` wrote; left out, the configuration
-    names it. The key comes from --key, else from the configuration where there is one, never from the audit folder.
-    With PATH and --key no configuration is needed.
+    PATH is a trail's live file, its folder, a pack that `stepup audit export` wrote, or s3://bucket/prefix for what was
+    shipped there; left out, the configuration names it. The key comes from --key, else from the configuration where
+    there is one, never from the audit folder. With PATH and --key no configuration is needed.
+
+    Where the configuration has anchors, what they hold is shown, the trail has to continue it, and the unanchored end
+    is counted from there. A bucket's word is this host's own receipt unless --anchors asks the bucket itself.
 
     Exit codes: 0 verified; 2 tampered; 3 incomplete (a torn end, a gap, no checkpoints); 4 too much of the end is under
     no checkpoint yet; 5 could not be checked.
@@ -69,6 +88,13 @@ def verify(
         return check_proof(proof, line_file, vkey, as_json=as_json)
     target = path if path is not None else _configured(loaded)
     vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
+    begun = time.monotonic()
+    place = bucket_of(path)
+    if place is not None:
+        stored = verify_stored(place, loaded, vkey, jobs or os.cpu_count() or 1, wanted=not as_json)
+        beside: dict[str, Any] = {"stored": stored_json(stored)}
+        told = ("bucket", stored_text(stored))
+        return _tell(f"s3://{'/'.join(place)}", stored.report, vkey, begun, told, beside, as_json=as_json)
     refuse_key_inside(target, key)
     if since is not None:
         refuse_key_inside(target, str(since))
@@ -78,17 +104,44 @@ def verify(
         "parse": not chain,
         "processes": jobs or os.cpu_count() or 1,
     }
+    evidence: list[Evidence] = []
     if loaded is not None:
-        trail = loaded.settings.trail
-        options |= {"max_unanchored_lines": trail.max_unanchored_lines, "max_unanchored_s": trail.max_unanchored_s}
-        options["held"] = find_held(loaded) if _is_own(path, trail.path) else ()
-    begun = time.monotonic()
+        options |= _limits(loaded)
+        if _is_own(path, loaded.settings.trail.path):
+            evidence = find_evidence(loaded.settings, vkey, online=anchors)
+            options["held"] = [*find_held(loaded), *(held_by(evidence) if evidence else ())]
+    if evidence:
+        options |= {"max_unanchored_lines": None, "max_unanchored_s": None}
     with progress("verifying", wanted=not as_json) as advance:
         report = verify_trail(target, vkey=vkey, progress=advance, **options)
+    if loaded is None or not evidence:
+        return _tell(target, report, vkey, begun, None, {}, as_json=as_json)
+    report = judge(report, evidence, loaded.settings.trail)
+    told = ("anchored", evidence_text(evidence))
+    beside = {"anchors": [evidence_json(item) for item in evidence]}
+    return _tell(target, report, vkey, begun, told, beside, as_json=as_json)
+
+
+def _limits(config: Config) -> dict[str, int | None]:
+    trail = config.settings.trail
+    return {"max_unanchored_lines": trail.max_unanchored_lines, "max_unanchored_s": trail.max_unanchored_s}
+
+
+def _tell(
+    target: Path | str,
+    report: Report,
+    vkey: str | None,
+    begun: float,
+    told: tuple[str, str] | None,
+    beside: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> int:
+    """Show the report, and what was learnt ``beside`` it (``told``, for a person); gives the exit code."""
     if as_json:
-        say_json(_as_json(target, report, keyed=vkey is not None))
+        say_json({**_as_json(target, report, keyed=vkey is not None), **beside})
     else:
-        _show(target, report, keyed=vkey is not None, took_s=time.monotonic() - begun)
+        _show(target, report, told, keyed=vkey is not None, took_s=time.monotonic() - begun)
     return report.exit_code
 
 
@@ -110,7 +163,7 @@ def _is_own(path: Path | None, live: Path) -> bool:
     return path is None or path.resolve() in (live.resolve(), live.parent.resolve())
 
 
-def _as_json(path: Path, report: Report, *, keyed: bool) -> dict[str, Any]:
+def _as_json(path: Path | str, report: Report, *, keyed: bool) -> dict[str, Any]:
     checkpoint = report.checkpoint
     return {
         "verdict": report.verdict,
@@ -149,7 +202,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _show(path: Path, report: Report, *, keyed: bool, took_s: float) -> None:
+def _show(path: Path | str, report: Report, told: tuple[str, str] | None, *, keyed: bool, took_s: float) -> None:
     color = COLORS.get(report.exit_code, "red")
     sign = "✓" if report.exit_code == 0 else "✗"
     verdict = f"{report.verdict} {report.first_seq}" if report.verdict == "VERIFIED_FROM" else report.verdict
@@ -162,6 +215,8 @@ def _show(path: Path, report: Report, *, keyed: bool, took_s: float) -> None:
             ("checked", f"{_count(report.lines, 'line')}, {_count(report.files, 'file')}, {size}, {took_s:.1f} s")
         )
         lines.append(("checkpoints", _checkpoint_text(report, keyed=keyed)))
+    if told is not None:
+        lines.append(told)
     lines += [(finding.verdict.lower().replace("_", " "), _finding_text(finding)) for finding in report.findings]
     watched = {name: count for name, count in report.events.items() if name not in ("start", "stop", "checkpoint")}
     if watched:
