@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -371,5 +372,8 @@ def _reaches(door: str, method: str, path: str) -> bool:
     return "/" + path.lstrip("/") in PATHS[:6]
 
 
-TestService = Service.TestCase
-TestService.settings = settings(max_examples=50, stateful_step_count=40)
+TestService = pytest.mark.timeout(600)(Service.TestCase)
+"""A run takes seconds; what takes long is to make a failing story short, and that is worth the wait."""
+TestService.settings = settings(
+    max_examples=50, stateful_step_count=40, phases=[Phase.explicit, Phase.generate, Phase.shrink]
+)
