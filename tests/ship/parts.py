@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from stepup_mw.trail import Trail
 from ..trail.parts import SERVICE, record, settings, vkey
 
 
+def with_anchors(folder: Path, *anchors: AnchorSettings, **changes: Any) -> TrailSettings:
+    """The settings of the trail in ``folder``, signed only when a test says so."""
+    options = {"checkpoint_every_s": 86_400, "checkpoint_lines": 100_000, "anchors": anchors, **changes}
+    return settings(folder, signed=True, **options)
+
+
 def write(folder: Path, batches: int, *, each: int = 7, rotate: bool = False, clock: Any = time.time) -> TrailSettings:
     """So many batches of lines, a checkpoint after each; with ``rotate`` each sealed as a segment too."""
-    found = settings(folder, signed=True, checkpoint_every_s=86_400, checkpoint_lines=100_000)
+    found = with_anchors(folder)
     trail = Trail(found, service=SERVICE, clock=clock)
     for batch in range(batches):
         trail.append_blocking([record(f"{batch}-{number}", note="x" * 40) for number in range(each)])
@@ -28,7 +35,7 @@ def write(folder: Path, batches: int, *, each: int = 7, rotate: bool = False, cl
 
 
 def lane(found: TrailSettings, anchor: AnchorSettings, **options: Any) -> Lane:
-    return Lane(found, anchor, SERVICE, time.time, **options)
+    return Lane(dataclasses.replace(found, anchors=(anchor,)), anchor, SERVICE, time.time, **options)
 
 
 def public_key(folder: Path) -> bytes:
