@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Protocol
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 
 from ..errors import BodyTooLarge
 from ..gate import Gate
@@ -15,6 +19,8 @@ from ..messages import Ending, Finish, Pass, Request, Response
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_limiters: RunVar[CapacityLimiter] = RunVar("stepup_mw_body_readers")
 
 
 class Running(Protocol):
@@ -106,7 +112,9 @@ class _Watch:
 
 def _request(environ: Environ, path: str, root_path: str, raw_path: bytes | None) -> Request:
     async def read_body(limit: int) -> bytes:
-        return _read_body(environ, limit)
+        # Not on the loop: it serves every request of this process, and a client may send its body slowly. There are
+        # never more readers than the server has threads.
+        return await to_thread.run_sync(_read_body, environ, limit, limiter=_readers())
 
     return Request(
         method=environ.get("REQUEST_METHOD", ""),
@@ -121,6 +129,14 @@ def _request(environ: Environ, path: str, root_path: str, raw_path: bytes | None
         native=environ,
         read_body=read_body,
     )
+
+
+def _readers() -> CapacityLimiter:
+    limiter = _limiters.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(math.inf)
+        _limiters.set(limiter)
+    return limiter
 
 
 def _headers(environ: Environ) -> Iterator[tuple[bytes, bytes]]:

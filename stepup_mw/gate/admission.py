@@ -171,7 +171,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await _let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
     await forgive(services, attempting)
-    await services.store.mark_logged(challenge.challenge_id)
+    await challenges.mark(services, challenge)
     return passed
 
 

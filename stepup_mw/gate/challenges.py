@@ -77,7 +77,15 @@ async def conclude(services: Services, trial: Trial, *more: bytes) -> None:
     if trial.records or more:
         await services.journal.write(*trial.records, *more)
     if trial.settled:
-        await services.store.mark_logged(trial.challenge.challenge_id)
+        await mark(services, trial.challenge)
+
+
+async def mark(services: Services, challenge: Challenge) -> None:
+    """Note that the outcome is on record. A store that cannot note it now changes nothing of what has been decided."""
+    try:
+        await services.store.mark_logged(challenge.challenge_id)
+    except StoreUnavailable as error:
+        _log.warning("the store does not know yet that an outcome is on record: %s", error)
 
 
 async def cancel(services: Services, challenge: Challenge, now: float) -> bool:

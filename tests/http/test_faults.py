@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,3 +202,17 @@ def test_a_store_that_is_gone(server: Door, user: str) -> None:
         assert client.post(TRANSFER).status_code == 200
     assert server.story(user)[-2:] == BY_GRANT
     assert all(run["on_record"] for run in server.reached(user))
+
+
+def test_a_slow_body_keeps_nobody_else_waiting(door: Door, user: str) -> None:
+    """A client that sends the body of a bound request slowly is one thread's burden, not the gate's."""
+    person = door.enroll(user)
+    host, port = door.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as slow:
+        head = f"POST /wire HTTP/1.1\r\nHost: {host}\r\nX-Auth-User: {user}\r\nContent-Length: 100\r\n\r\nhalf of it"
+        slow.sendall(head.encode())
+        time.sleep(0.3)
+        with door.client(user) as client:
+            begun = time.monotonic()
+            answer = client.post("/accounts/42/transfer", headers={"Step-Up-Code": door.code(person)})
+            assert (answer.status_code, time.monotonic() - begun < 5) == (200, True)

@@ -71,10 +71,10 @@ def test_opening_memory_looks_at_the_environment_of_the_process() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "redis://localhost", "sqlite://", "sqlite:///", "sqlite:///:memory:", "memory://x", "sqlite:///a\0b"]
+    "url", ["", "mysql://localhost", "sqlite://", "sqlite:///", "sqlite:///:memory:", "memory://x", "sqlite:///a\0b"]
 )
 def test_other_urls_are_refused_by_name(url: str) -> None:
-    with pytest.raises(Unsupported, match="use memory:// or sqlite:///path"):
+    with pytest.raises(Unsupported, match=r"use memory://, sqlite:///path, redis:// or postgresql://"):
         open_store(url)
 
 
