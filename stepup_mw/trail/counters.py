@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+_EDGES = ("start", "stop")
 _MOST = 10_000
 """Writers that are looked after at a time; the oldest beyond are settled as they are."""
 
@@ -46,7 +47,7 @@ class Counters:
         if not name:
             return
         life = self._lives.get(name)
-        if life is not None and 0 <= n - life.last <= 1 and event.get("phase") != "start":
+        if life is not None and 0 <= n - life.last <= 1 and event.get("phase") not in _EDGES:
             life.last = n
             return
         self._step(name, _Life(n, _kind(event), n), again=event.get("again") is True)
@@ -85,7 +86,7 @@ class Counters:
 
 def _kind(event: dict[str, Any]) -> str:
     phase = event.get("phase")
-    return phase if event.get("event_type") == "audit" and phase in ("start", "stop") else ""
+    return phase if event.get("event_type") == "audit" and phase in _EDGES else ""
 
 
 def _open(life: _Life) -> int:

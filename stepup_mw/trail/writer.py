@@ -14,6 +14,7 @@ from ..errors import NoteError, TrailUnavailable
 from .inbox import Inbox
 from .ledger import Ledger
 from .losses import Losses
+from .marks import is_mark
 from .signing import Signing
 from .waiting import Entry, close_all, release
 
@@ -205,6 +206,10 @@ class Writer:
             self._commit([*late, self._marks.stop(self._inbox.numbered)], [])
             if self._unsynced:
                 self._sync_unasked()
+            self._late = []
             self._signing.now()
+            complaints = [record for record in self._late if is_mark(record, "io_error")]
+            if complaints:
+                self._commit([self._marks.close(record, self._inbox.skip(1)) for record in complaints], [])
         self._ledger.close()
         self._signing.close()

@@ -89,14 +89,24 @@ def test_a_fork_after_use_writes_with_a_writer_of_its_own(tmp_path: Path) -> Non
     assert pids["after"] == os.getpid()
 
 
+def wait_for(folder: Path, lines: int) -> None:
+    """Until so many lines were acknowledged."""
+    for _ in range(1000):
+        if sum(file.read_bytes().count(b"\n") for file in folder.glob("acknowledged-*")) >= lines:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no line is acknowledged")
+
+
 def test_kill_9_loses_no_acknowledged_line_and_doubles_none(tmp_path: Path) -> None:
     chance = random.Random(9)
     path = ":".join(item for item in (str(Path.cwd()), *sys.path) if item)
     trail(tmp_path, signed=True).close()
-    for _ in range(6):
+    for turn in range(6):
         command = [sys.executable, "-c", LOADED, str(tmp_path)]
         workers = [subprocess.Popen([*command, str(number), path]) for number in range(3)]
-        time.sleep(0.5 + chance.random() * 0.5)
+        wait_for(tmp_path, 200 * (turn + 1))
+        time.sleep(chance.random() * 0.5)
         for worker in workers:
             worker.send_signal(signal.SIGKILL)
             worker.wait()

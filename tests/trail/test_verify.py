@@ -311,7 +311,7 @@ def test_a_trail_that_is_written_meanwhile_is_verified(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    verdicts = [check(tmp_path) for _ in range(25)]
+    verdicts = [verify_trail(tmp_path / "audit", vkey=vkey(tmp_path)) for _ in range(25)]
     done.set()
     thread.join()
     subject.close()
