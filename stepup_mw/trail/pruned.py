@@ -12,7 +12,7 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..chain import ZERO, parse_opening
+from ..chain import ZERO, Tip, parse_opening
 from ..errors import ProofError
 from ..events import MAX_LINE
 from ..tree import CompactRange
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Start:
     """The lines before the first one there is: ``range`` over them, ``leaf`` the last one's hash. ``known``: whether a
-    record says so; if not, both are of no use."""
+    record says so; if not, the leaf is what the first line claims, and the range of no use."""
 
     range: CompactRange = field(default_factory=CompactRange)
     leaf: bytes = ZERO
@@ -58,25 +58,25 @@ def parse_start(detail: Any) -> Start | None:
 
 def find_start(sources: Sequence[Source]) -> Start:
     """Where the lines of these files begin. OSError or TrailUnavailable if they cannot be read."""
-    seq = _first_seq(sources)
-    if seq == 0:
+    first = _first_place(sources)
+    if first.seq == 0:
         return Start()
     for source in reversed(sources):
         for line in _records(source):
             found = parse_start(event_of(line).get("detail"))
-            if found is not None and found.seq == seq:
+            if found is not None and found.seq == first.seq:
                 return found
-    return Start(seq=seq, known=False)
+    return Start(leaf=first.leaf, seq=first.seq, known=False)
 
 
-def _first_seq(sources: Sequence[Source]) -> int:
-    """What the first line says; 0 if it says nothing, since then there is something else wrong with it."""
+def _first_place(sources: Sequence[Source]) -> Tip:
+    """What the first line says; the start if it says nothing, since then there is something else wrong with it."""
     for source in sources:
         if source.size:
             with source.open() as stream:
                 place = parse_opening(stream.readline(MAX_LINE))
-            return place.seq if place is not None else 0
-    return 0
+            return place or Tip()
+    return Tip()
 
 
 def _records(source: Source) -> Iterator[bytes]:
