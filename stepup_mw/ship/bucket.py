@@ -56,11 +56,11 @@ class Listing:
     hidden: int = 0
 
 
-def list_bucket(bucket: Bucket, prefix: str) -> Listing:
+def list_bucket(bucket: Bucket, prefix: str, *, page_size: int = 1000) -> Listing:
     """Everything of the one trail under ``prefix``. AnchorError if there are several, or the bucket cannot be read."""
     first: dict[str, dict[str, Any]] = {}
     later, hidden = 0, 0
-    for page in _pages(bucket, prefix):
+    for page in _pages(bucket, prefix, page_size):
         hidden += sum(1 for marker in page.get("DeleteMarkers", ()) if marker.get("IsLatest"))
         for item in page.get("Versions", ()):
             key = item["Key"]
@@ -105,10 +105,10 @@ def _segment(item: dict[str, Any], name: re.Match[str]) -> StoredSegment:
     )
 
 
-def _pages(bucket: Bucket, prefix: str) -> Iterator[dict[str, Any]]:
+def _pages(bucket: Bucket, prefix: str, size: int) -> Iterator[dict[str, Any]]:
     place: dict[str, Any] = {}
     while True:
-        page = bucket.call("list_object_versions", Prefix=prefix, **place)
+        page = bucket.call("list_object_versions", Prefix=prefix, MaxKeys=size, **place)
         yield page
         if not page.get("IsTruncated"):
             return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..trail.report import GAP, RANK, TAMPERED, Finding, Report
+from ..trail.report import GAP, NO_INTEGRITY_DATA, RANK, TAMPERED, Finding, Report
 from ..trail.verify import verify_trail
 from .bucket import list_bucket
 from .s3 import SEGMENT_LINES
@@ -41,7 +41,10 @@ class Stored:
 def verify_bucket(
     bucket: Bucket, prefix: str, folder: Path, *, vkey: str | None, progress: Progress | None = None, processes: int = 1
 ) -> Stored:
-    """Fetch into the empty ``folder`` and verify. AnchorError if the bucket cannot be read."""
+    """Fetch into the empty ``folder`` and verify. AnchorError if the bucket cannot be read.
+
+    Where segments are missing, that no checkpoint fits what is left is no finding of its own.
+    """
     listing = list_bucket(bucket, prefix)
     run, findings = _first_run(listing)
     broken = _fetch_segments(bucket, run, folder, progress)
@@ -54,8 +57,8 @@ def verify_bucket(
     findings += _cut_off(bucket, listing)
     report = verify_trail(folder / "stepup.jsonl", vkey=vkey, progress=progress, processes=processes)
     names = {path: item.key for path, item in zip(_paths(run, folder), run, strict=True)}
-    told = [replace(item, file=Path(names.get(item.file, item.file.name))) if item.file else item
-            for item in report.findings]  # fmt: skip
+    told = [item for item in report.findings if not (findings and listing.notes and item.verdict == NO_INTEGRITY_DATA)]
+    told = [replace(item, file=Path(names.get(item.file, item.file.name))) if item.file else item for item in told]
     ranked = tuple(sorted([*told, *findings], key=lambda item: RANK.index(item.verdict)))
     whole = replace(report, verdict=ranked[0].verdict if ranked else report.verdict, findings=ranked)
     return Stored(report=whole, listing=listing, signed_lines=max((note.size for note in listing.notes), default=0))

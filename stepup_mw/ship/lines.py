@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..trail.files import Layout
     from ..trail.sources import Source
 
-_QUIET = ("checkpoint", "sink_failed", "sink_recovered")
-"""Lines that the anchoring itself brings about: alone at the end, nothing waits for an anchor."""
+_QUIET = ("checkpoint", "heartbeat", "sink_failed", "sink_recovered")
+"""Lines that signing and anchoring bring about themselves: alone at the end, nothing waits for an anchor."""
 
 _SCAN = 4096
 
