@@ -140,6 +140,7 @@ def _summary(config: Config) -> dict[str, Any]:
             "durability": settings.trail.durability,
             "on_failure": settings.trail.on_failure,
             "signed": settings.trail.signing_key_file is not None,
+            "anchors": [anchor.name for anchor in settings.trail.anchors],
         },
         "warnings": [problem_json(warning) for warning in config.warnings],
     }
@@ -218,4 +219,5 @@ def _trail_text(trail: TrailSettings) -> str:
     age = [format_duration(trail.rotate_every_s)] if trail.rotate_every_s else []
     turn = f"a new segment after {' or '.join(size + age)}" if size or age else "one segment, never rotated"
     signed = "checkpoints signed" if trail.signing_key_file else "no checkpoints"
-    return f"{trail.path}\n{trail.durability} durability, {turn}, {signed}"
+    anchored = "".join(f"\nanchored at {anchor.name}" for anchor in trail.anchors)
+    return f"{trail.path}\n{trail.durability} durability, {turn}, {signed}{anchored}"
