@@ -18,6 +18,8 @@ from stepup_mw.totp import time_step
 from ..contract.samples import bare, keep_grant, make_factor, make_grant
 
 STEP = time_step(time.time())
+LATER = STEP + 1000
+"""A step that is still to come however long the run takes."""
 GRANT: Grant = make_grant(uses_left=1)
 Ending = Callable[[SqliteStore], Awaitable[object]]
 
@@ -86,7 +88,7 @@ def test_what_was_ended_since_stays_ended(
         assert await store.use_grant("g1") is False
         assert await store.grants("alice", now=1001.0) == ()
         assert await store.consume_step("alice", "f1", STEP) is False
-        assert await store.consume_step("alice", "f1", STEP + 10) is True
+        assert await store.consume_step("alice", "f1", LATER) is True
         kept = await keep_grant(store, make_grant("g2"))
         await store.aclose()
 
@@ -115,7 +117,7 @@ def test_a_restart_voids_nothing_also_beside_a_working_process(path: Path) -> No
         await _fill(path)
         first = SqliteStore(path)
         for step in range(5):
-            assert await first.consume_step("alice", "f1", STEP + step)
+            assert await first.consume_step("alice", "f1", LATER + step)
             second = SqliteStore(path)
             assert await bare(second, "g1") == GRANT
             await second.aclose()
