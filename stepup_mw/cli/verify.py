@@ -30,7 +30,7 @@ from .screen import fields, paint, safe, say, say_json
 from .vkeys import find_held, find_keys, refuse_key_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..config import Config
     from ..ship.evidence import Evidence
@@ -78,48 +78,58 @@ def verify(
     Exit codes: 0 verified; 2 tampered; 3 incomplete (a torn end, a gap, no checkpoints); 4 too much of the end is under
     no checkpoint yet; 5 could not be checked.
     """
-    from ..trail.verify import verify_trail
-
     loaded = _config(path, key, config, needed=proof is None)
+    vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
     if proof is not None:
         from .proof import check_proof
 
-        vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
         return check_proof(proof, line_file, vkey, as_json=as_json)
-    target = path if path is not None else _configured(loaded)
-    vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
-    begun = time.monotonic()
-    place = bucket_of(path)
+    processes, place = jobs or os.cpu_count() or 1, bucket_of(path)
     if place is not None:
-        stored = verify_stored(place, loaded, vkey, jobs or os.cpu_count() or 1, wanted=not as_json)
-        beside: dict[str, Any] = {"stored": stored_json(stored)}
-        told = ("bucket", stored_text(stored))
-        return _tell(f"s3://{'/'.join(place)}", stored.report, vkey, begun, told, beside, as_json=as_json)
+        return _verify_stored(place, loaded, vkey, processes, as_json=as_json)
+    target = path if path is not None else _configured(loaded)
     refuse_key_inside(target, key)
-    if since is not None:
-        refuse_key_inside(target, str(since))
-    options: dict[str, Any] = {
-        "since": since,
-        "save": save,
-        "parse": not chain,
-        "processes": jobs or os.cpu_count() or 1,
-    }
-    evidence: list[Evidence] = []
-    if loaded is not None:
+    refuse_key_inside(target, str(since) if since is not None else None)
+    options: dict[str, Any] = {"since": since, "save": save, "parse": not chain, "processes": processes}
+    own = loaded if loaded is not None and _is_own(path, loaded.settings.trail.path) else None
+    evidence = find_evidence(own.settings, vkey, online=anchors) if own is not None else []
+    if own is not None:
+        options["held"] = [*find_held(own), *(held_by(evidence) if evidence else ())]
+    if loaded is not None and not evidence:
         options |= _limits(loaded)
-        if _is_own(path, loaded.settings.trail.path):
-            evidence = find_evidence(loaded.settings, vkey, online=anchors)
-            options["held"] = [*find_held(loaded), *(held_by(evidence) if evidence else ())]
-    if evidence:
-        options |= {"max_unanchored_lines": None, "max_unanchored_s": None}
+    return _verify_here(target, vkey, options, own, evidence, as_json=as_json)
+
+
+def _verify_here(
+    target: Path,
+    vkey: str | None,
+    options: Mapping[str, Any],
+    own: Config | None,
+    evidence: Sequence[Evidence],
+    *,
+    as_json: bool,
+) -> int:
+    """Verify files of this machine; ``evidence`` is what the anchors of its ``own`` trail say."""
+    from ..trail.verify import verify_trail
+
+    begun = time.monotonic()
     with progress("verifying", wanted=not as_json) as advance:
         report = verify_trail(target, vkey=vkey, progress=advance, **options)
-    if loaded is None or not evidence:
+    if own is None or not evidence:
         return _tell(target, report, vkey, begun, None, {}, as_json=as_json)
-    report = judge(report, evidence, loaded.settings.trail)
-    told = ("anchored", evidence_text(evidence))
+    report = judge(report, evidence, own.settings.trail)
     beside = {"anchors": [evidence_json(item) for item in evidence]}
-    return _tell(target, report, vkey, begun, told, beside, as_json=as_json)
+    return _tell(target, report, vkey, begun, ("anchored", evidence_text(evidence)), beside, as_json=as_json)
+
+
+def _verify_stored(
+    place: tuple[str, str], loaded: Config | None, vkey: str | None, processes: int, *, as_json: bool
+) -> int:
+    """Verify what a bucket holds."""
+    begun = time.monotonic()
+    stored = verify_stored(place, loaded, vkey, processes, wanted=not as_json)
+    told, beside = ("bucket", stored_text(stored)), {"stored": stored_json(stored)}
+    return _tell(f"s3://{'/'.join(place)}", stored.report, vkey, begun, told, beside, as_json=as_json)
 
 
 def _limits(config: Config) -> dict[str, int | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -215,10 +216,9 @@ def test_a_disk_that_takes_no_receipt_is_said(tmp_path: Path) -> None:
     assert os.path.lexists(walk.shelf.receipt)
 
 
-def test_a_missing_package_is_said_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_package_is_said_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     anchors = [OUT, AnchorSettings(kind="s3", bucket="worm"), AnchorSettings(kind="rfc3161")]
     check_extras(anchors)
-    monkeypatch.setattr("sys.path", [str(tmp_path)])
-    monkeypatch.delitem(__import__("sys").modules, "boto3", raising=False)
+    monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(MissingExtra, match=r"stepup-mw\[s3\]"):
         check_extras(anchors)

