@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from itertools import cycle
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..chain import Tip, parse_opening
@@ -19,10 +17,10 @@ from ..events import MAX_LINE
 from .files import identity
 from .notes import read_notes
 from .pieces import SIZE, Piece, Task, check_open_piece, check_piece
+from .workers import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
 
     from .sources import Source, View
 
@@ -80,21 +78,24 @@ def read_pieces(sources: tuple[Source, ...], cuts: Cuts | None, *, parse: bool, 
 
 
 def _side_by_side(tasks: Iterator[tuple[Source, Task]], processes: int) -> Iterator[Checked]:
-    """Spawned, not forked: whoever calls this may have threads."""
-    waiting: deque[tuple[Source, Task, Future[Piece | None]]] = deque()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(Worker()) for _ in range(processes)]
+        turn = cycle(workers)
+        waiting: deque[tuple[Source, Task, Worker]] = deque()
         for source, task in tasks:
-            waiting.append((source, task, pool.submit(check_piece, task)))
+            worker = next(turn)
+            worker.ask(task)
+            waiting.append((source, task, worker))
             if len(waiting) > 2 * processes:
                 yield _result(*waiting.popleft())
         while waiting:
             yield _result(*waiting.popleft())
 
 
-def _result(source: Source, task: Task, future: Future[Piece | None]) -> Checked:
+def _result(source: Source, task: Task, worker: Worker) -> Checked:
     try:
-        return Checked(source, task, future.result())
-    except BrokenProcessPool:
+        return Checked(source, task, worker.answer())
+    except (OSError, EOFError):
         return Checked(source, task, _check_here(source, task))
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.bench [--rounds N] [passing sensitive lookup served …]``: all of it takes about five minutes."""
+"""``python -m tests.bench [--rounds N] [passing sensitive lookup served verifying appending]``: some ten minutes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import logging
 import platform
 import sys
 
-from . import lookup, passing, sensitive, served
+from . import appending, lookup, passing, sensitive, served, verifying
 
 PARTS = {
     "passing": passing.measure,
     "sensitive": sensitive.measure,
     "lookup": lookup.measure,
     "served": served.measure,
+    "verifying": verifying.measure,
+    "appending": appending.measure,
 }
 
 
