@@ -206,7 +206,7 @@ def test_a_challenge_has_one_end(make_world: MakeWorld, moves: list[str], togeth
 
     world.runner.run(scene())
     ends = [line for line in world.lines() if line.get("phase") == "outcome"]
-    assert len({line["event_id"] for line in ends}) == 1, "written twice, where the clock leaps, it is known for the same"
+    assert len({line["event_id"] for line in ends}) == 1, "written twice, if ever, it is known for the same"
     assert len({line["status"] for line in ends}) == 1
     held: Challenge | None = world.runner.run(world.stage.faulty_store.inner.challenge(challenge.json["challenge_id"]))
     assert held is not None
