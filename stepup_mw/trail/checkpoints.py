@@ -116,11 +116,11 @@ class Checkpoints:
         note, last, end = known if known is not None else (None, None, 0)
         kept = memory.read()
         cut_off = kept is not None and kept.end == end and (last is None or last.size < kept.checkpoint.size)
-        signed = [item for item in (last, kept.checkpoint if kept else None, self._last) if item is not None]
+        remembered = kept.checkpoint if kept is not None else None
+        signed = [item for item in (last, remembered, self._last) if item is not None]
         progress = self._progress(signer, note, last)
         self._advance(progress, signed)
-        most = max((item.size for item in signed), default=0) if not cut_off else self._last.size if self._last else 0
-        if most > (last.size if last is not None else 0):
+        if max(_size(self._last), 0 if cut_off else _size(remembered)) > _size(last):
             raise TrailUnavailable(f"{self._layout.notes} lost checkpoints that were in it: nothing more is signed")
         if kept is not None and cut_off:  # a crash came between the two writes
             append_note(self._layout.notes, end, kept.note)
@@ -219,6 +219,10 @@ class Checkpoints:
             finally:
                 os.close(fd)
             draft.rename(self._layout.state)
+
+
+def _size(checkpoint: Checkpoint | None) -> int:
+    return checkpoint.size if checkpoint is not None else 0
 
 
 def _read(progress: _Progress, file: _File, signed: Sequence[Checkpoint]) -> None:

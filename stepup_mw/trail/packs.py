@@ -120,32 +120,17 @@ def _write(
     out: Path,
     progress: Callable[[int, int], None] | None,
 ) -> Packed:
-    total, done, lines, files = sum(source.size for source in sources), 0, 0, []
     fd = create(out)
     try:
-        with os.fdopen(fd, "w+b") as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as pack:
-            for source in sources:
-                size = _whole(source) if source is view.live else source.size
-                name = "live.jsonl" if source is view.live else f"segments/{source.name.name}"
-                with source.open() as data:
-                    reader = _Counting(data, size, done, lambda now: progress(now, total) if progress else None)
-                    pack.addfile(_member(name, size), reader)  # type: ignore[arg-type]  # tarfile only reads from it
-                done, lines = done + size, lines + reader.lines
-                files.append({"name": name, "size": size, "sha256": reader.digest.hexdigest()})
-            notes, keys = _notes(view, start.seq, start.seq + lines)
-            _add(pack, "checkpoints.note", notes)
-            manifest = {"format": FORMAT, "first_seq": start.seq, "lines": lines, "files": files, "signed_by": keys}
-            if start.seq:
-                manifest["before"] = describe_start(start.range, start.leaf)
-            _add(pack, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
-            told = _README.format(
-                origin=keys[0].split("+")[0] if keys else "a service",
-                first=start.seq,
-                last=start.seq + lines - 1,
-                name=out.name,
-                keys=", ".join(keys) or "nobody",
-            )
-            _add(pack, "README.txt", told.encode())
+        with os.fdopen(fd, "w+b") as stream:
+            with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as pack:
+                files, lines = _add_files(pack, view, sources, progress)
+                notes, keys = _notes(view, start.seq, start.seq + lines)
+                _add(pack, "checkpoints.note", notes)
+                _add(pack, "manifest.json", _manifest(start, lines, files, keys))
+                _add(pack, "README.txt", _readme(out.name, start.seq, lines, keys))
+            stream.flush()
+            os.fsync(fd)
         sync_folder(out.parent)
         digest = _digest(out)
     except BaseException:
@@ -155,12 +140,44 @@ def _write(
         path=out,
         first_seq=start.seq,
         lines=lines,
-        bytes=done,
+        bytes=sum(item["size"] for item in files),
         files=len(files),
         checkpoints=notes.count(b"\n\n"),
         keys=tuple(keys),
         sha256=digest,
     )
+
+
+def _add_files(
+    pack: tarfile.TarFile,
+    view: View,
+    sources: Sequence[Source],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[dict[str, Any]], int]:
+    """What the manifest says of each file, and the lines in all of them."""
+    total, done, lines, files = sum(source.size for source in sources), 0, 0, []
+    for source in sources:
+        size = _whole(source) if source is view.live else source.size
+        name = "live.jsonl" if source is view.live else f"segments/{source.name.name}"
+        with source.open() as data:
+            reader = _Counting(data, size, done, lambda now: progress(now, total) if progress else None)
+            pack.addfile(_member(name, size), reader)  # type: ignore[arg-type]  # tarfile only reads from it
+        done, lines = done + size, lines + reader.lines
+        files.append({"name": name, "size": size, "sha256": reader.digest.hexdigest()})
+    return files, lines
+
+
+def _manifest(start: Start, lines: int, files: list[dict[str, Any]], keys: list[str]) -> bytes:
+    manifest = {"format": FORMAT, "first_seq": start.seq, "lines": lines, "files": files, "signed_by": keys}
+    if start.seq:
+        manifest["before"] = describe_start(start.range, start.leaf)
+    return orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _readme(name: str, first: int, lines: int, keys: list[str]) -> bytes:
+    origin = keys[0].split("+")[0] if keys else "a service"
+    last = first + lines - 1
+    return _README.format(origin=origin, first=first, last=last, name=name, keys=", ".join(keys) or "nobody").encode()
 
 
 class _Counting:

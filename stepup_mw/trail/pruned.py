@@ -12,7 +12,7 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..chain import ZERO, Tip, parse_opening
+from ..chain import ZERO, Tip, leaf_hash, opening, parse_opening
 from ..errors import ProofError
 from ..events import MAX_LINE
 from ..tree import CompactRange
@@ -70,12 +70,16 @@ def find_start(sources: Sequence[Source]) -> Start:
 
 
 def _first_place(sources: Sequence[Source]) -> Tip:
-    """What the first line says; the start if it says nothing, since then there is something else wrong with it."""
+    """What the first line says of its place; the start if it says nothing, or if the second does not follow it: then
+    something else is wrong than that lines are missing."""
     for source in sources:
         if source.size:
             with source.open() as stream:
-                place = parse_opening(stream.readline(MAX_LINE))
-            return place or Tip()
+                first, second = stream.readline(MAX_LINE), stream.readline(MAX_LINE)
+            place = parse_opening(first)
+            if place is None or (second and not second.startswith(opening(place.seq + 1, leaf_hash(first[:-1])))):
+                return Tip()
+            return place
     return Tip()
 
 

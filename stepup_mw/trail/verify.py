@@ -123,7 +123,7 @@ class _Verification:
                 self._sources = rest
                 self._beginning = f"the {resumed.start.seq} before it were checked earlier: {resumed.where}"
                 return resumed.start
-        if start.seq:
+        if start.seq and start.known:
             self._beginning = f"the {start.seq} before it are not here, and the hashes that stand for them fit"
         return start
 
