@@ -73,3 +73,12 @@ def test_links_within_the_project_lead_somewhere(link: str) -> None:
 
 def test_no_unfinished_part() -> None:
     assert "BENCHMARK_TABLES" not in README.read_text()
+
+
+def test_every_test_that_a_standard_names_is_there() -> None:
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", README.read_text()))
+    defined = set()
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        defined |= set(re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE))
+    assert len(named) > 15
+    assert named <= defined, named - defined
