@@ -88,7 +88,7 @@ def slowapi_limit() -> Any:
 
 
 def flask_app(kind: str) -> Flask:
-    """Flask: bare, with Flask-Login's ``login_required``, or with Flask-Security's ``auth_required`` (session)."""
+    """Flask: bare, with Flask-Login's ``login_required``, or with Flask-Security's ``auth_required`` (token)."""
     app = Flask("bench")
     app.config.update(SECRET_KEY="a-key-for-measuring-only-8f1d7c52e6b39a40")
     if kind == "security":
@@ -115,6 +115,7 @@ def _item(number: str) -> str:
 
 
 def _with_flask_security(app: Flask) -> Flask:
+    """``auth_required("token")``; the token of its one user stands in ``app.config["BENCH_TOKEN"]``."""
     from flask_security import Security, SQLAlchemyUserDatastore, auth_required, hash_password  # noqa: PLC0415
     from flask_security.models import fsqla_v3  # noqa: PLC0415
     from flask_sqlalchemy import SQLAlchemy  # noqa: PLC0415
@@ -134,7 +135,8 @@ def _with_flask_security(app: Flask) -> Flask:
     app.security = Security(app, SQLAlchemyUserDatastore(db, person, role))  # type: ignore[attr-defined]
     with app.app_context():
         db.create_all()
-        app.security.datastore.create_user(email="a@example.com", password=hash_password("password"))  # type: ignore[attr-defined]
+        found = app.security.datastore.create_user(email="a@example.com", password=hash_password("password"))  # type: ignore[attr-defined]
         db.session.commit()
-    app.add_url_rule("/api/v1/items/<number>", view_func=auth_required("session")(_item), endpoint="item")
+        app.config["BENCH_TOKEN"] = found.get_auth_token()
+    app.add_url_rule("/api/v1/items/<number>", view_func=auth_required("token")(_item), endpoint="item")
     return app

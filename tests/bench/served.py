@@ -40,6 +40,7 @@ FLASK = {
     "flask_bare": "bare Flask",
     "flask_stepup": "stepup_mw, 1,000 rules, a public route",
     "flask_login": "Flask-Login login_required",
+    "flask_security": "Flask-Security auth_required (token)",
 }
 
 
@@ -76,6 +77,7 @@ def _group(title: str, kinds: Mapping[str, str], path: str, rounds: int, seconds
 def _load(port: tuple[int, str], path: str, seconds: int) -> float:
     number, token = port
     headers = ["-H", "X-Auth-User: alice", "-H", "X-Auth-Session: s-81f2", "-H", f"Step-Up-Grant: {token}"]
+    headers += ["-H", f"Authentication-Token: {token}"]
     command = ["wrk", "-t1", f"-c{IN_FLIGHT}", f"-d{seconds}s", *headers, f"http://127.0.0.1:{number}{path}"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
@@ -135,6 +137,8 @@ def _app(kind: str, folder: Path) -> Any:
 
     if kind.startswith("flask"):
         app = peers.flask_app(kind.removeprefix("flask_"))
+        if kind == "flask_security":
+            (folder / "token").write_text(app.config["BENCH_TOKEN"])
         if kind == "flask_stepup":
             config = wrapped(1_000, folder=folder).assembly.config
             app.wsgi_app = WsgiStepUp(app.wsgi_app, config=config)  # type: ignore[method-assign]
