@@ -50,7 +50,7 @@ class Counters:
         if life is not None and 0 <= n - life.last <= 1 and event.get("phase") not in _EDGES:
             life.last = n
             return
-        self._step(name, _Life(n, _kind(event), n), again=event.get("again") is True)
+        self._step(name, _Life(n, _kind(event), n))
 
     def explain(self, name: str, count: int) -> None:
         """A line of the writer ``name``, already counted, accounts for ``count`` records that are not in the trail."""
@@ -68,7 +68,8 @@ class Counters:
         """Records that were given a number and are neither in the trail nor accounted for."""
         return self.settled + sum(_open(life) for life in self._lives.values())
 
-    def _step(self, name: str, new: _Life, *, again: bool = False) -> None:
+    def _step(self, name: str, new: _Life) -> None:
+        """What comes next of a writer. A lower number than the last is of a line that was written again."""
         old = self._lives.get(name)
         if old is None or new.opens == "start":
             if old is not None:
@@ -76,8 +77,6 @@ class Counters:
             self._lives[name] = new
             if len(self._lives) > _MOST:
                 self.settled += _open(self._lives.pop(next(iter(self._lives))))
-            return
-        if new.first < old.last and again:
             return
         old.holes += max(0, new.first - old.last - (new.opens != "stop")) + new.holes
         old.explained += new.explained

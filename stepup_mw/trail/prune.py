@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from .trail import Trail
     from .trusted import Held
 
-_SIGNING_S = 10.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -66,6 +64,8 @@ class Tools:
     held: Sequence[Held]
     clock: Callable[[], float]
     random: Callable[[int], bytes]
+    patience_s: float = 10.0
+    """How long a checkpoint may take, where another process is signing."""
 
 
 def plan_prune(settings: TrailSettings, *, now: float) -> Plan:
@@ -217,7 +217,7 @@ def _hash_on(source: Source, append: Callable[[bytes], None], leaf: bytes) -> by
 
 def _sign(layout: Layout, tools: Tools) -> None:
     """A checkpoint over everything written so far; another process may be at it."""
-    until, wanted = time.monotonic() + _SIGNING_S, _lines(layout)
+    until, wanted = time.monotonic() + tools.patience_s, _lines(layout)
     while True:
         tools.trail.checkpoint_now()
         last = last_checkpoint(layout.notes)

@@ -124,13 +124,14 @@ def test_numbers_that_grow_a_digit_are_followed(tmp_path: Path) -> None:
     ("old", "new"),
     [
         (b'=","seq":4', b'A","seq":4'),
+        (b'"prev":"AAAA', b'"prev":"AA=A'),
         (b'{"prev":"', b'{"prev" :'),
         (b'"event_id":"3"', b'"event_id":"3","event_id":"3"'),
         (b'"event_id":"3"', b'"event_id":NaN'),
         (b'"event_id":"3"', b'"event_id":"\xff"'),
         (b'"event_id":"3"', b'"event_id":"\xe2\x80\xa8"'),
     ],
-    ids=["padding", "spacing", "a name twice", "NaN", "bytes", "separator"],
+    ids=["padding", "padding inside", "spacing", "a name twice", "NaN", "bytes", "separator"],
 )
 def test_an_odd_line_is_found_where_all_else_was_chained_to_it(tmp_path: Path, old: bytes, new: bytes) -> None:
     """The chain is made anew over the odd line, so that nothing but its own shape is wrong with it."""
@@ -138,7 +139,7 @@ def test_an_odd_line_is_found_where_all_else_was_chained_to_it(tmp_path: Path, o
     lines, tip = [], Tip()
     for number, item in enumerate(records):
         data, after = extend([item], tip, b"}")
-        if number == 3:
+        if number == (0 if b"AAAA" in old else 3):
             line = data[:-1].replace(
                 old.replace(b"4", b"3") if b"seq" in old else old, new.replace(b"4", b"3") if b"seq" in new else new
             )
@@ -151,7 +152,25 @@ def test_an_odd_line_is_found_where_all_else_was_chained_to_it(tmp_path: Path, o
     report = verify_trail(tmp_path / "stepup.jsonl")
     assert report.verdict == "TAMPERED"
     assert report.first_bad is not None
-    assert report.first_bad.line == 4
+    assert report.first_bad.line == (1 if b"AAAA" in old else 4)
+
+
+def test_a_held_checkpoint_of_another_history_is_a_fork(tmp_path: Path) -> None:
+    """Signed by the same key, over as many lines, and nothing in the folder itself is wrong."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        if name == "two":
+            shutil.copy(tmp_path / "one" / "audit.key", tmp_path / "two" / "audit.key")
+        subject = trail(tmp_path / name, signed=True)
+        subject.append_blocking([record(name)])
+        subject.close()
+    held = tmp_path / "one" / "audit" / "checkpoints.note"
+    assert check(tmp_path / "one", since=held).verdict == "VERIFIED_FROM"
+    assert check(tmp_path / "two").verdict == "VERIFIED"
+    report = check(tmp_path / "two", since=held)
+    assert (report.verdict, report.exit_code) == ("FORK", 2)
+    (tmp_path / "two" / "audit" / "stepup.jsonl").write_bytes(b"")
+    assert check(tmp_path / "two", since=held).exit_code == 2
 
 
 FLAT = """

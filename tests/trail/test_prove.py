@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,7 +17,15 @@ from pymerkle.proof import InvalidProof  # type: ignore[import-untyped]
 
 from stepup_mw.chain import leaf_hash
 from stepup_mw.errors import LineError, NoteError, ProofError
-from stepup_mw.note import generate_signing_key, parse_checkpoint, parse_note, parse_signer, parse_vkey
+from stepup_mw.note import (
+    format_checkpoint,
+    format_note,
+    generate_signing_key,
+    parse_checkpoint,
+    parse_note,
+    parse_signer,
+    parse_vkey,
+)
 from stepup_mw.proofs import ForeignKey, Proof, format_proof, parse_proof, verify_proof
 from stepup_mw.trail import read_lines
 from stepup_mw.trail.prove import make_proof
@@ -92,6 +101,10 @@ def test_any_other_line_index_or_key_is_refused(golden: Path) -> None:
     ):
         with pytest.raises(ProofError):
             verify_proof(changed, keys)
+    signer = parse_signer((golden / "audit.key").read_bytes(), ORIGIN)
+    text = format_checkpoint(replace(parse_checkpoint(parse_note(proof.note).text), origin="other/stepup-audit"))
+    with pytest.raises(ForeignKey):
+        verify_proof(replace(proof, note=format_note(text, [signer.sign(text)])), keys)
     foreign = parse_signer(generate_signing_key(), ORIGIN).vkey
     for none in ([], [foreign]):
         with pytest.raises(ForeignKey):

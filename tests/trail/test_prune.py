@@ -254,3 +254,36 @@ def test_a_hold_that_comes_while_it_runs_is_kept(kept: Kept) -> None:
         kept.prune(plan, clock=late)
     assert kept.segments == before
     assert check(kept.folder).verdict == "VERIFIED"
+
+
+def test_what_cannot_be_signed_for_is_not_removed(kept: Kept) -> None:
+    plan, before = kept.plan(), kept.segments
+
+    def late() -> float:
+        (kept.folder / "audit.key").write_bytes(b"no key any more")
+        return time.time()
+
+    public = vkey(kept.folder)
+    with pytest.raises(TrailUnavailable, match="no checkpoint could be signed"):
+        kept.prune(plan, clock=late, vkey=public, patience_s=0.2)
+    assert kept.segments == before
+
+
+def test_the_oldest_go_first(kept: Kept) -> None:
+    """The second cannot be removed: what is left begins where the record of the first ends."""
+    plan = kept.plan()
+    second, calls = plan.segments[1].path, []
+
+    def late() -> float:
+        calls.append(1)
+        if len(calls) == len(plan.segments):
+            second.rename(kept.folder / "saved")
+            second.mkdir()
+        return kept.clock.now
+
+    with pytest.raises(OSError, match=second.name):
+        kept.prune(plan, clock=late)
+    second.rmdir()
+    (kept.folder / "saved").rename(second)
+    report = check(kept.folder)
+    assert (report.verdict, report.first_seq) == ("VERIFIED_FROM", plan.segments[1].first_seq)
