@@ -161,6 +161,8 @@ class PostgresServer(Process):
         self.user = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
         if self.user:
             os.chown(self.folder, 65534, 65534)
+            if not all(parent.stat().st_mode & 0o001 for parent in self.bin.parents):  # nobody cannot go there
+                self.bin = shutil.copytree(self.bin.parent, self.folder / "pginstall", symlinks=True) / "bin"
         initdb = [self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"]
         options: dict[str, int] = self.user
         subprocess.run(
