@@ -11,18 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import anchors as places
 from . import service
-from .anchors import (
-    bucket_of,
-    evidence_json,
-    evidence_text,
-    find_evidence,
-    held_by,
-    judge,
-    stored_json,
-    stored_text,
-    verify_stored,
-)
 from .failure import CANNOT_VERIFY, CommandError
 from .program import command
 from .progress import progress
@@ -84,7 +74,7 @@ def verify(
         from .proof import check_proof
 
         return check_proof(proof, line_file, vkey, as_json=as_json)
-    processes, place = jobs or os.cpu_count() or 1, bucket_of(path)
+    processes, place = jobs or os.cpu_count() or 1, places.bucket_of(path)
     if place is not None:
         return _verify_stored(place, loaded, vkey, processes, as_json=as_json)
     target = path if path is not None else _configured(loaded)
@@ -92,9 +82,9 @@ def verify(
     refuse_key_inside(target, str(since) if since is not None else None)
     options: dict[str, Any] = {"since": since, "save": save, "parse": not chain, "processes": processes}
     own = loaded if loaded is not None and _is_own(path, loaded.settings.trail.path) else None
-    evidence = find_evidence(own.settings, vkey, online=anchors) if own is not None else []
+    evidence = places.find_evidence(own.settings, vkey, online=anchors) if own is not None else []
     if own is not None:
-        options["held"] = [*find_held(own), *(held_by(evidence) if evidence else ())]
+        options["held"] = [*find_held(own), *(places.held_by(evidence) if evidence else ())]
     if loaded is not None and not evidence:
         options |= _limits(loaded)
     return _verify_here(target, vkey, options, own, evidence, as_json=as_json)
@@ -117,9 +107,9 @@ def _verify_here(
         report = verify_trail(target, vkey=vkey, progress=advance, **options)
     if own is None or not evidence:
         return _tell(target, report, vkey, begun, None, {}, as_json=as_json)
-    report = judge(report, evidence, own.settings.trail)
-    beside = {"anchors": [evidence_json(item) for item in evidence]}
-    return _tell(target, report, vkey, begun, ("anchored", evidence_text(evidence)), beside, as_json=as_json)
+    report = places.judge(report, evidence, own.settings.trail)
+    beside = {"anchors": [places.evidence_json(item) for item in evidence]}
+    return _tell(target, report, vkey, begun, ("anchored", places.evidence_text(evidence)), beside, as_json=as_json)
 
 
 def _verify_stored(
@@ -127,8 +117,8 @@ def _verify_stored(
 ) -> int:
     """Verify what a bucket holds."""
     begun = time.monotonic()
-    stored = verify_stored(place, loaded, vkey, processes, wanted=not as_json)
-    told, beside = ("bucket", stored_text(stored)), {"stored": stored_json(stored)}
+    stored = places.verify_stored(place, loaded, vkey, processes, wanted=not as_json)
+    told, beside = ("bucket", places.stored_text(stored)), {"stored": places.stored_json(stored)}
     return _tell(f"s3://{'/'.join(place)}", stored.report, vkey, begun, told, beside, as_json=as_json)
 
 
