@@ -154,7 +154,7 @@ def test_silence_is_sealed_by_one_of_the_idle_processes(tmp_path: Path) -> None:
     for turn in range(1, 3):
         made = len(notes(tmp_path)) if (tmp_path / "audit" / "checkpoints.note").exists() else 0
         now[0] += 10.5
-        for _ in range(200):
+        for _ in range(800):
             if marks(tmp_path).count("heartbeat") >= turn:
                 break
             time.sleep(0.02)
