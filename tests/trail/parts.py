@@ -86,6 +86,9 @@ def expect_agreement(path: Path, report: Report, vkey: str | None) -> None:
     """The independent verifier of ``examples/`` passes what ours does, and nothing else; both say tampered or
     incomplete, though where several things are wrong they may begin with different ones."""
     code = second_opinion(path, vkey)
+    if report.verdict == "GAP" and report.missing_lines:  # it counts no record numbers: the chain it checks is whole
+        assert code in (0, 3), (code, report)
+        return
     assert (code == 0) == (report.exit_code == 0), (code, report)
     assert code == report.exit_code or {code, report.exit_code} <= {2, 3, 5}, (code, report)
 
