@@ -22,9 +22,13 @@ from ..settings import (
     TrailSettings,
 )
 from .anchors import Anchor
-from .models import Identity, Risk, Route, StepUpFile, Throttle
+from .identity import Identity
+from .models import StepUpFile
+from .risk import Risk
+from .routes import Route
 from .secret import Secrets
 from .signals import Burst, OffHours, Own, Plain
+from .throttle import Throttle
 from .trail import Audit
 from .versions import policy_version, rule_version
 

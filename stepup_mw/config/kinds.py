@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ..encoding import format_duration, format_size, parse_duration, parse_size, safe_text
+
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+"""How every table is read: no unknown key, no value of another type."""
 
 REFUSED = "stepup_refused"
 """The pydantic error type of a worded refusal; ``ctx["flaws"]`` holds ``(path below the value, message)`` pairs."""

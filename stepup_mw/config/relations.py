@@ -11,9 +11,11 @@ from pydantic import BaseModel, TypeAdapter
 from ..encoding import format_duration
 from . import forms
 from .document import Flaw
+from .identity import Identity
 from .kinds import found
-from .models import Account, Identity, Risk
 from .places import Path
+from .risk import Risk
+from .throttle import Account
 from .trail import MaxUnanchored
 
 Judge = Callable[..., tuple[str, str] | None]

@@ -17,9 +17,11 @@ from ..note import origin_of, parse_signer
 from ..policy import Rule, check_prefix, find_unreachable
 from .anchors import anchor_flaws
 from .assemble import make_rule, resolve
+from .challenge import Challenge
 from .document import Flaw
 from .kinds import found
-from .models import Challenge, Route, StepUpFile
+from .models import StepUpFile
+from .routes import Route
 from .trail import Audit
 
 _MAX_KEY_BYTES = 16 * 1024

@@ -7,16 +7,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .anchors import Anchor
-from .kinds import choice
+from .kinds import STRICT, choice
 from .values import Count, FileName, KeyFileName, Period, Retention, Seconds, SegmentAge, SegmentSize
-
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Rotate(BaseModel):
     """When the live file is sealed and a new one begun: what comes first. A key left out keeps its default."""
 
-    model_config = ConfigDict(**_STRICT, title="Rotation")
+    model_config = ConfigDict(**STRICT, title="Rotation")
 
     size: SegmentSize = Field(
         default="256MiB",
@@ -32,7 +30,7 @@ class Rotate(BaseModel):
 class Checkpoint(BaseModel):
     """When a signed checkpoint is made: what comes first."""
 
-    model_config = ConfigDict(**_STRICT, title="Checkpoint")
+    model_config = ConfigDict(**STRICT, title="Checkpoint")
 
     lines: Count = Field(default=1000, description="Lines since the last one.")
     every: Period = Field(default="1m", validate_default=True, description="Time since the last one.", examples=["1m"])
@@ -41,7 +39,7 @@ class Checkpoint(BaseModel):
 class MaxUnanchored(BaseModel):
     """How much of the tail may lie beyond the last anchor."""
 
-    model_config = ConfigDict(**_STRICT, title="Unanchored tail")
+    model_config = ConfigDict(**STRICT, title="Unanchored tail")
 
     lines: Count | None = Field(default=None, description="Lines.", examples=[10000])
     seconds: Seconds | None = Field(default=None, description="Seconds.", examples=[3600])
@@ -53,7 +51,7 @@ class MaxUnanchored(BaseModel):
 class Audit(BaseModel):
     """The audit trail."""
 
-    model_config = ConfigDict(**_STRICT, title="Audit trail")
+    model_config = ConfigDict(**STRICT, title="Audit trail")
 
     path: FileName = Field(default="audit/stepup.jsonl", description="The living file; tail -F follows it.")
     durability: Annotated[Literal["commit", "write", "async"], choice("commit", "write", "async")] = Field(

@@ -1,222 +1,30 @@
-"""The gate's own endpoints under ``challenge.prefix``: the challenge, its code, its cancelling, and the preflight.
+"""The gate's own endpoints under ``challenge.prefix``: which part of the gate answers which path.
 
-GET and HEAD change nothing. Only the person a challenge was raised for, in the session it was raised in, sees it;
-to everyone else it does not exist.
+GET and HEAD change nothing. What none of the parts knows does not exist.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-import orjson
-
-from ..encoding import format_instant
-from ..errors import BodyTooLarge
 from ..messages import Request, Response
-from ..origin import network_of
-from ..policy import Rule
-from ..state import Challenge
-from . import answers, challenges, duplicates, enroll, grants, holdings, preflight, replies
-from .cookies import grants_cookie, renewed_device
-from .fields import read_fields
+from . import asked, enroll, holdings, preflight, replies
 from .services import Services
-from .trial import Attempting, Trial, forgive, try_code
-from .visit import Person, identify, locate
 
-MAX_FORM = 4096
-"""Bytes of a verify or cancel body."""
+Serve = Callable[[Services, Request, tuple[str, ...]], Awaitable[Response]]
+"""Answers a request; the texts are what follows the part's own name in the path."""
+
+PARTS: Mapping[str, Serve] = {
+    "challenges": asked.serve,
+    "status": preflight.serve,
+    "enroll": enroll.serve,
+    "grants": holdings.serve,
+}
+"""By the first segment below the prefix."""
 
 
 async def serve(services: Services, request: Request, below: str) -> Response:
     """Answer a request under the prefix; ``below`` is what follows it, ``/challenges/x/verify`` for example."""
-    method = request.method.upper()
-    parts = below.strip("/").split("/")
-    if parts == ["status"] and method in ("GET", "HEAD"):
-        person = await identify(services, request)
-        return await preflight.status(services, request, person)
-    if parts == ["enroll"]:
-        return await enroll.serve(services, request, method)
-    if len(parts) in (1, 2) and parts[0] == "grants":
-        return await holdings.serve(services, request, method, parts[1] if len(parts) == 2 else "")
-    if len(parts) in (2, 3) and parts[0] == "challenges":
-        return await _challenge(services, request, method, parts[1], parts[2] if len(parts) == 3 else "")
-    return replies.gone(request, 404)
-
-
-async def _challenge(services: Services, request: Request, method: str, challenge_id: str, act: str) -> Response:
-    allowed = {"": ("GET", "HEAD"), "verify": ("POST",), "cancel": ("POST",)}.get(act)
-    if allowed is None:
-        return replies.gone(request, 404)
-    if method not in allowed:
-        allow = (b"allow", ", ".join(allowed).encode())
-        return answers.as_json(405, {"detail": "method not allowed"}, headers=(allow,))
-    person = await identify(services, request)
-    if person is None:
-        return replies.login_required(services, request)
-    challenge = await services.store.challenge(challenge_id)
-    if challenge is None or not _is_theirs(challenge, person):
-        return replies.gone(request, 404)
-    rule = services.policy.rule(challenge.rule)
-    if rule is None or rule.version != challenge.rule_version:
-        return replies.gone(request, 410)
-    if act and answers.is_cross_site(request):
-        return answers.refusal(request, "bad-request", 400, "This form was sent from another site.")
-    if act == "verify":
-        return await _verify(services, request, person, challenge, rule)
-    if act == "cancel":
-        return await _cancel(services, request, challenge)
-    return await _show(services, request, person, challenge, rule)
-
-
-def _is_theirs(challenge: Challenge, person: Person) -> bool:
-    same_person = challenge.user == person.user and challenge.session == person.session
-    return same_person and challenge.browser in ("", person.device)
-
-
-async def _show(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
-    left = services.settings.challenge.attempts - challenge.attempts
-    if challenge.state != "open" or left <= 0 or services.clock() >= challenge.expires_at:
-        return replies.gone(request, 410)
-    twice = await duplicates.elsewhere(services, person, services.clock())
-    if answers.is_navigation(request):
-        said = duplicates.in_words(twice)
-        return replies.page_of(services, request, challenge, rule, _action(challenge), notice=said)
-    return answers.as_json(
-        200,
-        {
-            "status": "open",
-            "flow_id": challenge.flow_id,
-            "challenge_id": challenge.challenge_id,
-            "factors": list(rule.factors),
-            "max_age": rule.max_age_s,
-            "attempts_left": left,
-            "expires_at": format_instant(challenge.expires_at),
-            "duplicate_codes": twice,
-        },
-    )
-
-
-def _action(challenge: Challenge) -> dict[str, str]:
-    action: dict[str, str] = orjson.loads(challenge.facts)["action"]
-    return action
-
-
-async def _verify(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
-    code = await _read_code(request)
-    if code is None:
-        text = 'Send the code as JSON {"code": "123456"} or as the form field "code".'
-        return answers.refusal(request, "bad-request", 400, text)
-    now = services.clock()
-    address = locate(services, request)
-    attempting = Attempting(
-        request=request,
-        person=person,
-        address=address,
-        network=network_of(address.ip),
-        challenge=challenge,
-        rule=rule,
-        code=code,
-        now=now,
-        request_id=services.new_id(now),
-    )
-    trial = await try_code(services, attempting)
-    await challenges.conclude(services, trial)
-    if trial.kind == "approved":
-        await forgive(services, attempting)
-        return await _approved(services, request, person, trial, rule, now)
-    return _not_approved(services, request, trial, rule)
-
-
-async def _approved(
-    services: Services, request: Request, person: Person, trial: Trial, rule: Rule, now: float
-) -> Response:
-    """Give the grant: as a cookie that counts in this browser only, and by name to a client without cookies."""
-    grant = await grants.mint(
-        services, trial.challenge, method=trial.method, browser=person.device, now=now, epoch=trial.epoch
-    )
-    if grant is None:
-        return replies.gone(request, 410)
-    held = await grants.held_tokens(services, request, person)
-    bound = services.keyring.sign("grant_cookie", grant.grant_id)
-    kept = grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now)))
-    headers = (kept, *renewed_device(services, request))
-    if _wants_page(request, trial.challenge):
-        return _back(services, trial.challenge, headers)
-    portable = bound if _is_browser(request) else services.keyring.sign("grant", grant.grant_id)
-    return answers.as_json(
-        200,
-        {
-            "status": "approved",
-            "flow_id": trial.challenge.flow_id,
-            "grant": portable,
-            "expires_at": format_instant(now + rule.max_age_s),
-        },
-        headers=headers,
-    )
-
-
-def _back(services: Services, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
-    target = challenges.where_to(services, challenge)
-    if target and challenges.returns(challenge):
-        return answers.redirect(target, headers=headers)
-    return answers.notice(
-        services,
-        "Confirmed",
-        "Thank you. What you were sending was not kept: go back and send it once more, it will pass now.",
-        status=200,
-        back=target,
-        headers=headers,
-    )
-
-
-def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule) -> Response:
-    if not _wants_page(request, trial.challenge) or trial.kind == "gone":
-        return replies.rejected(services, request, trial)
-    action = _action(trial.challenge)
-    if trial.kind == "locked":
-        wait_s = replies.retry_after_s(services, trial.locked_until)
-        text, status = replies.lock_text(wait_s, trial.locked_until), 429
-        headers: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", str(wait_s).encode("ascii")),)
-    else:
-        left = f" Tries left: {trial.attempts_left}."
-        words = {
-            "wrong": "That code is wrong." + left,
-            "replayed": "That code has been used before. Wait for the next one." + left,
-            "skewed": replies.skew_text(services, trial),
-        }
-        text, status, headers = words[trial.kind], 401, (answers.plain_challenge(services),)
-    return replies.page_of(services, request, trial.challenge, rule, action, error=text, status=status, headers=headers)
-
-
-async def _cancel(services: Services, request: Request, challenge: Challenge) -> Response:
-    if not await challenges.cancel(services, challenge, services.clock()):
-        return replies.gone(request, 410)
-    if _wants_page(request, challenge):
-        return answers.notice(services, "Cancelled", "Nothing was done.", status=200)
-    return answers.as_json(200, {"status": "denied", "flow_id": challenge.flow_id})
-
-
-async def _read_code(request: Request) -> str | None:
-    """The code as sent, or None where there is none. A form typed by a person may have a space in it."""
-    try:
-        body = await request.read_body(MAX_FORM)
-    except BodyTooLarge:
-        return None
-    if answers.is_form(request):
-        values = read_fields(body).get("code", [])
-        return values[0].strip(" ").replace(" ", "") if len(values) == 1 else None
-    try:
-        data: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    code = data.get("code") if isinstance(data, dict) else None
-    return code if isinstance(code, str) and len(code) <= 64 else None
-
-
-def _wants_page(request: Request, challenge: Challenge) -> bool:
-    """A person at the page, not a program: a navigation, or the form of a challenge that a navigation met."""
-    return answers.is_navigation(request) or (answers.is_form(request) and bool(challenge.browser))
-
-
-def _is_browser(request: Request) -> bool:
-    return request.header(b"sec-fetch-site") is not None or request.header(b"origin") is not None
+    first, *rest = below.strip("/").split("/")
+    part = PARTS.get(first)
+    return await part(services, request, tuple(rest)) if part is not None else replies.gone(request, 404)

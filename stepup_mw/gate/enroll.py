@@ -32,8 +32,11 @@ MAX_CODE = 64
 _FIELDS = ("action", "pending", "code", "current_code", "label", "replace", "factor_id", "back")
 
 
-async def serve(services: Services, request: Request, method: str) -> Response:
+async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """Answer a request for ``enroll``."""
+    if rest:
+        return replies.gone(request, 404)
+    method = request.method.upper()
     if method not in ("GET", "HEAD", "POST"):
         return answers.as_json(405, {"detail": "method not allowed"}, headers=((b"allow", b"GET, HEAD, POST"),))
     person = await identify(services, request)

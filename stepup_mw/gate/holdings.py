@@ -19,8 +19,11 @@ from .services import Services
 from .visit import Person, identify
 
 
-async def serve(services: Services, request: Request, method: str, grant_id: str) -> Response:
+async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET grants``, ``DELETE grants`` and ``DELETE grants/{id}``."""
+    if len(rest) > 1:
+        return replies.gone(request, 404)
+    method, grant_id = request.method.upper(), rest[0] if rest else ""
     allowed = ("DELETE",) if grant_id else ("GET", "HEAD", "DELETE")
     if method not in allowed:
         allow = (b"allow", ", ".join(allowed).encode())

@@ -10,7 +10,14 @@ from .codes import is_enrolled
 from .fields import read_fields
 from .grants import freshness_s
 from .services import Services
-from .visit import Person, survey
+from .visit import Person, identify, survey
+
+
+async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
+    """``GET status``, and nothing else."""
+    if rest or request.method.upper() not in ("GET", "HEAD"):
+        return replies.gone(request, 404)
+    return await status(services, request, await identify(services, request))
 
 
 async def status(services: Services, request: Request, person: Person | None) -> Response:

@@ -1,0 +1,47 @@
+"""``[identity]`` and ``[cookie]``: who is asking, and the cookie that carries grants."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .kinds import STRICT, choice
+from .values import Flag, LoginUrl, Network, Provider, Unique, UserKey
+
+_CrossSite = {"none": "cookies would travel on requests that other sites make"}
+
+
+class Identity(BaseModel):
+    """Who is asking? The app has already logged them in."""
+
+    model_config = ConfigDict(**STRICT, title="Identity")
+
+    provider: Provider = Field(description="Where the user's name is found.", examples=["header", "session"])
+    user: UserKey | None = Field(
+        default=None, description="Header name, session key or attribute of the user.", examples=["X-Auth-User"]
+    )
+    session: UserKey | None = Field(
+        default=None, description="The same for the app's session id.", examples=["X-Auth-Session"]
+    )
+    trusted_proxies: Annotated[list[Network], Unique] = Field(
+        default=[],
+        description="Identity headers and X-Forwarded-For are believed from these peers only.",
+        examples=[["127.0.0.1", "10.0.0.0/8"]],
+    )
+    login_url: LoginUrl | None = Field(
+        default=None, description="Where an anonymous browser is sent; others get 401.", examples=["/login"]
+    )
+
+
+class Cookie(BaseModel):
+    """The cookie that carries grants."""
+
+    model_config = ConfigDict(**STRICT, title="Cookie")
+
+    secure: Flag = Field(
+        default=True, description="false (plain http in development) drops the __Host- prefix and warns."
+    )
+    same_site: Annotated[Literal["strict", "lax"], choice("strict", "lax", why=_CrossSite)] = Field(
+        default="strict", description="The SameSite attribute."
+    )
