@@ -72,6 +72,11 @@ def as_json(status: int, body: Mapping[str, Any], *, headers: Headers = ()) -> R
     )
 
 
+def not_allowed(methods: Sequence[str]) -> Response:
+    """405, and the methods there are."""
+    return as_json(405, {"detail": "method not allowed"}, headers=((b"allow", ", ".join(methods).encode()),))
+
+
 def redirect(location: str, *, headers: Headers = ()) -> Response:
     """``303 See Other`` to a path on this origin, or to the configured login page."""
     return Response(

@@ -39,8 +39,7 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     if allowed is None:
         return replies.gone(request, 404)
     if method not in allowed:
-        allow = (b"allow", ", ".join(allowed).encode())
-        return answers.as_json(405, {"detail": "method not allowed"}, headers=(allow,))
+        return answers.not_allowed(allowed)
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

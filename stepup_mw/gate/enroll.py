@@ -38,7 +38,7 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
         return replies.gone(request, 404)
     method = request.method.upper()
     if method not in ("GET", "HEAD", "POST"):
-        return answers.as_json(405, {"detail": "method not allowed"}, headers=((b"allow", b"GET, HEAD, POST"),))
+        return answers.not_allowed(("GET", "HEAD", "POST"))
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

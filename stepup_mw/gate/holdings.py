@@ -26,8 +26,7 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
     method, grant_id = request.method.upper(), rest[0] if rest else ""
     allowed = ("DELETE",) if grant_id else ("GET", "HEAD", "DELETE")
     if method not in allowed:
-        allow = (b"allow", ", ".join(allowed).encode())
-        return answers.as_json(405, {"detail": "method not allowed"}, headers=(allow,))
+        return answers.not_allowed(allowed)
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

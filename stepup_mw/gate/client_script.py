@@ -1,0 +1,41 @@
+"""``GET client.js``: the small wrapper of ``fetch`` for pages of the app, and its types. Tells nothing of anybody."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from ..messages import Request, Response
+from . import answers, replies
+from .services import Services
+
+_TYPES = {"js": b"text/javascript; charset=utf-8", "d.ts": b"text/plain; charset=utf-8"}
+
+
+async def serve(_services: Services, request: Request, rest: tuple[str, ...]) -> Response:
+    """``client.js``: an ES module."""
+    return _file(request, rest, "js")
+
+
+async def serve_types(_services: Services, request: Request, rest: tuple[str, ...]) -> Response:
+    """``client.d.ts``: what it exports, for TypeScript."""
+    return _file(request, rest, "d.ts")
+
+
+def _file(request: Request, rest: tuple[str, ...], kind: str) -> Response:
+    if rest:
+        return replies.gone(request, 404)
+    if request.method.upper() not in ("GET", "HEAD"):
+        return answers.not_allowed(("GET", "HEAD"))
+    headers = (
+        (b"content-type", _TYPES[kind]),
+        answers.NO_STORE,
+        (b"x-content-type-options", b"nosniff"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    )
+    return Response(status=200, headers=headers, body=_read(kind))
+
+
+@cache
+def _read(kind: str) -> bytes:
+    return files("stepup_mw").joinpath("client", f"client.{kind}").read_bytes()

@@ -1,0 +1,22 @@
+"""One Chromium for the whole run, and the folder of pictures, which no repository keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from .chromium import chromium
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    return Path(__file__).parents[2] / ".pictures"
