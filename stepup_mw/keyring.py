@@ -69,6 +69,7 @@ class Keyring:
         self._digest_key = keys.digest_key or make_digest_key(secret_keys[0])
         self._sealers = {_key_id(key): AESGCM(_derive(key, b"seal")) for key in secret_keys}
         self._newest = _key_id(secret_keys[-1])
+        self.pseudonym = lru_cache(maxsize=4096)(self._pseudonym)
         self.digest = lru_cache(maxsize=4096)(self._digest)
         self.unsign = lru_cache(maxsize=4096)(self._unsign)  # the same keys, the same answer
 
@@ -107,6 +108,17 @@ class Keyring:
         data = purpose.encode() + b"\0" + text.encode("utf-8", "surrogatepass")
         return "h:" + hmac.digest(self._digest_key, data, "sha256")[:16].hex()
 
+    def _pseudonym(self, user: str) -> str:
+        """A user id for lines that must not hold it: ``h:``, the newest key's name, and 32 hex digits under that key.
+        Who holds the key can compute it again; once the key is destroyed, nobody can tell whose it was."""
+        return _pseudonym(self._keys.secret_keys[-1], user)
+
+    def pseudonyms(self, user: str) -> tuple[tuple[str, str], ...]:
+        """Every id under which lines may show a user, each with the name of its key, the newest first. The last has
+        no name: it is how ids were spelt before they named their key."""
+        named = [(name_key(key), _pseudonym(key, user)) for key in reversed(self._keys.secret_keys)]
+        return (*named, ("", self._digest("user", user)))
+
     def seal(self, purpose: SealPurpose, plain: bytes, context: str) -> bytes:
         """AES-256-GCM under the newest key; ``context`` (a user id, a challenge id) is authenticated with it, so
         that a row moved elsewhere does not open. Layout: key id (4), nonce (12), ciphertext and tag."""
@@ -139,6 +151,11 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 
 def _key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"stepup_mw/v1/key-id\0" + key).digest()[:_KEY_ID_BYTES]
+
+
+def _pseudonym(secret_key: bytes, user: str) -> str:
+    data = user.encode("utf-8", "surrogatepass")
+    return f"h:{name_key(secret_key)}:{hmac.digest(_derive(secret_key, b'user-id'), data, 'sha256')[:16].hex()}"
 
 
 def make_digest_key(oldest: bytes) -> bytes:

@@ -96,6 +96,13 @@ def network_of(ip: str | None) -> str:
     return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
+def truncated(ip: str | None) -> tuple[str | None, int | None]:
+    """An address without the part that tells one subscriber from the next, and the bits that are left: 24 of an IPv4,
+    48 of an IPv6 address. Both None for what is no address."""
+    address, _, bits = network_of(ip).partition("/")
+    return (address, int(bits)) if bits else (None, None)
+
+
 def coarse_user_agent(text: str) -> str:
     """A user agent without versions and platform details, so that an update is not a new device."""
     return _coarse(text[:_MAX_AGENT])

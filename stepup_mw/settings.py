@@ -134,6 +134,7 @@ class TrailSettings:
     durability: Literal["commit", "write", "async"] = "commit"
     on_failure: Literal["deny", "allow"] = "deny"
     user_id: Literal["plain", "hmac"] = "plain"
+    ip: Literal["full", "truncated"] = "full"
     rotate_size: int | None = 256 * 1024 * 1024
     rotate_every_s: int | None = 86_400
     retain_s: int | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from . import anchors, proof, reconcile, retention, service, upkeep
+from . import anchors, proof, pseudonyms, reconcile, retention, service, upkeep
 from .failure import FOUND
 from .program import SETTINGS, ColorContext, command
 from .screen import paint, safe, say, say_json
@@ -56,6 +56,7 @@ for each in (
     proof.prove,
     upkeep.export,
     reconcile.reconcile,
+    pseudonyms.user_ids,
     retention.prune,
     retention.hold,
     upkeep.rotate_key,

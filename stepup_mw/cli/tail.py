@@ -103,9 +103,10 @@ def tail(
     any of its values. With --json the lines come as they stand in the trail. Times are UTC. Exit code 1 if no line is
     found.
     """
+    target, names = (path, user) if path is not None else _own(config, user)
     chosen = Filter(
         wanted={
-            ("user_id",): user,
+            ("user_id",): names,
             ("status",): status,
             ("phase",): phase,
             ("event_type",): kind,
@@ -113,12 +114,21 @@ def tail(
         },
         since=parse_since(since, time.time()) if since is not None else None,
     )
-    target = path if path is not None else service.read(config).settings.trail.path
     count = SHOWN if lines is None and since is None else lines
     if follow:
         _follow(target, chosen, count, _show_json if as_json else _show_row)
         return 0
     return _show_last(target, chosen, count, as_json=as_json)
+
+
+def _own(config: Path, users: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    """The configured trail, and every id under which its lines may show these users."""
+    settings = service.read(config).settings
+    if not users or settings.trail.user_id == "plain":
+        return settings.trail.path, users
+    from .pseudonyms import ids_of
+
+    return settings.trail.path, users + tuple(shown for user in users for _, shown in ids_of(user, settings))
 
 
 def _show_last(path: Path, chosen: Filter, count: int | None, *, as_json: bool) -> int:

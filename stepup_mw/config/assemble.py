@@ -135,6 +135,7 @@ def _trail(audit: Audit, folder: Path) -> TrailSettings:
         durability=audit.durability,
         on_failure=audit.on_failure,
         user_id=audit.user_id,
+        ip=audit.ip,
         rotate_size=audit.rotate.size,
         rotate_every_s=audit.rotate.every,
         retain_s=audit.retain,

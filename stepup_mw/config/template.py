@@ -99,7 +99,8 @@ path = "audit/stepup.jsonl"
 signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` checks them with stepup-audit.vkey
 # durability = "commit"  # commit: on stable storage before the app runs | write | async
 # on_failure = "deny"    # when a line cannot be written: deny | allow
-# user_id = "plain"      # plain | hmac
+# user_id = "plain"      # plain | hmac (a keyed hash; `stepup audit user-ids alice` finds hers)
+# ip = "full"            # full | truncated (to the /24 or /48)
 # rotate = { size = "256MiB", every = "1d" }
 # checkpoint = { lines = 1000, every = "1m" }
 # max_unanchored = { lines = 10000, seconds = 3600, then = "alert" }  # alert | deny (503 beyond it)

@@ -61,7 +61,12 @@ class Audit(BaseModel):
         default="deny", description="When a line cannot be written: deny answers 503."
     )
     user_id: Annotated[Literal["plain", "hmac"], choice("plain", "hmac")] = Field(
-        default="plain", description="How user ids stand in the lines: as they are, or as a keyed hash."
+        default="plain",
+        description="How user ids stand in the lines: as they are, or as a keyed hash that names its key.",
+    )
+    ip: Annotated[Literal["full", "truncated"], choice("full", "truncated")] = Field(
+        default="full",
+        description="How addresses stand in the lines: whole, or cut to the /24 (IPv4) or /48 (IPv6) they lie in.",
     )
     rotate: Rotate = Field(default_factory=Rotate, description="When the live file is sealed.")
     retain: Retention | None = Field(

@@ -16,7 +16,7 @@ from .codes import Judged, judge_code
 from .pending import Pending
 from .services import Services
 from .trial import shown_until
-from .visit import Person, shown_user
+from .visit import Person, shown_address, shown_user
 
 Kind = Literal["enrolled", "replaced", "removed", "recovery_codes", "wrong", "replayed", "skewed", "locked", "gone",
                "full", "last", "unknown", "admin"]  # fmt: skip
@@ -135,5 +135,6 @@ async def write(services: Services, change: Change, phase: str, **detail: Any) -
 
 
 def _record(services: Services, change: Change, phase: str, **detail: Any) -> bytes:
-    whole = {**detail, "by": "self", "ip": change.address.ip, "session_id": change.person.session or None}
+    whole = {**detail, "by": "self", **shown_address(services, change.address)}
+    whole["session_id"] = change.person.session or None
     return services.journal.notice("enrollment", phase, user=shown_user(services, change.person.user), detail=whole)

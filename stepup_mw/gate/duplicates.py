@@ -10,7 +10,7 @@ from ..encoding import safe_text
 from ..origin import Address
 from ..state import Challenge
 from .services import Services
-from .visit import Person, shown_user
+from .visit import Person, shown_address, shown_user
 
 NOTE_S = 900
 """How long other sessions are told: a quarter of an hour."""
@@ -19,7 +19,7 @@ NOTE_S = 900
 def alert(services: Services, person: Person, address: Address, *, challenge: Challenge | None) -> bytes:
     """The ``alert/duplicate_code`` record."""
     detail = {
-        "ip": address.ip,
+        **shown_address(services, address),
         "session_id": person.session or None,
         "challenge_id": challenge.challenge_id if challenge else None,
         "flow_id": challenge.flow_id if challenge else None,

@@ -16,7 +16,7 @@ from ..errors import BodyTooLarge
 from ..events import Facts
 from ..identity import Identity, checked
 from ..messages import Request
-from ..origin import Address, client_address, coarse_user_agent, network_of
+from ..origin import Address, client_address, coarse_user_agent, network_of, truncated
 from ..policy import Match, Rule
 from ..risk import Assessment, assess
 from ..signals import Signal, Subject
@@ -124,7 +124,15 @@ def pack_facts(visit: Visit) -> bytes:
 
 def shown_user(services: Services, user: str) -> str:
     """The user id as lines show it: plain, or a keyed hash (``audit.user_id``)."""
-    return services.keyring.digest("user", user) if services.settings.trail.user_id == "hmac" else user
+    return services.keyring.pseudonym(user) if services.settings.trail.user_id == "hmac" else user
+
+
+def shown_address(services: Services, address: Address) -> dict[str, Any]:
+    """An address as lines show it: ``ip``, and ``ip_prefix`` where only so many bits of it are (``audit.ip``)."""
+    if services.settings.trail.ip == "full":
+        return {"ip": address.ip}
+    ip, bits = truncated(address.ip)
+    return {"ip": ip, "ip_prefix": bits}
 
 
 async def _subject(
@@ -211,7 +219,7 @@ def origin_of(
     """The ``origin`` object of a line."""
     agent = request.header_text(b"user-agent")
     return {
-        "ip": address.ip,
+        **shown_address(services, address),
         "ip_source": address.source,
         "geo": None,
         "device_id": (person.device or None) if person else None,

@@ -79,5 +79,6 @@ def test_every_command_is_shown_in_a_script() -> None:
         "audit hold",
         "audit rotate-key",
         "audit reconcile",
+        "audit user-ids",
     }
     assert {word for word in words if f"$ stepup {word}" not in text} == set()

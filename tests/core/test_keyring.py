@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from typing import get_args
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepup_mw.errors import BadToken, SealError
-from stepup_mw.keyring import DigestPurpose, Keyring, SealPurpose, TokenPurpose
+from stepup_mw.keyring import DigestPurpose, Keyring, SealPurpose, TokenPurpose, name_key
 
 OLD, NEW, OTHER = b"o" * 16 + b"ld key 0" * 2, b"n" * 16 + b"ew key 1" * 2, b"x" * 16 + b"another " * 2
 KEYS = Keyring([OLD, NEW], os.urandom)
@@ -106,6 +107,25 @@ def test_digests_of_two_purposes_or_texts_or_keys_differ(one: str, two: str) -> 
 def test_a_digest_hangs_on_the_oldest_key_and_takes_any_text() -> None:
     assert KEYS.digest("user", "alice") == BEFORE.digest("user", "alice") != AFTER.digest("user", "alice")
     assert KEYS.digest("session", "\ud800") != KEYS.digest("session", "\ud801")
+
+
+def test_a_user_id_names_the_newest_key_and_whoever_holds_the_others_finds_their_ids() -> None:
+    shown = KEYS.pseudonym("alice")
+    assert re.fullmatch(f"h:{name_key(NEW)}:[0-9a-f]{{32}}", shown)
+    assert shown == AFTER.pseudonym("alice") != KEYS.pseudonym("bob")
+    found = dict(KEYS.pseudonyms("alice"))
+    assert found == {
+        name_key(NEW): shown,
+        name_key(OLD): BEFORE.pseudonym("alice"),
+        "": BEFORE.digest("user", "alice"),
+    }
+    assert BEFORE.pseudonym("alice") not in dict(AFTER.pseudonyms("alice")).values()
+    assert not {shown.rpartition(":")[2], found[name_key(OLD)].rpartition(":")[2]} & {found[""][2:]}
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_ids_of_two_users_differ(one: str, two: str) -> None:
+    assert (KEYS.pseudonym(one) == KEYS.pseudonym(two)) == (one == two)
 
 
 @given(st.binary(max_size=64), st.text(max_size=30), st.text(max_size=30))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from stepup_mw.origin import Address, Networks, client_address, coarse_user_agent, network_of, parse_address
+from stepup_mw.origin import Address, Networks, client_address, coarse_user_agent, network_of, parse_address, truncated
 
 TRUSTED = Networks(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])
 
@@ -143,6 +143,24 @@ def test_networks_hold_what_lies_in_them(address: str | None, inside: bool) -> N
 )
 def test_a_network_is_where_a_person_usually_is(ip: str | None, network: str) -> None:
     assert network_of(ip) == network
+
+
+@pytest.mark.parametrize(
+    ("ip", "shown"),
+    [
+        ("203.0.113.9", ("203.0.113.0", 24)),
+        ("2001:db8:1:2:3:4:5:6", ("2001:db8:1::", 48)),
+        ("::ffff:203.0.113.9", ("203.0.113.0", 24)),
+        ("::1", ("::", 48)),
+        ("unix", (None, None)),
+        ("", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_a_truncated_address_tells_no_subscriber_from_the_next(
+    ip: str | None, shown: tuple[str | None, int | None]
+) -> None:
+    assert truncated(ip) == shown
 
 
 def test_an_update_of_a_browser_is_no_new_browser() -> None:
