@@ -20,6 +20,7 @@ from ..origin import Address, client_address, coarse_user_agent, network_of, tru
 from ..policy import Match, Rule
 from ..risk import Assessment, assess
 from ..signals import Signal, Subject
+from ..trace_context import parse_traceparent, parse_tracestate
 from .cookies import read_device
 from .services import Services
 
@@ -230,17 +231,17 @@ def origin_of(
 
 
 def trace_of(request: Request) -> dict[str, Any] | None:
-    """The ``trace`` object of a line from ``traceparent`` (W3C Trace Context) and ``X-Request-ID``, if any."""
-    traceparent, request_id = request.header_text(b"traceparent"), request.header_text(b"x-request-id")
-    if not traceparent and not request_id:
+    """The ``trace`` object of a line from ``traceparent``, ``tracestate`` (W3C Trace Context) and ``X-Request-ID``, if
+    any. A ``traceparent`` that is sent twice is none, and without one the state says nothing."""
+    sent, request_id = request.header_values(b"traceparent"), request.header_text(b"x-request-id")
+    parent = parse_traceparent(sent[0].decode("latin-1")) if len(sent) == 1 else None
+    if parent is None and not request_id:
         return None
-    parent = traceparent.split("-")
-    well_formed = len(parent) >= 4 and len(parent[1]) == 32 and len(parent[2]) == 16
-    hexadecimal = well_formed and all(c in "0123456789abcdef" for c in parent[1] + parent[2])
-    if not hexadecimal and not request_id:
-        return None
-    return {
-        "trace_id": parent[1] if hexadecimal else None,
-        "span_id": parent[2] if hexadecimal else None,
+    trace = {
+        "trace_id": parent.trace_id if parent else None,
+        "span_id": parent.span_id if parent else None,
         "request_id": safe_text(request_id, 128) or None,
     }
+    state = b",".join(request.header_values(b"tracestate")).decode("latin-1") if parent else ""
+    kept = parse_tracestate(state) if state else None
+    return {**trace, "state": kept} if kept else trace
