@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ChallengeState = Literal["open", "approved", "denied", "expired", "abandoned", "locked", "error"]
-SightingKind = Literal["device", "network"]
+SightingKind = Literal["device", "network", "asn", "country"]
 
 FOREVER = 2**53
 """A lock that only an unlock ends: later than any clock."""
@@ -113,3 +113,11 @@ class Sighting:
 
     known: bool
     any: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a user last proved themself, sealed by the service, and when (Unix seconds)."""
+
+    sealed: bytes
+    at: float

@@ -23,6 +23,7 @@ from .records import (
     ChallengeState,
     Factor,
     Grant,
+    Place,
     Sighting,
     SightingKind,
     UserSummary,
@@ -37,6 +38,7 @@ __all__ = [
     "ChallengeState",
     "Factor",
     "Grant",
+    "Place",
     "Sighting",
     "SightingKind",
     "Store",
@@ -72,8 +74,8 @@ class Store(Protocol):
         ...
 
     async def remove_factors(self, user: str) -> int:
-        """Remove every factor, recovery code, grant and sighting of a user and end the epoch; how many factors there
-        were. The count of failures and a lock stay."""
+        """Remove every factor, recovery code, grant, sighting and place of a user and end the epoch; how many factors
+        there were. The count of failures and a lock stay."""
         ...
 
     async def users(self) -> tuple[UserSummary, ...]:
@@ -209,6 +211,14 @@ class Store(Protocol):
 
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         """The user has proved themself with this value; at most ``keep`` values a user and kind, the oldest go."""
+        ...
+
+    async def place(self, user: str) -> Place | None:
+        """The place that was put last."""
+        ...
+
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        """The user has proved themself there; it takes the place of the one before."""
         ...
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:

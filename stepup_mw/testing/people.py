@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..state import Sighting, Store, UserSummary
+from ..state import Place, Sighting, Store, UserSummary
 from .promises import promise, same
 from .records import STRANGE, attempt, keep_grant, make_challenge, make_factor, make_grant
 
@@ -173,6 +173,21 @@ async def sightings_are_bounded(store: Store) -> None:
         await store.remember("alice", "device", name, now=moment, keep=keep)
         same(await known(), left, f"after {name}")
     same((await store.sighting("alice", "network", "b")).known, True, "another kind")
+
+
+@promise
+async def the_last_place_of_a_user_is_kept(store: Store) -> None:
+    """A user has one place, the one put last, whatever its bytes; remove_factors takes it."""
+    same(await store.place("alice"), None)
+    await store.put_place("alice", b"there", now=9.25)
+    await store.put_place("alice", bytes(range(256)), now=5.5)
+    await store.put_place("bob", b"elsewhere", now=1.0)
+    same(await store.place("alice"), Place(sealed=bytes(range(256)), at=5.5))
+    await store.put_factor(make_factor(), [])
+    same(await store.place("alice"), Place(sealed=bytes(range(256)), at=5.5), "after a factor was put")
+    same((await store.sighting("alice", "country", "x")).any, False, "a place is no sighting")
+    await store.remove_factors("alice")
+    same((await store.place("alice"), await store.place("bob")), (None, Place(sealed=b"elsewhere", at=1.0)))
 
 
 @promise

@@ -184,6 +184,10 @@ class Lockstep(RuleBasedStateMachine):
     def remember(self, user: str, kind: Any, value: str, keep: int) -> None:
         self.both(lambda store: store.remember(user, kind, value, now=self.now, keep=keep))
 
+    @rule(user=users, value=names)
+    def put_place(self, user: str, value: str) -> None:
+        self.both(lambda store: store.put_place(user, value.encode(), now=self.now))
+
     @rule(key=addresses, record=st.booleans())
     def hit(self, key: str, record: bool) -> None:
         self.both(lambda store: store.hits(key, now=self.now, window_s=30, record=record))
@@ -193,6 +197,7 @@ class Lockstep(RuleBasedStateMachine):
         self.both(lambda store: store.factors(user))
         self.both(lambda store: store.recovery_left(user))
         self.both(lambda store: store.failures(user))
+        self.both(lambda store: store.place(user))
         self.both(lambda store: held(store, user, self.now))
         self.both(lambda store: store.latest_challenge(user, "s1", "r1", "", now=self.now))
 

@@ -80,6 +80,10 @@ async def _come_with_a_new_device(store: Store, number: int) -> None:
     await store.remember("alice", "device", f"d{number}", now=1000.0 + number, keep=KEEP_SIGHTINGS)
 
 
+async def _travel(store: Store, number: int) -> None:
+    await store.put_place("alice", f"{number}".encode(), now=1000.0 + number)
+
+
 async def _guess(store: Store, number: int) -> None:
     await store.take_attempt("alice", "ip", now=1000.0 + number, account=ACCOUNT, limit=ADDRESS)
     await store.spaced_attempt("alice", number)
@@ -125,6 +129,7 @@ Act = Callable[[Store, int], Awaitable[None]]
         pytest.param(_ask_and_cancel, 20 * (SETTLED_KEPT + 2), id="challenges cancelled"),
         pytest.param(_prove, 20 * KEEP, id="grants"),
         pytest.param(_come_with_a_new_device, 2 * KEEP_SIGHTINGS + 20, id="devices"),
+        pytest.param(_travel, 20, id="places"),
         pytest.param(_guess, 3 * ADDRESS.failures + 30, id="guesses"),
         pytest.param(_guess_and_succeed, 40, id="successes from ever new addresses"),
         pytest.param(_revoke, 40, id="revocations"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stepup_mw.errors import StoreUnavailable
-from stepup_mw.state import Attempt, Challenge, Factor, Grant, Sighting, Store
+from stepup_mw.state import Attempt, Challenge, Factor, Grant, Place, Sighting, Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.testing import StoreFault, check_store, check_store_async, store_promises
 
@@ -90,6 +90,16 @@ class KnowsEveryone(MemoryStore):
         await super().remember("anyone", kind, value, now=now, keep=keep)
 
 
+class KnowsOnePlace(MemoryStore):
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        del user
+        await super().put_place("anyone", sealed, now=now)
+
+    async def place(self, user: str) -> Place | None:
+        del user
+        return await super().place("anyone")
+
+
 class IsDown(MemoryStore):
     async def factors(self, user: str) -> tuple[Factor, ...]:
         del user
@@ -106,6 +116,7 @@ DEFECTS: dict[type[Store], str] = {
     TakesLateGrants: "a_grant_of_an_ended_epoch_is_dead",
     ForgetsTheLock: "removing_leaves_the_count_of_failures",
     KnowsEveryone: "sightings_are_of_a_user_and_kind",
+    KnowsOnePlace: "the_last_place_of_a_user_is_kept",
     IsDown: "factors_come_back",
 }
 

@@ -1,8 +1,8 @@
-"""Devices and networks a user has proved themself with, in memory. Not safe for threads: the store holds the lock."""
+"""What a user has proved themself with, and where last, in memory. Not safe for threads: the store holds the lock."""
 
 from __future__ import annotations
 
-from ...state import Sighting, SightingKind
+from ...state import Place, Sighting, SightingKind
 
 
 class Sightings:
@@ -10,6 +10,7 @@ class Sightings:
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[SightingKind, dict[str, float]]] = {}
+        self._places: dict[str, Place] = {}
 
     def get(self, user: str, kind: SightingKind, value: str) -> Sighting:
         seen = self._seen.get(user, {}).get(kind, {})
@@ -23,5 +24,12 @@ class Sightings:
             del seen[old]
         seen[value] = now
 
+    def place(self, user: str) -> Place | None:
+        return self._places.get(user)
+
+    def put_place(self, user: str, place: Place) -> None:
+        self._places[user] = place
+
     def forget(self, user: str) -> None:
         self._seen.pop(user, None)
+        self._places.pop(user, None)

@@ -17,6 +17,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Place,
     Sighting,
     SightingKind,
     UserSummary,
@@ -215,6 +216,14 @@ class MemoryStore:
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         with self._step():
             self._sightings.remember(user, kind, value, now=now, keep=keep)
+
+    async def place(self, user: str) -> Place | None:
+        with self._step():
+            return self._sightings.place(user)
+
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        with self._step():
+            self._sightings.put_place(user, Place(sealed=sealed, at=now))
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         with self._step():

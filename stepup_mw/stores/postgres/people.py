@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...errors import StoreUnavailable
 from ...settings import AccountThrottle, AddressThrottle
-from ...state import FOREVER, Attempt, Factor, Sighting, SightingKind, UserSummary
+from ...state import FOREVER, Attempt, Factor, Place, Sighting, SightingKind, UserSummary
 from ..bounds import HITS_KEPT, lock_until
 from ..runs import Run, look, succeed
 from .connections import Connections, Row
@@ -85,6 +85,15 @@ class Factors:
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         step = "SELECT {s}.remember(%s, %s, %s, %s, %s)"
         await self._connections.all(step, pack(user), kind, pack(value), float(now), keep)
+
+    async def place(self, user: str) -> Place | None:
+        step = "SELECT value, at FROM {s}.sighting WHERE who = %s AND kind = 'place'"
+        row = await self._connections.one(step, pack(user))
+        return Place(sealed=row[0], at=row[1]) if row else None
+
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        step = "SELECT {s}.remember(%s, 'place', %s, %s, 1)"
+        await self._connections.all(step, pack(user), sealed, float(now))
 
 
 class Throttle:

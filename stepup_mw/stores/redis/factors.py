@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from ...state import Factor, Sighting, SightingKind, UserSummary
+from ...state import Factor, Place, Sighting, SightingKind, UserSummary
 from .connections import Connections, Word
 from .names import Names, digest
 from .records import count_codes, format_factor, format_number, parse_factors, parse_summary
+
+_PLACE = "seen:place:"
+"""A field beside those of sightings: what takes them takes it."""
 
 
 class Factors:
@@ -100,6 +103,13 @@ class Factors:
         words = (kind, digest(kind, value), format_number(now), keep)
         await self._connections.run("remember", [self._names.user(user)], *words, read=int)
 
+    async def place(self, user: str) -> Place | None:
+        return await self._connections.call("HGET", self._names.user(user), _PLACE, read=_to_place)
+
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        record = format_number(now).encode() + b" " + sealed
+        await self._connections.call("HSET", self._names.user(user), _PLACE, record, read=int)
+
 
 def _texts(members: Iterable[bytes]) -> list[str]:
     return sorted(name.decode() for name in members)
@@ -108,3 +118,10 @@ def _texts(members: Iterable[bytes]) -> list[str]:
 def _to_sighting(answer: list[int]) -> Sighting:
     known, some = answer
     return Sighting(known=bool(known), any=bool(some))
+
+
+def _to_place(held: bytes | None) -> Place | None:
+    if held is None:
+        return None
+    at, _, sealed = held.partition(b" ")
+    return Place(sealed=sealed, at=float(at))

@@ -25,6 +25,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Place,
     Sighting,
     SightingKind,
     UserSummary,
@@ -166,6 +167,12 @@ class RedisStore:
 
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         await self._factors.remember(user, kind, value, now=now, keep=keep)
+
+    async def place(self, user: str) -> Place | None:
+        return await self._factors.place(user)
+
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        await self._factors.put_place(user, sealed, now=now)
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         return await self._throttle.hits(key, now=now, window_s=window_s, record=record)

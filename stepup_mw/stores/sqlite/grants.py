@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 from orjson import dumps, loads
 
-from ...state import Grant, Sighting, SightingKind
+from ...state import Grant, Place, Sighting, SightingKind
 from ..epochs import draw_epoch
 from . import life
 from .database import Row
@@ -21,6 +21,7 @@ _ALL = f"{_LIVE} WHERE granted.user = ?"
 _OWN = f"{_LIVE} WHERE granted.user = ? AND grant_id = ?"
 SIGHTING = """SELECT EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ? AND value = ?),
     EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ?)"""
+PLACE = "SELECT value, at FROM sighting WHERE user = ? AND kind = 'place'"
 
 
 # The hot path reads one grant a request. Two columns and one JSON array cost half of what fifteen columns do, and
@@ -39,6 +40,10 @@ def to_grant(row: Row) -> Grant:
 
 def to_sighting(row: Row) -> Sighting:
     return Sighting(known=bool(row[0]), any=bool(row[1]))
+
+
+def to_place(row: Row) -> Place:
+    return Place(sealed=row[0], at=row[1])
 
 
 def begin_epoch(db: Connection, user: str) -> int:
@@ -112,3 +117,8 @@ def remember(db: Connection, user: str, kind: SightingKind, value: str, *, now: 
         (user, kind, max(keep - 1, 0)),
     )
     db.execute("INSERT INTO sighting VALUES (?, ?, ?, ?)", (user, kind, value, now))
+
+
+def put_place(db: Connection, user: str, sealed: bytes, *, now: float) -> None:
+    db.execute("DELETE FROM sighting WHERE user = ? AND kind = 'place'", (user,))
+    db.execute("INSERT INTO sighting VALUES (?, 'place', ?, ?)", (user, sealed, now))

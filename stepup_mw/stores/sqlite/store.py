@@ -17,6 +17,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Place,
     Sighting,
     SightingKind,
     UserSummary,
@@ -149,6 +150,12 @@ class SqliteStore:
 
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         await self._db.write(grants.remember, user, kind, value, now=now, keep=keep)
+
+    async def place(self, user: str) -> Place | None:
+        return self._db.one(grants.to_place, grants.PLACE, user)
+
+    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
+        await self._db.write(grants.put_place, user, sealed, now=now)
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         if record:
