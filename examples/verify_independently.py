@@ -13,23 +13,23 @@ import re
 import sys
 import tarfile
 from contextlib import ExitStack
+from functools import reduce
 from hashlib import sha256
+from importlib import import_module
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 OPENING = re.compile(rb'\{"prev":"([A-Za-z0-9+/]{43}=)","seq":(0|[1-9][0-9]{0,15}),"')
 NOTES = re.compile(rb"([^\n]+\n[0-9]+\n[^\n]+\n)\n((?:\xe2\x80\x94 [^\n]+\n)+)")
+PRUNED = b'"event_type":"audit","phase":"pruned",'  # the record of a removal
+NOTHING = {"frontier": [], "leaf": base64.b64encode(bytes(32))}
 
 
 class Bad(Exception): ...  # the exit code, and what is wrong
 
 
-def root_of(hashes: list) -> bytes:  # over the perfect subtrees from left to right (RFC 6962 section 2.1)
-    root = hashes[-1]
-    for left in reversed(hashes[:-1]):
-        root = sha256(b"\1" + left + root).digest()
-    return root
+def root_of(hashes: list) -> str:  # over the perfect subtrees from left to right (RFC 6962 section 2.1)
+    return base64.b64encode(reduce(lambda right, left: sha256(b"\1" + left + right).digest(), hashes[::-1])).decode()
 
 
 def add_leaf(hashes: list, size: int, leaf: bytes) -> None:
@@ -38,27 +38,33 @@ def add_leaf(hashes: list, size: int, leaf: bytes) -> None:
     hashes.append(leaf)
 
 
+def unpacked(name: str, stream):  # a compressed segment needs Python 3.14, or the package backports.zstd
+    zstd = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    return import_module(zstd).open(stream) if name.endswith(".zst") else stream
+
+
 def open_trail(path: pathlib.Path, stack: ExitStack):
-    """(name, stream) of the files, oldest first; the notes; what stands for the lines before; is no file missing?"""
+    """(name, stream) of the files, oldest first; the notes; what stands for the lines before; is a file missing?"""
     if path.is_file() and tarfile.is_tarfile(path):
         pack = stack.enter_context(tarfile.open(path))  # noqa: SIM115 - the stack closes it
         names = sorted(pack.getnames(), key=lambda name: (name == "live.jsonl", name))
-        streams = [(name, pack.extractfile(name)) for name in names if name.endswith(".jsonl")]
+        streams = [(name, unpacked(name, pack.extractfile(name))) for name in names if ".jsonl" in name]
         before = json.load(pack.extractfile("manifest.json")).get("before")
-        return streams, pack.extractfile("checkpoints.note").read(), before, True
+        return streams, pack.extractfile("checkpoints.note").read(), before, 0
     live = path / "stepup.jsonl" if path.is_dir() else path
-    files = [*sorted((live.parent / "segments").glob("*-*.jsonl")), live]
-    if any(file.is_symlink() for file in files) or (not live.is_file() and len(files) == 1):
+    sealed = {file.name.split(".")[0]: file for file in sorted((live.parent / "segments").glob("*-*.jsonl*"))[::-1]}
+    files, note = [*sorted(sealed.values()), *[live] * live.is_file()], live.parent / "checkpoints.note"
+    if not files or live.is_symlink() or any(file.is_symlink() for file in files):
         raise Bad(5, f"{live} is not a file")
-    note = live.parent / "checkpoints.note"
-    whole = live.is_file() and (live.stat().st_size > 0 or len(files) == 1)
-    streams = [(str(file), stack.enter_context(file.open("rb"))) for file in files if file.is_file()]
-    return streams, note.read_bytes() if note.is_file() else b"", None, whole
+    gone = sealed and not (live.is_file() and live.stat().st_size > 0)
+    missing = gone and (3 if (live.parent / ".stepup.next").exists() else 2)  # a rotation that was cut off, or worse
+    streams = [(str(file), unpacked(file.name, stack.enter_context(file.open("rb")))) for file in files]
+    return streams, note.read_bytes() if note.is_file() else b"", None, missing
 
 
 def parse_vkey(vkey: str):
     name, key_id, key = vkey.strip().split("+", 2)
-    raw = base64.b64decode(key, validate=True)
+    raw = base64.b64decode(key)
     if raw[:1] != b"\1" or sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != key_id:
         raise Bad(5, "this is no Ed25519 verifier key")
     return name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(raw[1:])
@@ -75,8 +81,7 @@ def read_checkpoints(data: bytes, keys: list) -> list:
         for _, name, blob in (line.split(" ") for line in signatures.decode().splitlines()):
             raw = base64.b64decode(blob, validate=True)
             for key in [key for known, key_id, key in keys if (name, raw[:4], origin) == (known, key_id, known)]:
-                key.verify(raw[4:], text)
-                good = True
+                good = key.verify(raw[4:], text) is None
         if not good or str(int(size)) != size or base64.b64encode(base64.b64decode(root)).decode() != root:
             raise Bad(2, f"the checkpoint of {size} lines is not signed by the key given, or not well-formed")
         found.append((int(size), root))
@@ -85,55 +90,52 @@ def read_checkpoints(data: bytes, keys: list) -> list:
     return found
 
 
-def find_before(streams: list, seq: int):
-    """The record of a removal that ends before line ``seq``."""
-    for line in (line for _, stream in streams for line in stream):
-        if b'"event_type":"audit","phase":"pruned",' in line and json.loads(line)["detail"]["size"] == seq:
-            return json.loads(line)["detail"]
-    raise Bad(2, f"the first {seq} lines are missing, and no record says that they were removed")
-
-
 def read_lines(streams: list, seq: int, prev: bytes, torn: list):
     """(leaf hash, event) of each line that is in its place; a torn end is put into ``torn``."""
-    for name, stream in streams:
-        stream.seek(0)
-        for number, line in enumerate(stream, 1):
-            place = OPENING.match(line)
-            if torn and (place or name != streams[-1][0]):
-                raise Bad(2, f"{torn[0]}, and it is not the end")
-            if not place or not line.endswith(b"}\n") or len(line) > 16384:
-                torn.append(f"{name}:{number} is no whole line")
-            elif (int(place[2]), place[1]) != (seq, base64.b64encode(prev)):
-                raise Bad(2, f"{name}:{number} does not follow the line before it")
-            else:
-                seq, prev = seq + 1, sha256(b"\0" + line[:-1]).digest()
-                yield prev, json.loads(line)
+    for name, number, line in ((name, *item) for name, file in streams for item in enumerate(file, file.seek(0) + 1)):
+        place = OPENING.match(line)
+        if torn and (place or name != streams[-1][0]):
+            raise Bad(2, f"{torn[0]}, and it is not the end")
+        if not place or not line.endswith(b"}\n") or len(line) > 16384:
+            torn.append(f"{name}:{number} is no whole line")
+        elif (int(place[2]), place[1]) != (seq, base64.b64encode(prev)):
+            raise Bad(2, f"{name}:{number} does not follow the line before it")
+        else:
+            seq, prev = seq + 1, sha256(b"\0" + line[:-1]).digest()
+            yield prev, json.loads(line)
 
 
 def verify(path: pathlib.Path, vkeys: list, stack: ExitStack) -> str:
-    streams, notes, before, whole = open_trail(path, stack)
-    checkpoints = read_checkpoints(notes, [parse_vkey(vkey) for vkey in vkeys])
-    first = OPENING.match(next((line for _, stream in streams for line in [stream.readline()] if line), b""))
-    begin = int(first[2]) if first else 0
-    before = find_before(streams, begin) if begin and before is None else before
-    hashes = [base64.b64decode(item) for item in before["frontier"]] if before else []
-    wanted = [item for item in checkpoints if item[0] >= max(begin, 1)]
-    size, signed, told, lost, problems = begin, 0, 0, 0, []
-    prev = base64.b64decode(before["leaf"]) if before else bytes(32)
-    for leaf, event in read_lines(streams, begin, prev, problems):
-        if event.get("event_type") == "audit" and event["phase"] in ("gap", "checkpoint"):
-            told = max(told, event["detail"].get("size", 0))
-            lost += event["detail"].get("lost", 0)
+    streams, notes, before, missing = open_trail(path, stack)
+    first = next((line for _, stream in streams for line in [stream.readline()] if line), b"")
+    begin = int((OPENING.match(first) or [0] * 3)[2])
+    records = (json.loads(line)["detail"] for _, stream in streams for line in stream if PRUNED in line)
+    before = (before or next((item for item in records if item["size"] == begin), None)) if begin else NOTHING
+    if before is None:
+        raise Bad(2, f"the first {begin} lines are missing, and no record says that they were removed")
+    hashes = [base64.b64decode(item) for item in before["frontier"]]
+    wanted = [item for item in read_checkpoints(notes, [*map(parse_vkey, vkeys)]) if item[0] >= max(begin, 1)]
+    size, signed, told, lost, lives, problems = begin, 0, 0, 0, {}, []
+    for leaf, event in read_lines(streams, begin, base64.b64decode(before["leaf"]), problems):
+        own = event.get("event_type") == "audit" and event["phase"] in ("gap", "checkpoint")
+        detail = event["detail"] if own else {}
+        told, lost = max(told, detail.get("size", 0)), lost + detail.get("lost", 0)
+        writer = event.get("writer") or {}  # records have a number; the trail's own lines say after which they come
+        if type(number := writer.get("n", writer.get("after"))) is int:
+            last, holes = lives.get(writer["life"], (number, 0))
+            holes += max(0, number - last - ("n" in writer)) - detail.get("lost", 0) - detail.get("refused", 0)
+            lives[writer["life"]] = max(last, number), holes
         add_leaf(hashes, size, leaf)
         size += 1
         while wanted and wanted[0][0] == size:
-            if base64.b64encode(root_of(hashes)).decode() != wanted.pop(0)[1]:
+            if root_of(hashes) != wanted.pop(0)[1]:
                 raise Bad(2, f"the first {size} lines are not those that were signed")
             signed = size
-    if wanted or (size and not whole):
-        raise Bad(2, "lines that were signed for, or the live file, are missing")
+    if wanted or (size and missing):
+        raise Bad(2 if wanted else missing, "lines that were signed for, or the live file, are missing")
     if size == begin:
         raise Bad(3 if problems else 5, "there is no line to check")
+    lost += sum(max(0, holes) for _, holes in lives.values())
     if problems or lost or (vkeys and not signed) or (told > signed and path.suffix != ".tar"):
         raise Bad(3, problems[0] if problems else f"{lost} lines were lost" if lost else "checkpoints are missing")
     return f"VERIFIED: lines {begin} to {size - 1}, the first {signed} signed for, {len(vkeys)} keys given"
@@ -143,6 +145,6 @@ if __name__ == "__main__":
     try:
         with ExitStack() as opened:
             print(verify(pathlib.Path(sys.argv[1]), sys.argv[2:], opened))
-    except (Bad, InvalidSignature, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever the bytes do, there is a verdict
         print(f"NOT VERIFIED: {error.args[-1] if error.args else 'a signature does not fit its checkpoint'}")
-        sys.exit(error.args[0] if isinstance(error, Bad) else 5 if isinstance(error, OSError) else 2)
+        sys.exit(error.args[0] if isinstance(error, Bad) else 5 if isinstance(error, OSError | ImportError) else 2)

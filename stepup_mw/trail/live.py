@@ -125,8 +125,7 @@ class Live:
             self._layout.fresh.rename(self._layout.live)
         except OSError:
             os.close(fd)
-            if sealed is None or not sealed.exists():
-                self._layout.fresh.unlink(missing_ok=True)
+            self._undo(sealed)
             raise
         self._take(fd, tip, len(head) + len(rest))
         if sealed is not None:
@@ -165,6 +164,16 @@ class Live:
             self._layout.fresh.unlink(missing_ok=True)
             raise
         return fd
+
+    def _undo(self, sealed: Path | None) -> None:
+        """Leave a rotation that failed as if it had not been tried. Nobody is told that the lines of the next file are
+        written, so it must not be there for a later start to take over; if the old one cannot have its name back
+        either, the next look at it begins another and says that it was missing."""
+        with contextlib.suppress(OSError):
+            if sealed is not None and not os.path.lexists(self._layout.live):
+                sealed.rename(self._layout.live)
+        with contextlib.suppress(OSError):
+            self._layout.fresh.unlink(missing_ok=True)
 
     def _take(self, fd: int, tip: Tip, size: int) -> None:
         """From now on this is the live file."""

@@ -30,7 +30,7 @@ class Marks:
 
     ``writer.n`` numbers the records that one writer (``writer.life``) was given, from 1, before they are written: a
     number that is in no line is a record that never got there. A line that the trail writes about itself takes no
-    number of its own and carries that of the last record written, ``n``.
+    number, and carries that of the last record written, ``n``, as ``writer.after``.
     """
 
     def __init__(self, service: str, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
@@ -44,7 +44,8 @@ class Marks:
             "boot": _boot(random),
             "life": random(6).hex(),
         }
-        self._tail = b"," + events.encode({"writer": self.writer})[1:-2] + b',"n":'
+        self._tail = b"," + events.encode({"writer": self.writer})[1:-2]
+        self._numbered = self._tail + b',"n":'
 
     def record(self, phase: str, detail: Mapping[str, Any]) -> bytes:
         """One ``audit`` record, not yet in the chain."""
@@ -54,18 +55,22 @@ class Marks:
 
     def close(self, record: bytes, n: int) -> bytes:
         """A record from behind its opening brace to its end, with its writer and its number."""
-        return b"%b%b%d}}" % (record[1:-1], self._tail, n)
+        return b"%b%b%d}}" % (record[1:-1], self._numbered, n)
 
-    def mark(self, phase: str, detail: Mapping[str, Any]) -> bytes:
+    def mark(self, phase: str, detail: Mapping[str, Any], after: int | None = None) -> bytes:
         """One ``audit`` record of the trail's own, closed."""
-        return self.close(self.record(phase, detail), self.n)
+        return b'%b%b,"after":%d}}' % (
+            self.record(phase, detail)[1:-1],
+            self._tail,
+            self.n if after is None else after,
+        )
 
     def start(self, durability: str) -> bytes:
         return self.mark("start", {**self.writer, "durability": durability})
 
     def stop(self, n: int) -> bytes:
         """``n``: the number of the last record that was handed in."""
-        return self.close(self.record("stop", {"pid": self.writer["pid"]}), n)
+        return self.mark("stop", {"pid": self.writer["pid"]}, n)
 
     def checkpoint(self, made: Checkpoint, key_id: str) -> bytes:
         """For people who read the file; the signed note stands in ``checkpoints.note``."""

@@ -156,14 +156,14 @@ def _parse(lines: list[bytes], seq: int, told: Told, tails: dict[bytes, str], *,
                 body = line[:at] + b"}"
                 value = loads(body)
                 if type(value) is dict and dumps(value, option=_EXACT) == body and "writer" not in value:
-                    number(life, int(n), value)
+                    number(life, int(n))
                     if value.get("event_type") == "audit":
                         told.mark(value, seq, life)
                     seq += 1
                     continue
             value = parse_line(line)
             told.line(value, seq)
-            if at > 0 and line.isascii() and dumps(value, option=_EXACT) == line:
+            if 0 < at < end and line.isascii() and dumps(value, option=_EXACT) == line:
                 tails[line[at:end]] = str(value["writer"].get("life", "")) if type(value.get("writer")) is dict else ""
             seq += 1
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, LineError):

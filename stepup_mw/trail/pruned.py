@@ -17,6 +17,7 @@ from ..errors import ProofError
 from ..events import MAX_LINE
 from ..tree import CompactRange
 from .marks import event_of, is_mark
+from .report import PRUNED_UNRECORDED, TAMPERED, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +68,20 @@ def find_start(sources: Sequence[Source]) -> Start:
             if found is not None and found.seq == first.seq:
                 return found
     return Start(leaf=first.leaf, seq=first.seq, known=False)
+
+
+def missing_front(sources: Sequence[Source], size: int) -> Finding:
+    """What it means that the lines before ``size``, the first there is, are gone and no record accounts for them: files
+    that somebody removed, or what was in a live file that a running service found emptied, as its next line says."""
+    source = next(source for source in sources if source.size)
+    with source.open() as stream:
+        line = stream.readline(MAX_LINE)
+    detail = event_of(line.rstrip(b"\n")).get("detail") if is_mark(line, "file_replaced") else None
+    if isinstance(detail, dict):
+        why = f"the lines before it are missing: it says that the live file was {str(detail.get('what'))[:32]}"
+        return Finding(verdict=TAMPERED, why=why, file=source.name, line=1, seq=size)
+    why = f"the trail begins with line {size}: lines before it are missing"
+    return Finding(verdict=PRUNED_UNRECORDED, why=why, file=source.name)
 
 
 def _first_place(sources: Sequence[Source]) -> Tip:

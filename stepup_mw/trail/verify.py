@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import NoteError, TrailUnavailable
 from .notes import read_vkeys
-from .pruned import Start, find_start
+from .pruned import Start, find_start, missing_front
 from .reading import Cuts, read_pieces
 from .report import (
     EMPTY,
     FORK,
     GAP,
     NO_INTEGRITY_DATA,
-    PRUNED_UNRECORDED,
     RANK,
     SHRUNK,
     TAMPERED,
@@ -132,8 +131,7 @@ class _Verification:
         self._parsed = parse
         walk, total = self._walk, sum(source.size for source in self._sources)
         if not self._known:
-            why = f"the trail begins with line {walk.size}: lines before it are missing"
-            walk.findings.append(Finding(verdict=PRUNED_UNRECORDED, why=why, file=self._sources[0].name))
+            walk.findings.append(missing_front(self._sources, walk.size))
         if walk.tree is not None:
             walk.seals.begin(walk.tree)
             walk.trusted.check(walk.tree)

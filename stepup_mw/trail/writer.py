@@ -136,7 +136,7 @@ class Writer:
         self._wrote_at = self._marks.clock()
         self._losses.written()
         self._unsynced += bodies
-        self._marks.n = max([self._marks.n, *(entry.number + len(entry.records) - 1 for entry in entries)])
+        self._marks.n = max([self._marks.n, *(item.number + len(item.records) - 1 for item in entries if item.records)])
         waiting = [entry for entry in entries if entry.synced and entry.future is not None]
         release([entry for entry in entries if not entry.synced], None)
         if waiting or len(self._unsynced) > _MAX_UNSYNCED:
@@ -199,17 +199,21 @@ class Writer:
         except TrailUnavailable as error:
             self.count_lost(1, str(error))
 
+    def _take_late(self, only: str = "") -> Entry:
+        """What came about checkpoints since this writer is closing, numbered."""
+        records, self._late = [record for record in self._late if not only or is_mark(record, only)], []
+        return Entry(records, synced=False, number=self._inbox.skip(len(records)))
+
     def _finish(self) -> None:
         self._signing.wait()
         if self._opened:
-            late = [self._marks.close(record, self._inbox.skip(1)) for record in self._late]
-            self._commit([*late, self._marks.stop(self._inbox.numbered)], [])
+            late = self._take_late()
+            self._commit([*close_all([late], self._marks.close), self._marks.stop(self._inbox.numbered)], [late])
             if self._unsynced:
                 self._sync_unasked()
-            self._late = []
             self._signing.now()
-            complaints = [record for record in self._late if is_mark(record, "io_error")]
-            if complaints:
-                self._commit([self._marks.close(record, self._inbox.skip(1)) for record in complaints], [])
+            late = self._take_late(only="io_error")
+            if late.records:
+                self._commit(close_all([late], self._marks.close), [late])
         self._ledger.close()
         self._signing.close()
