@@ -10,10 +10,9 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import events
 from .app_secrets import SecretProvider
 from .config.keyfile import open_keyring
 from .doors.driver import Driver
@@ -24,7 +23,9 @@ from .gate.services import Services
 from .identifiers import IdentifierSource
 from .messages import Pass, Request, Response
 from .named import make_provider, make_signal
+from .notices import Notice
 from .origin import Networks
+from .parts import make_courier, make_shipper
 from .policy import Policy
 from .settings import Settings
 from .state import Store
@@ -34,10 +35,12 @@ from .trail import Trail
 
 if TYPE_CHECKING:
     from .config import Config
-    from .ship import Shipper
 
 SWEEP_EVERY_S = 1.0
 """How often challenges that nobody came back to are looked for."""
+
+_FIXED = ("service", "store_url", "trail", "notices")
+"""Settings that only a restart changes."""
 
 _log = logging.getLogger("stepup_mw")
 _assemblies: weakref.WeakSet[Assembly] = weakref.WeakSet()
@@ -60,13 +63,18 @@ class Assembly:
             refuse_many_workers(os.environ, sys.argv)
         self.shipper = make_shipper(settings, self.trail, clock)
         self._window = self.shipper.window.check if self.shipper is not None else None
-        self.gate = Gate(make_services(settings, self.store, self.trail, clock, secrets, self._window))
+        self.courier = make_courier(settings, self.trail, clock)
+        self.gate = Gate(self._services(settings))
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
         self._started_in = -1
         self._closed = False
         self.start_lock = threading.Lock()
         _assemblies.add(self)
+
+    def _services(self, settings: Settings) -> Services:
+        notify = self.courier.hand_over if self.courier is not None else None
+        return make_services(settings, self.store, self.trail, self._clock, self._secrets, self._window, notify)
 
     @property
     def started(self) -> bool:
@@ -112,7 +120,9 @@ class Assembly:
         """Put another policy in force, whole. Raises ConfigError, and keeps the one in force, where the new one
         changes what only a restart can change."""
         old, new = self.config.settings, config.settings
-        fixed = [name for name in ("service", "store_url", "trail") if getattr(old, name) != getattr(new, name)]
+        fixed = [
+            name for name in ("service", "store_url", "trail", "notices") if getattr(old, name) != getattr(new, name)
+        ]
         if fixed:
             source = str(config.path or "configuration")
             raise ConfigError(
@@ -121,7 +131,7 @@ class Assembly:
                     for name in fixed
                 )
             )
-        services = make_services(new, self.store, self.trail, self._clock, self._secrets, self._window)
+        services = self._services(new)
         self.config = config
         self.gate.services = services
         self.concerns = services.policy.concerns
@@ -159,6 +169,8 @@ class Assembly:
         self._started_in = -1
         self._closed = True
         self.driver.close()
+        if self.courier is not None:
+            self.courier.close()
         with self.shipper.ending() if self.shipper is not None else contextlib.nullcontext():
             self.trail.close()
 
@@ -186,23 +198,6 @@ def assemble(source: Any, *, clock: Callable[[], float] = time.time, secrets: Se
     return Assembly(config, clock=clock, secrets=secrets)
 
 
-def make_shipper(settings: Settings, trail: Trail, clock: Callable[[], float]) -> Shipper | None:
-    """What sends checkpoints to the anchors; None where there are none. MissingExtra where one needs a package."""
-    if not settings.trail.anchors:
-        return None
-    from .ship import Shipper  # noqa: PLC0415 - loaded only where there are anchors
-
-    new_id = IdentifierSource()
-
-    def record(event_type: str, phase: str, detail: Mapping[str, Any]) -> None:
-        now = clock()
-        trail.post(
-            [events.other(event_type, phase, now=now, event_id=new_id(now), service=settings.service, detail=detail)]
-        )
-
-    return Shipper(settings.trail, settings.service, clock=clock, record=record)
-
-
 def make_services(
     settings: Settings,
     store: Store,
@@ -210,8 +205,10 @@ def make_services(
     clock: Callable[[], float],
     secrets: SecretProvider | None = None,
     window: Callable[[], None] | None = None,
+    notify: Callable[[Notice], None] | None = None,
 ) -> Services:
-    """The gate's parts for one set of settings. ``window`` raises TrailUnavailable while nothing may go through."""
+    """The gate's parts for one set of settings. ``window`` raises TrailUnavailable while nothing may go through;
+    ``notify`` hands a notice over."""
     new_id = IdentifierSource()
     journal = Journal(
         trail,
@@ -236,4 +233,5 @@ def make_services(
         new_id=new_id,
         reads_body=any("call" in spec.params for spec in settings.risk.signals),
         secrets=secrets,
+        notify=notify,
     )

@@ -12,6 +12,7 @@ from . import recovery
 from .encoding import b64url_encode
 from .errors import EnrollmentError, SealError
 from .gate.services import Services
+from .gate.told import tell
 from .gate.visit import shown_user
 from .identity import MAX_USER
 from .imports import Row
@@ -52,6 +53,7 @@ async def enroll(services: Services, user: str, *, secret: str | None = None) ->
         services.journal.notice("enrollment", phase, user=shown_user(services, user), detail=detail)
     )
     replaced = await services.store.put_factor(factor, digests)
+    tell(services, "factor_changed", user, change=phase, by="operator")
     uri = provisioning_uri(plain, user, services.settings.service)
     return Enrolled(user=user, secret=plain, uri=uri, recovery_codes=codes, replaced=replaced)
 
@@ -75,7 +77,9 @@ async def bring_in(services: Services, row: Row) -> bool:
     await services.journal.write(
         services.journal.notice("enrollment", "enrolled", user=shown_user(services, row.user), detail=detail)
     )
-    return await services.store.add_factor(factor)
+    added = await services.store.add_factor(factor)
+    tell(services, "factor_changed", row.user, change="enrolled", by="operator")
+    return added
 
 
 def _opened(services: Services, factor: Factor) -> str:
@@ -94,7 +98,9 @@ async def revoke(services: Services, user: str) -> int:
             "enrollment", "removed", user=shown_user(services, user), detail={"method": "totp", "by": "operator"}
         )
     )
-    return await services.store.remove_factors(user)
+    removed = await services.store.remove_factors(user)
+    tell(services, "factor_changed", user, change="removed", by="operator")
+    return removed
 
 
 async def unlock(services: Services, user: str) -> bool:

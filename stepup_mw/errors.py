@@ -147,6 +147,16 @@ class AnchorError(StepUpError):
     code = "anchor"
 
 
+class NoticeError(StepUpError):
+    """A notice was not delivered; the message says why. ``passing``: another try may help."""
+
+    code = "notice"
+
+    def __init__(self, why: str, *, passing: bool) -> None:
+        self.passing = passing
+        super().__init__(why)
+
+
 class ProofError(StepUpError):
     code = "proof"
 

@@ -7,6 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .couriers import Destination
+from .couriers.function import Function
+from .couriers.webhook import Webhook, parse_key
 from .errors import ConfigError, ConfigProblem
 from .identity import Provider
 from .identity.call import CallProvider
@@ -15,7 +18,7 @@ from .identity.remote_user import RemoteUserProvider
 from .identity.scope_user import ScopeUserProvider
 from .identity.session import SessionProvider
 from .origin import Networks
-from .settings import IdentitySettings, SignalSpec
+from .settings import IdentitySettings, NoticeSettings, SignalSpec
 from .signals import Signal
 from .signals.burst import Burst
 from .signals.call import Call
@@ -50,6 +53,17 @@ def make_signal(spec: SignalSpec) -> Signal:
         "new_network": NewNetwork,
     }
     return makers[spec.name](spec.points, **spec.params)
+
+
+def make_destinations(settings: NoticeSettings) -> list[Destination]:
+    """Where notices go: the app's function, a webhook, both or neither."""
+    found: list[Destination] = []
+    if settings.on_notice is not None:
+        found.append(Function(import_named(settings.on_notice, "notices.on_notice"), timeout_s=settings.timeout_s))
+    if settings.webhook is not None and settings.webhook_key_file is not None:
+        key = parse_key(settings.webhook_key_file.read_text("ascii"))
+        found.append(Webhook(settings.webhook, key, timeout_s=settings.timeout_s))
+    return found
 
 
 def import_named(name: str, key: str) -> Callable[..., Any]:

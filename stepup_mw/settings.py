@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from .notices import KINDS
 from .policy import Rule
 
 
@@ -93,6 +94,17 @@ class AddressThrottle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSettings:
+    """``on_notice``: ``"package.module:callable"``. ``webhook``: a URL; ``webhook_key_file`` holds what signs."""
+
+    on_notice: str | None = None
+    webhook: str | None = None
+    webhook_key_file: Path | None = None
+    kinds: tuple[str, ...] = KINDS
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorSettings:
     """A place beyond this host where checkpoints go. ``kind`` says which of the rest count.
 
@@ -165,5 +177,6 @@ class Settings:
     challenge: ChallengeSettings = ChallengeSettings()
     account_throttle: AccountThrottle = AccountThrottle()
     address_throttle: AddressThrottle = AddressThrottle()
+    notices: NoticeSettings = NoticeSettings()
     digest_key: bytes | None = field(default=None, repr=False)
     secret_key_file: Path | None = None

@@ -17,8 +17,8 @@ ROOT = Path(stepup_mw.__file__).parent
 FLOORS: dict[str, int] = {
     **dict.fromkeys(["errors", "messages", "encoding", "identifiers"], 0),
     **dict.fromkeys(["gate", "trail", "signals", "pages", "enrollment", "revocation", "rotation"], 2),
-    **dict.fromkeys(["doors", "stores", "identity", "ship", "imports"], 3),
-    **dict.fromkeys(["config", "compose", "named", "logout", "cli", "demo", "testing", "", "__main__"], 4),
+    **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers"], 3),
+    **dict.fromkeys(["config", "compose", "parts", "named", "logout", "cli", "demo", "testing", "", "__main__"], 4),
     **dict.fromkeys(["asgi", "wsgi", "django", "django_signals"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""

@@ -47,7 +47,8 @@ def work(path: Path, task: Callable[[Services], Awaitable[T]]) -> T:
 def _without_callables(settings: Settings) -> Settings:
     """An operator's shell need not be able to import the app's code to work on factors."""
     identity = replace(settings.identity, provider="remote_user")
-    return replace(settings, identity=identity, risk=replace(settings.risk, signals=()))
+    notices = replace(settings.notices, on_notice=None)
+    return replace(settings, identity=identity, risk=replace(settings.risk, signals=()), notices=notices)
 
 
 def look(path: Path, task: Callable[[Services], Awaitable[T]]) -> T:
@@ -70,6 +71,8 @@ def _within(config: Config, task: Callable[[Services], Awaitable[T]]) -> T:
     try:
         return asyncio.run(whole())
     finally:
+        if assembly.courier is not None:
+            assembly.courier.close()
         assembly.trail.close()
 
 

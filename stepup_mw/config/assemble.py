@@ -16,6 +16,7 @@ from ..settings import (
     ChallengeSettings,
     CookieSettings,
     IdentitySettings,
+    NoticeSettings,
     RiskSettings,
     Settings,
     SignalSpec,
@@ -24,6 +25,7 @@ from ..settings import (
 from .anchors import Anchor
 from .identity import Identity
 from .models import StepUpFile
+from .notices import Notices
 from .risk import Risk
 from .routes import Route
 from .secret import Secrets
@@ -61,6 +63,7 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
             duplicate_notice=file.challenge.duplicate_notice,
         ),
         account_throttle=_account(file.throttle),
+        notices=_notices(file.notices, folder),
         address_throttle=AddressThrottle(
             failures=file.throttle.address.failures, window_s=file.throttle.address.window
         ),
@@ -97,6 +100,17 @@ def _identity(identity: Identity) -> IdentitySettings:
         session=identity.session,
         trusted_proxies=tuple(identity.trusted_proxies),
         login_url=identity.login_url,
+    )
+
+
+def _notices(notices: Notices, folder: Path) -> NoticeSettings:
+    key_file = notices.webhook_key_file
+    return NoticeSettings(
+        on_notice=notices.on_notice,
+        webhook=notices.webhook,
+        webhook_key_file=resolve(folder, key_file) if key_file is not None else None,
+        kinds=tuple(notices.kinds),
+        timeout_s=float(notices.timeout),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .challenge import Challenge
 from .identity import Cookie, Identity
 from .kinds import STRICT
+from .notices import Notices
 from .risk import Risk
 from .routes import Route
 from .throttle import Throttle
@@ -51,3 +52,4 @@ class StepUpFile(BaseModel):
     throttle: Throttle = Field(default_factory=Throttle, description="Budgets of guesses.")
     store: Store = Field(default_factory=Store, description="Where state is kept.")
     audit: Audit = Field(default_factory=Audit, description="The audit trail.")
+    notices: Notices = Field(default_factory=Notices, description="Where people are told of changes to their proofs.")

@@ -21,6 +21,7 @@ from .challenge import Challenge
 from .document import Flaw
 from .kinds import found
 from .models import StepUpFile
+from .notices import Notices, notice_flaws
 from .routes import Route
 from .trail import Audit
 
@@ -35,18 +36,22 @@ class Sound:
     routes: tuple[tuple[int, Route], ...]
     challenge: Challenge | None
     audit: Audit | None
+    notices: Notices | None
 
 
 def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
     """All of a good file, or what is left of a bad one."""
     if file is not None:
-        return Sound(routes=tuple(enumerate(file.routes)), challenge=file.challenge, audit=file.audit)
+        return Sound(
+            routes=tuple(enumerate(file.routes)), challenge=file.challenge, audit=file.audit, notices=file.notices
+        )
     entries = data.get("routes")
     routes = [(index, _try(Route, entry)) for index, entry in enumerate(entries if isinstance(entries, list) else [])]
     return Sound(
         routes=tuple((index, route) for index, route in routes if route is not None),
         challenge=_try(Challenge, data.get("challenge", {})),
         audit=_try(Audit, data.get("audit", {})),
+        notices=_try(Notices, data.get("notices", {})),
     )
 
 
@@ -55,6 +60,8 @@ def review(data: dict[str, Any], sound: Sound, folder: Path) -> list[Flaw]:
     flaws = [*_repeated_names(data.get("routes")), *_rule_flaws(sound)]
     if sound.audit is not None:
         flaws += [*_audit_flaws(sound.audit, folder), *anchor_flaws(sound.audit, folder)]
+    if sound.notices is not None:
+        flaws += notice_flaws(sound.notices, folder)
     return flaws
 
 

@@ -116,6 +116,11 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # window = 1             # TOTP steps of drift either way, 0 to 2
 # enroll = "admin"       # no factor yet: admin (refuse) | self (enroll now) | "grace until 2027-01-31"
 
+# [notices]  # tell people of changed factors, used recovery codes, locks, new devices, codes sent twice
+# on_notice = "bank.mail:send"  # your own function, sync or async
+# webhook = "https://bank.example/hooks/stepup"
+# webhook_key_file = "stepup-webhook.key"  # signs as Standard Webhooks has it
+
 # [throttle]  # wrong codes of one account, and from one address
 # account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }
 # address = { failures = 50, window = "10m" }

@@ -170,7 +170,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     shown = proof("inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await _let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
-    await forgive(services, attempting)
+    await forgive(services, attempting, trial)
     await challenges.mark(services, challenge)
     return passed
 

@@ -112,7 +112,7 @@ async def _verify(services: Services, request: Request, person: Person, challeng
     trial = await try_code(services, attempting)
     await challenges.conclude(services, trial)
     if trial.kind == "approved":
-        await forgive(services, attempting)
+        await forgive(services, attempting, trial)
         return await _approved(services, request, person, trial, rule, now)
     return _not_approved(services, request, trial, rule)
 

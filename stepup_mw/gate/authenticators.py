@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .. import recovery, totp
 from ..state import MAX_FACTORS, Factor
-from .change import Change, Kind, Outcome, count, count_and_prove, forgive, prove, reject, write
+from .change import Change, Kind, Outcome, count, count_and_prove, done, prove, reject, write
 from .codes import Judged, is_enrolled, own_factors, recovery_digest
 from .pending import Pending, claim
 from .services import Services
@@ -79,7 +79,7 @@ async def remove(services: Services, change: Change) -> Outcome:
         return proven
     await write(services, change, "removed", factor_id=change.factor_id, method="totp", proof=proven.method)
     await services.store.remove_factor(change.person.user, change.factor_id)
-    await forgive(services, change)
+    await done(services, change, "removed", proof=proven.method)
     return Outcome(kind="removed")
 
 
@@ -93,7 +93,7 @@ async def renew_codes(services: Services, change: Change) -> Outcome:
     await write(services, change, "recovery_codes", method="recovery_code", proof=proven.method)
     codes, digests = _new_codes(services, change)
     await services.store.put_recovery(change.person.user, digests)
-    await forgive(services, change)
+    await done(services, change, "recovery_codes", proof=proven.method)
     return Outcome(kind="recovery_codes", recovery_codes=codes)
 
 
@@ -131,7 +131,7 @@ async def _keep(
             await store.remove_factor(user, change.factor_id)
         if codes:
             await store.put_recovery(user, digests)
-    await forgive(services, change)
+    await done(services, change, kind, proof=proof)
     return Outcome(kind=kind, factor=replace(factor, sealed=b""), recovery_codes=codes)
 
 

@@ -15,7 +15,7 @@ from . import duplicates
 from .codes import Judged, judge_code
 from .pending import Pending
 from .services import Services
-from .trial import shown_until
+from .told import lock_begun, seen_from, tell, tell_of_proof
 from .visit import Person, shown_address, shown_user
 
 Kind = Literal["enrolled", "replaced", "removed", "recovery_codes", "wrong", "replayed", "skewed", "locked", "gone",
@@ -104,14 +104,12 @@ async def reject(
     *,
     field: Literal["code", "current_code"],
 ) -> Outcome:
-    user = shown_user(services, change.person.user)
     records = [_record(services, change, "rejected", verdict=judged.verdict, field=field)]
     if judged.verdict == "replayed":
         records.append(duplicates.alert(services, change.person, change.address, challenge=None))
-        await duplicates.remember(services, change.person, change.now)
+        await duplicates.remember(services, change.person, change.address, change.now)
     if counted.locks:
-        until = {"failures": counted.failures, "locked_until": shown_until(counted.locked_until)}
-        records.append(services.journal.notice("throttle", "locked", user=user, detail=until))
+        records.append(lock_begun(services, change.person, counted, change.address))
     await services.journal.write(*records)
     budget = services.settings.account_throttle.failures
     return Outcome(
@@ -122,8 +120,12 @@ async def reject(
     )
 
 
-async def forgive(services: Services, change: Change) -> None:
+async def done(services: Services, change: Change, what: str, *, proof: str) -> None:
+    """It has been made: the count of failures begins anew, and the owner is told. ``proof``: by what, "" for none."""
     await services.store.forgive(change.person.user, _address(services, change))
+    seen = seen_from(change.address)
+    await tell_of_proof(services, change.person, proof, seen)
+    tell(services, "factor_changed", change.person.user, change=what, by="self", **seen)
 
 
 def _address(services: Services, change: Change) -> str:

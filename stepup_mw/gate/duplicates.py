@@ -10,6 +10,7 @@ from ..encoding import safe_text
 from ..origin import Address
 from ..state import Challenge
 from .services import Services
+from .told import seen_from, tell
 from .visit import Person, shown_address, shown_user
 
 NOTE_S = 900
@@ -27,10 +28,11 @@ def alert(services: Services, person: Person, address: Address, *, challenge: Ch
     return services.journal.notice("alert", "duplicate_code", user=shown_user(services, person.user), detail=detail)
 
 
-async def remember(services: Services, person: Person, now: float) -> None:
-    """Leave the note for the person's other sessions."""
+async def remember(services: Services, person: Person, address: Address, now: float) -> None:
+    """Leave the note for the person's other sessions, and tell the person."""
     for key in _keys(services, person):
         await services.store.hits(key, now=now, window_s=NOTE_S, record=True)
+    tell(services, "duplicate_code", person.user, **seen_from(address))
 
 
 async def elsewhere(services: Services, person: Person, now: float) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..app_secrets import SecretProvider
 from ..identity import Provider
 from ..keyring import Keyring
+from ..notices import Notice
 from ..origin import Networks
 from ..policy import Policy
 from ..settings import Settings
@@ -20,7 +21,8 @@ from .journal import Journal
 class Services:
     """clock: Unix seconds. random: n random bytes, for secrets. new_id: a UUIDv7 for a Unix second.
 
-    reads_body: some signal wants to see the body. secrets: the app's own authenticators, if it has any.
+    reads_body: some signal wants to see the body. secrets: the app's own authenticators, if it has any. notify: hands
+    a notice over, if anybody wants one; never waits, never raises.
     """
 
     settings: Settings
@@ -36,3 +38,4 @@ class Services:
     new_id: Callable[[float], str]
     reads_body: bool = False
     secrets: SecretProvider | None = None
+    notify: Callable[[Notice], None] | None = None

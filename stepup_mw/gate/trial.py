@@ -21,11 +21,12 @@ from ..events import Facts
 from ..messages import Request
 from ..origin import Address
 from ..policy import Rule
-from ..state import FOREVER, Attempt, Challenge
+from ..state import Attempt, Challenge
 from . import duplicates, unlocking
 from .codes import judge_code
 from .journal import proof
 from .services import Services
+from .told import lock_begun, seen_from, tell_of_proof
 from .visit import Person, origin_of, shown_user
 
 KEEP_SIGHTINGS = 50
@@ -122,13 +123,14 @@ async def _approve(
     )
 
 
-async def forgive(services: Services, attempting: Attempting) -> None:
+async def forgive(services: Services, attempting: Attempting, trial: Trial) -> None:
     """What a right code does beside opening: the count begins anew, the device and the network are known. To be called
     once the trial is on record; where the store fails, the count stays."""
     person, now, store = attempting.person, attempting.now, services.store
     address = services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else ""
     try:
         await store.forgive(person.user, address)
+        await tell_of_proof(services, person, trial.method, seen_from(attempting.address, attempting.request))
         if person.device:
             await store.remember(person.user, "device", person.device, now=now, keep=KEEP_SIGHTINGS)
         if attempting.network:
@@ -154,11 +156,9 @@ async def _reject(
     records = [services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)]
     if verdict == "replayed":
         records.append(duplicates.alert(services, attempting.person, attempting.address, challenge=challenge))
-        await duplicates.remember(services, attempting.person, attempting.now)
+        await duplicates.remember(services, attempting.person, attempting.address, attempting.now)
     if counted.locks:
-        until = {"failures": counted.failures, "locked_until": shown_until(counted.locked_until)}
-        shown_name = shown_user(services, attempting.person.user)
-        records.append(services.journal.notice("throttle", "locked", user=shown_name, detail=until))
+        records.append(lock_begun(services, attempting.person, counted, attempting.address))
     settled = (
         number >= limit
         and verdict != "replayed"  # the same code may just now be winning this challenge from another request
@@ -193,11 +193,6 @@ async def _while_locked(services: Services, attempting: Attempting, facts: Facts
     await services.journal.write(*trial.records, unlocked)
     await unlocking.release(services, user)
     return replace(trial, records=())
-
-
-def shown_until(until: float) -> float | None:
-    """The end of a lock as lines have it; None for one that only an unlock ends."""
-    return until if until < FOREVER else None
 
 
 def _locked(services: Services, challenge: Challenge, facts: Facts, until: float) -> Trial:

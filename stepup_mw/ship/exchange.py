@@ -1,4 +1,4 @@
-"""One HTTP request to an anchor and its answer, in bounded time and memory: no redirects, no retries, no cookies."""
+"""One HTTP request to an anchor or a webhook and its answer, in bounded time and memory. No redirects, no retries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import http.client
 import socket
 import threading
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,7 +22,15 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def post(url: str, body: bytes, content_type: str, *, timeout_s: float, limit: int) -> Answer:
+def post(
+    url: str,
+    body: bytes,
+    content_type: str,
+    *,
+    timeout_s: float,
+    limit: int,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
     """POST and read at most ``limit`` bytes of the answer. AnchorError if there is none within ``timeout_s``, all
     told: a server that sends a byte now and then does not stretch it."""
     parts = urlsplit(url)
@@ -33,8 +43,8 @@ def post(url: str, body: bytes, content_type: str, *, timeout_s: float, limit: i
     try:
         connection.connect()
         watch.start()
-        headers = {"Content-Type": content_type, "User-Agent": _USER_AGENT, "Connection": "close"}
-        connection.request("POST", path or "/", body, headers)
+        own = {"Content-Type": content_type, "User-Agent": _USER_AGENT, "Connection": "close"}
+        connection.request("POST", path or "/", body, {**headers, **own})
         with connection.getresponse() as response:
             data = response.read(limit + 1)
         if late.is_set():  # what was cut off may look whole
