@@ -17,6 +17,7 @@ from .app_secrets import SecretProvider
 from .config.keyfile import open_keyring
 from .doors.driver import Driver
 from .errors import ConfigError, ConfigProblem, StepUpError
+from .forwarding import Clients
 from .gate import Gate
 from .gate.journal import Journal
 from .gate.services import Services
@@ -227,7 +228,7 @@ def make_services(
         keyring=open_keyring(settings, os.urandom),
         identify=make_provider(settings.identity, trusted),
         signals=tuple(make_signal(spec) for spec in settings.risk.signals),
-        trusted=trusted,
+        clients=Clients(trusted, settings.identity.forwarded_header),
         clock=clock,
         random=os.urandom,
         new_id=new_id,

@@ -1,7 +1,6 @@
-"""Where a request comes from: the client's address through trusted proxies, and which browser it is.
+"""Where a request comes from: addresses and networks in their one spelling, and which browser it is.
 
-Only the socket's peer is a fact. ``X-Forwarded-For`` is believed from trusted peers, read from the right, and
-stops at the first address that is not a trusted proxy; garbage is never taken for an address.
+How the client's address is found behind proxies stands in ``forwarding``.
 """
 
 from __future__ import annotations
@@ -9,11 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
-_MAX_HOPS = 32
 _MAX_ADDRESS = 64
 """Characters. Nothing longer is an address, nor kept by a cache."""
 _MAX_AGENT = 512
@@ -38,14 +34,6 @@ class Networks:
         return any(parsed.version == network.version and parsed in network for network in self._networks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """``source`` says how ``ip`` was derived: the socket's peer, or ``xff`` through trusted proxies."""
-
-    ip: str | None
-    source: Literal["peer", "xff"]
-
-
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An IPv4 or IPv6 address, IPv4-mapped ones as IPv4, without a zone; None for anything else."""
     if len(text) > _MAX_ADDRESS or "%" in text:
@@ -59,25 +47,8 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
     return parsed
 
 
-def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Networks) -> Address:
-    """The client's address: ``forwarded_for`` holds the values of the ``X-Forwarded-For`` headers, in order."""
-    if not forwarded_for or not trusted.contain(peer):
-        return Address(ip=_canonical(peer), source="peer")
-    hops = [hop.strip() for value in forwarded_for for hop in value.split(",")][-_MAX_HOPS:]
-    found: str | None = None
-    for hop in reversed(hops):
-        canonical = _canonical(hop)
-        if canonical is None:
-            break
-        found = canonical
-        if not trusted.contain(canonical):
-            break
-    if found is None:
-        return Address(ip=_canonical(peer), source="peer")
-    return Address(ip=found, source="xff")
-
-
-def _canonical(text: str | None) -> str | None:
+def canonical(text: str | None) -> str | None:
+    """An address in its one spelling; None for what is none."""
     return _spelt(text) if text is not None and len(text) <= _MAX_ADDRESS else None
 
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from .forwarding import ForwardedHeader
 from .notices import KINDS
 from .policy import Rule
 
@@ -20,13 +21,15 @@ class IdentitySettings:
     """``provider`` is a name (header, scope_user, session, remote_user) or ``"package.module:callable"``.
 
     ``user`` and ``session`` are the header name, session key or attribute, as the provider needs; ``user`` has
-    the provider's own default filled in. ``trusted_proxies`` are addresses or networks in CIDR form.
+    the provider's own default filled in. ``trusted_proxies`` are addresses or networks in CIDR form;
+    ``forwarded_header`` is the one they write the client's address to.
     """
 
     provider: str
     user: str = ""
     session: str | None = None
     trusted_proxies: tuple[str, ...] = ()
+    forwarded_header: ForwardedHeader = "both"
     login_url: str | None = None
 
 

@@ -99,6 +99,7 @@ def _identity(identity: Identity) -> IdentitySettings:
         user=identity.user if identity.user is not None else _USER_KEY.get(identity.provider, ""),
         session=identity.session,
         trusted_proxies=tuple(identity.trusted_proxies),
+        forwarded_header=identity.forwarded_header,
         login_url=identity.login_url,
     )
 

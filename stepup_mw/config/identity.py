@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..forwarding import ForwardedHeader
 from .kinds import STRICT, choice
 from .values import Flag, LoginUrl, Network, Provider, Unique, UserKey
 
@@ -26,8 +27,13 @@ class Identity(BaseModel):
     )
     trusted_proxies: Annotated[list[Network], Unique] = Field(
         default=[],
-        description="Identity headers and X-Forwarded-For are believed from these peers only.",
+        description="Identity headers, X-Forwarded-For and Forwarded are believed from these peers only.",
         examples=[["127.0.0.1", "10.0.0.0/8"]],
+    )
+    forwarded_header: Annotated[ForwardedHeader, choice("both", "x-forwarded-for", "forwarded")] = Field(
+        default="both",
+        description="The header your proxies write the client's address to; the other is not looked at. both: where "
+        "they say different things, the address is in doubt.",
     )
     login_url: LoginUrl | None = Field(
         default=None, description="Where an anonymous browser is sent; others get 401.", examples=["/login"]

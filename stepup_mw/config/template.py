@@ -68,6 +68,7 @@ provider = "header"  # header | scope_user | session | remote_user | "package.mo
 user = "X-Auth-User"
 # session = "X-Auth-Session"      # the app's session id, where there is one
 trusted_proxies = ["127.0.0.1"]  # identity headers are believed from these addresses only
+# forwarded_header = "both"       # both | x-forwarded-for | forwarded: the one your proxies write
 # login_url = "/login"            # where an anonymous browser is sent; others get 401
 
 # The sensitive routes, in order; the first match wins. Everything else passes untouched.

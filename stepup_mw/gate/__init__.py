@@ -14,7 +14,8 @@ from ..messages import UNTOUCHED, Pass, Request, Response
 from ..paths import route_path
 from . import admission, answers, challenges, endpoints
 from .services import Services
-from .visit import action_of, locate, origin_of, survey, trace_of
+from .visit import action_of, survey, trace_of
+from .whereabouts import locate, origin_of
 
 __all__ = ["Gate", "Services"]
 
@@ -83,7 +84,7 @@ async def _refused(services: Services, request: Request, reply: Response, status
             request_id=services.new_id(now),
             service=services.settings.service,
             action=action_of(None, request),
-            origin=origin_of(services, request, None, address, known=False),
+            origin=origin_of(services, request, address, "", known=False),
             risk=None,
             policy={"version": services.settings.policy_version, "mode": None},
             trace=trace_of(request),

@@ -21,7 +21,8 @@ from .cookies import grants_cookie, renewed_device
 from .fields import read_fields
 from .services import Services
 from .trial import Attempting, Trial, forgive, try_code
-from .visit import Person, identify, locate
+from .visit import Person, identify
+from .whereabouts import locate
 
 MAX_FORM = 4096
 """Bytes of a verify or cancel body."""

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .. import totp
-from ..origin import Address
+from ..forwarding import Address
 from ..state import Attempt, Factor
 from . import duplicates
 from .codes import Judged, judge_code
 from .pending import Pending
 from .services import Services
 from .told import lock_begun, seen_from, tell, tell_of_proof
-from .visit import Person, shown_address, shown_user
+from .visit import Person, shown_user
+from .whereabouts import shown_address
 
 Kind = Literal["enrolled", "replaced", "removed", "recovery_codes", "wrong", "replayed", "skewed", "locked", "gone",
                "full", "last", "unknown", "admin"]  # fmt: skip

@@ -7,11 +7,12 @@ store keeps hits; when it was and from where stands in the trail.
 from __future__ import annotations
 
 from ..encoding import safe_text
-from ..origin import Address
+from ..forwarding import Address
 from ..state import Challenge
 from .services import Services
 from .told import seen_from, tell
-from .visit import Person, shown_address, shown_user
+from .visit import Person, shown_user
+from .whereabouts import shown_address
 
 NOTE_S = 900
 """How long other sessions are told: a quarter of an hour."""

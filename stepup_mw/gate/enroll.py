@@ -21,7 +21,8 @@ from .fields import read_fields
 from .pending import new_pending, open_pending
 from .services import Services
 from .targets import open_target
-from .visit import Person, identify, locate
+from .visit import Person, identify
+from .whereabouts import locate
 
 MAX_FORM = 8192
 """Bytes of a body."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..app_secrets import SecretProvider
+from ..forwarding import Clients
 from ..identity import Provider
 from ..keyring import Keyring
 from ..notices import Notice
-from ..origin import Networks
 from ..policy import Policy
 from ..settings import Settings
 from ..signals import Signal
@@ -32,7 +32,7 @@ class Services:
     keyring: Keyring
     identify: Provider
     signals: Sequence[Signal]
-    trusted: Networks
+    clients: Clients
     clock: Callable[[], float]
     random: Callable[[int], bytes]
     new_id: Callable[[float], str]

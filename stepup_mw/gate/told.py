@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..encoding import safe_text
+from ..forwarding import Address
 from ..messages import Request
 from ..notices import Kind, Notice
-from ..origin import Address
 from ..state import FOREVER, Attempt
 from .services import Services
 from .visit import Person, shown_user

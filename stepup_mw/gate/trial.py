@@ -18,8 +18,8 @@ from .. import totp
 from ..encoding import format_uuid7
 from ..errors import StoreUnavailable
 from ..events import Facts
+from ..forwarding import Address
 from ..messages import Request
-from ..origin import Address
 from ..policy import Rule
 from ..state import Attempt, Challenge
 from . import duplicates, unlocking
@@ -27,7 +27,8 @@ from .codes import judge_code
 from .journal import proof
 from .services import Services
 from .told import lock_begun, seen_from, tell_of_proof
-from .visit import Person, origin_of, shown_user
+from .visit import Person, shown_user
+from .whereabouts import origin_of
 
 KEEP_SIGHTINGS = 50
 
@@ -232,5 +233,5 @@ def facts_of_challenge(services: Services, challenge: Challenge, attempting: Att
     if attempting is None:
         return facts
     known = bool((shared["origin"] or {}).get("device_known"))
-    origin = origin_of(services, attempting.request, attempting.person, attempting.address, known)
+    origin = origin_of(services, attempting.request, attempting.address, attempting.person.device, known)
     return facts._replace(request_id=attempting.request_id, origin=origin)

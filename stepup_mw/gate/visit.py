@@ -14,15 +14,17 @@ import orjson
 from ..encoding import safe_text
 from ..errors import BodyTooLarge
 from ..events import Facts
+from ..forwarding import Address
 from ..identity import Identity, checked
 from ..messages import Request
-from ..origin import Address, client_address, coarse_user_agent, network_of, truncated
+from ..origin import network_of
 from ..policy import Match, Rule
 from ..risk import Assessment, assess
 from ..signals import Signal, Subject
 from ..trace_context import parse_traceparent, parse_tracestate
 from .cookies import read_device
 from .services import Services
+from .whereabouts import locate, origin_of
 
 _log = logging.getLogger("stepup_mw")
 
@@ -100,12 +102,6 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
     )
 
 
-def locate(services: Services, request: Request) -> Address:
-    """The client's address, through the trusted proxies."""
-    forwarded = [value.decode("latin-1") for value in request.header_values(b"x-forwarded-for")]
-    return client_address(request.peer, forwarded, services.trusted)
-
-
 def facts_of(services: Services, visit: Visit, flow_id: str) -> Facts:
     """The line's shared part for one flow."""
     return Facts(
@@ -126,14 +122,6 @@ def pack_facts(visit: Visit) -> bytes:
 def shown_user(services: Services, user: str) -> str:
     """The user id as lines show it: plain, or a keyed hash (``audit.user_id``)."""
     return services.keyring.pseudonym(user) if services.settings.trail.user_id == "hmac" else user
-
-
-def shown_address(services: Services, address: Address) -> dict[str, Any]:
-    """An address as lines show it: ``ip``, and ``ip_prefix`` where only so many bits of it are (``audit.ip``)."""
-    if services.settings.trail.ip == "full":
-        return {"ip": address.ip}
-    ip, bits = truncated(address.ip)
-    return {"ip": ip, "ip_prefix": bits}
 
 
 async def _subject(
@@ -197,7 +185,7 @@ def _shared(
 ) -> dict[str, Any]:
     return {
         "action": action_of(match.rule, request),
-        "origin": origin_of(services, request, person, address, known),
+        "origin": origin_of(services, request, address, person.device if person else "", known),
         "risk": assessment.as_line(),
         "policy": {"version": services.settings.policy_version, "mode": match.rule.mode},
         "trace": trace_of(request),
@@ -211,22 +199,6 @@ def action_of(rule: Rule | None, request: Request) -> dict[str, Any]:
         "method": safe_text(request.method, 32),
         "template": rule.path if rule else None,
         "path": safe_text(request.path, 1024),
-    }
-
-
-def origin_of(
-    services: Services, request: Request, person: Person | None, address: Address, known: bool
-) -> dict[str, Any]:
-    """The ``origin`` object of a line."""
-    agent = request.header_text(b"user-agent")
-    return {
-        **shown_address(services, address),
-        "ip_source": address.source,
-        "geo": None,
-        "device_id": (person.device or None) if person else None,
-        "device_known": known,
-        "fingerprint": services.keyring.digest("fingerprint", coarse_user_agent(agent)) if agent else None,
-        "user_agent": safe_text(agent, 256) if agent else None,
     }
 
 

@@ -80,7 +80,22 @@ def test_the_address_through_a_trusted_proxy(door: Door, user: str, enrolled: En
     with door.client(user, **{"X-Forwarded-For": "198.51.100.7, 203.0.113.9, 127.0.0.1"}) as client:
         ask(client)
     origin = door.lines(user)[-1]["origin"]
-    assert (origin["ip"], origin["ip_source"]) == ("203.0.113.9", "xff")
+    assert (origin["ip"], origin["ip_source"], origin["ip_doubt"]) == ("203.0.113.9", "xff", None)
+
+
+def test_the_address_by_the_standard_header(door: Door, user: str, enrolled: Enrolled) -> None:
+    with door.client(user, Forwarded='for=6.6.6.6;x=", for="[2001:db8::7]:4711";proto=https') as client:
+        ask(client)
+    origin = door.lines(user)[-1]["origin"]
+    assert (origin["ip"], origin["ip_source"], origin["ip_doubt"]) == ("2001:db8::7", "forwarded", None)
+
+
+def test_two_headers_that_disagree_are_doubt_and_on_record(door: Door, user: str, enrolled: Enrolled) -> None:
+    with door.client(user, **{"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=6.6.6.6"}) as client:
+        ask(client)
+    origin = door.lines(user)[-1]["origin"]
+    assert (origin["ip"], origin["ip_source"]) == ("127.0.0.1", "peer")
+    assert origin["ip_doubt"] == {"why": "disagreement", "xff": "203.0.113.9", "forwarded": "6.6.6.6"}
 
 
 TWO_USERS = [
