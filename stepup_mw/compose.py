@@ -26,6 +26,7 @@ from .messages import Pass, Request, Response
 from .named import make_provider, make_signal
 from .notices import Notice
 from .origin import Networks
+from .pages import Pages
 from .parts import make_courier, make_shipper
 from .policy import Policy
 from .settings import Settings
@@ -225,6 +226,7 @@ def make_services(
         policy=Policy(settings.rules, settings.challenge.prefix),
         store=store,
         journal=journal,
+        pages=Pages(settings.page, settings.service),
         keyring=open_keyring(settings, os.urandom),
         identify=make_provider(settings.identity, trusted),
         signals=tuple(make_signal(spec) for spec in settings.risk.signals),

@@ -19,6 +19,7 @@ codes; nowhere else does either happen.
     ├── LineError              an audit line that no trail may hold
     ├── AnchorError            an anchor did not take a checkpoint or a segment, or does not hold what it should
     ├── ProofError             an inclusion or consistency proof that does not hold
+    ├── TemplateError          a template of a page, or a file of its texts, that cannot be read
     ├── MissingExtra           an optional package that is not installed; says how to install it
     └── Unsupported            this platform or server cannot keep a promise that was asked for
 """
@@ -171,6 +172,18 @@ class MissingExtra(StepUpError):
         self.package = package
         self.extra = extra
         super().__init__(f"{feature} needs {package}, which is not installed: pip install 'stepup-mw[{extra}]'")
+
+
+class TemplateError(StepUpError):
+    """A template of a page, or a file of its texts, that cannot be read; ``line`` counts from 1, 0 for the whole."""
+
+    code = "template"
+
+    def __init__(self, name: str, line: int, reason: str) -> None:
+        self.name = name
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{name}:{line}: {reason}" if line else f"{name}: {reason}")
 
 
 class Unsupported(StepUpError):

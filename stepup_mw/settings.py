@@ -79,6 +79,20 @@ class ChallengeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    """How pages look and what they say. ``accent``: ``#rrggbb``, None for this package's. ``logo``: a ``data:`` URL,
+    "" for none. ``support``: a line below each page. ``language``: where the browser asks for none that is spoken.
+    ``templates``: a folder of templates and texts that go before the own ones. ``texts``: by language, then by key."""
+
+    accent: str | None = None
+    logo: str = field(default="", repr=False)
+    support: str = ""
+    language: str = "en"
+    templates: Path | None = None
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountThrottle:
     """``failures`` wrong codes in a row lock the account for ``lock_s``; each further lock is ``grow`` times as
     long, at most ``max_lock_s``; after ``ceiling`` wrong codes in a row only an unlock helps."""
@@ -178,6 +192,7 @@ class Settings:
     cookie: CookieSettings = CookieSettings()
     risk: RiskSettings = RiskSettings()
     challenge: ChallengeSettings = ChallengeSettings()
+    page: PageSettings = PageSettings()
     account_throttle: AccountThrottle = AccountThrottle()
     address_throttle: AddressThrottle = AddressThrottle()
     notices: NoticeSettings = NoticeSettings()

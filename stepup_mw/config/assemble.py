@@ -26,6 +26,7 @@ from .anchors import Anchor
 from .identity import Identity
 from .models import StepUpFile
 from .notices import Notices
+from .page import page_settings
 from .risk import Risk
 from .routes import Route
 from .secret import Secrets
@@ -62,6 +63,7 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
             resume_max_body=file.challenge.resume_max_body,
             duplicate_notice=file.challenge.duplicate_notice,
         ),
+        page=page_settings(file.page, folder),
         account_throttle=_account(file.throttle),
         notices=_notices(file.notices, folder),
         address_throttle=AddressThrottle(

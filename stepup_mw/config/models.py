@@ -12,6 +12,7 @@ from .challenge import Challenge
 from .identity import Cookie, Identity
 from .kinds import STRICT
 from .notices import Notices
+from .page import Page
 from .risk import Risk
 from .routes import Route
 from .throttle import Throttle
@@ -49,6 +50,7 @@ class StepUpFile(BaseModel):
     routes: list[Route] = Field(description="The route policies, in order; the first match wins.", min_length=1)
     risk: Risk = Field(default_factory=Risk, description="Thresholds and signals.")
     challenge: Challenge = Field(default_factory=Challenge, description="How the person is asked.")
+    page: Page = Field(default_factory=Page, description="How the pages look and what they say.")
     throttle: Throttle = Field(default_factory=Throttle, description="Budgets of guesses.")
     store: Store = Field(default_factory=Store, description="Where state is kept.")
     audit: Audit = Field(default_factory=Audit, description="The audit trail.")

@@ -22,6 +22,7 @@ from .document import Flaw
 from .kinds import found
 from .models import StepUpFile
 from .notices import Notices, notice_flaws
+from .page import Page, page_flaws
 from .routes import Route
 from .trail import Audit
 
@@ -37,13 +38,18 @@ class Sound:
     challenge: Challenge | None
     audit: Audit | None
     notices: Notices | None
+    page: Page | None = None
 
 
 def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
     """All of a good file, or what is left of a bad one."""
     if file is not None:
         return Sound(
-            routes=tuple(enumerate(file.routes)), challenge=file.challenge, audit=file.audit, notices=file.notices
+            routes=tuple(enumerate(file.routes)),
+            challenge=file.challenge,
+            audit=file.audit,
+            notices=file.notices,
+            page=file.page,
         )
     entries = data.get("routes")
     routes = [(index, _try(Route, entry)) for index, entry in enumerate(entries if isinstance(entries, list) else [])]
@@ -52,6 +58,7 @@ def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
         challenge=_try(Challenge, data.get("challenge", {})),
         audit=_try(Audit, data.get("audit", {})),
         notices=_try(Notices, data.get("notices", {})),
+        page=_try(Page, data.get("page", {})),
     )
 
 
@@ -62,6 +69,8 @@ def review(data: dict[str, Any], sound: Sound, folder: Path) -> list[Flaw]:
         flaws += [*_audit_flaws(sound.audit, folder), *anchor_flaws(sound.audit, folder)]
     if sound.notices is not None:
         flaws += notice_flaws(sound.notices, folder)
+    if sound.page is not None:
+        flaws += page_flaws(sound.page, folder)
     return flaws
 
 

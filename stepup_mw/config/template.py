@@ -122,6 +122,13 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # webhook = "https://bank.example/hooks/stepup"
 # webhook_key_file = "stepup-webhook.key"  # signs as Standard Webhooks has it
 
+# [page]                 # the pages people see; English and German, by the browser's language
+# accent = "#0b57d0"     # buttons and links
+# logo = "logo.svg"
+# support = "Call the help desk, 1234"
+# language = "en"        # where the browser asks for none that is spoken
+# templates = "pages"    # a folder whose challenge.html, layout.html, de.toml … go before this package's
+
 # [throttle]  # wrong codes of one account, and from one address
 # account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }
 # address = { failures = 50, window = "10m" }

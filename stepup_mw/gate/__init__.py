@@ -11,6 +11,7 @@ from ..encoding import safe_text
 from ..errors import AmbiguousRequest, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
+from ..pages import say
 from ..paths import route_path
 from . import admission, answers, challenges, endpoints
 from .services import Services
@@ -39,15 +40,15 @@ class Gate:
             return await _decide(services, request)
         except AmbiguousRequest as error:
             status, detail = 400, error.reason
-            reply = answers.refusal(request, "bad-request", 400, error.detail)
+            reply = answers.refusal(services, request, "bad-request", 400, say("refused.target", why=error.detail))
         except Unavailable as error:
             _log.error("refused, %s: %s", error.code, error)
             status, detail = 503, error.code
-            reply = answers.unavailable(request)
+            reply = answers.unavailable(services, request)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a refusal
             _log.exception("refused, the gate itself failed")
             status, detail = 503, f"error:{type(error).__name__}"
-            reply = answers.unavailable(request)
+            reply = answers.unavailable(services, request)
         return await _refused(services, request, reply, status, detail)
 
     async def sweep(self) -> int:
@@ -96,5 +97,5 @@ async def _refused(services: Services, request: Request, reply: Response, status
     except Exception as error:  # noqa: BLE001 - the answer is a refusal, whatever stands in the way of its line
         _log.error("a refusal is not on record: %s", error)
         if status == 400:
-            return answers.unavailable(request)
+            return answers.unavailable(services, request)
     return reply

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import BodyTooLarge
 from ..events import Facts
 from ..messages import Ending, Finish, Pass, Response
+from ..pages import say
 from ..state import Grant
 from . import answers, challenges, grants, replies
 from .codes import prepare
@@ -60,9 +61,7 @@ async def _anonymous(services: Services, visit: Visit) -> Response:
 async def _deny(services: Services, visit: Visit) -> Response:
     facts = facts_of(services, visit, services.new_id(visit.now))
     await services.journal.write(services.journal.line(facts, "trigger", "denied", reason="risk_denied"))
-    return answers.refusal(
-        visit.request, "denied", 403, "This request is not allowed from here now.", flow_id=facts.flow_id
-    )
+    return answers.refusal(services, visit.request, "denied", 403, say("refused.denied"), flow_id=facts.flow_id)
 
 
 async def _demand_proof(services: Services, visit: Visit, person: Person) -> Decision:
@@ -93,8 +92,7 @@ async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) ->
     await services.journal.write(
         services.journal.line(facts, "access", "refused", reason=_reason(visit), detail="body_too_large")
     )
-    text = f"A proof for this very request covers at most {error.limit} bytes of body. Send Step-Up-Code with it."
-    return answers.refusal(visit.request, "bad-request", 413, text)
+    return answers.refusal(services, visit.request, "bad-request", 413, say("refused.too_large", limit=error.limit))
 
 
 async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 import orjson
 
 from ..messages import Headers, Request, Response
-from ..pages import notice_page
+from ..pages import Said, english, say
 from ..policy import Rule
 from .services import Services
 
@@ -21,25 +21,18 @@ NO_STORE = (b"cache-control", b"no-store")
 NO_HEADERS: Headers = ()
 RETRY_UNAVAILABLE_S = 5
 
-_TITLES = {
-    "challenge-required": "A fresh proof of identity is required",
-    "login-required": "Sign in first",
-    "invalid-code": "That code is not valid",
-    "clock-skew": "The clock of your authenticator is off",
-    "locked": "Too many wrong codes",
-    "challenge-gone": "This challenge has ended",
-    "denied": "This request is denied",
-    "grant-gone": "This grant has ended",
-    "not-enrolled": "No authenticator is enrolled",
-    "bad-request": "This request cannot be judged",
-    "unavailable": "Try again later",
-}
 _QUALITY = re.compile(r";\s*q=([0-9.]+)")
 
 
-def problem(kind: str, status: int, detail: str, *, headers: Headers = (), **members: Any) -> Response:
-    """``application/problem+json`` with ``urn:stepup:<kind>`` as its type."""
-    body = {"type": f"urn:stepup:{kind}", "title": _TITLES[kind], "status": status, "detail": detail, **members}
+def problem(kind: str, status: int, detail: Said, *, headers: Headers = (), **members: Any) -> Response:
+    """``application/problem+json`` with ``urn:stepup:<kind>`` as its type, in English whoever reads it."""
+    body = {
+        "type": f"urn:stepup:{kind}",
+        "title": english(say(f"title.{kind}")),
+        "status": status,
+        "detail": english(detail),
+        **members,
+    }
     return Response(
         status=status,
         headers=((b"content-type", b"application/problem+json"), NO_STORE, *headers),
@@ -48,20 +41,49 @@ def problem(kind: str, status: int, detail: str, *, headers: Headers = (), **mem
 
 
 def refusal(
-    request: Request, kind: str, status: int, detail: str, *, headers: Headers = (), **members: Any
+    services: Services,
+    request: Request,
+    kind: str,
+    status: int,
+    detail: Said,
+    *,
+    headers: Headers = (),
+    **members: Any,
 ) -> Response:
-    """A problem for an API client, the same said on a page for a person."""
+    """A problem for an API client, the same said on a page for a person, in their language."""
     if is_navigation(request):
-        return notice_page(title=_TITLES[kind], text=detail, status=status, headers=headers)
+        return notice(services, request, say(f"title.{kind}"), detail, status=status, headers=headers)
     return problem(kind, status, detail, headers=headers, **members)
 
 
 def notice(
-    services: Services, title: str, text: str, *, status: int, back: str = "", headers: Headers = ()
+    services: Services,
+    request: Request,
+    title: Said,
+    text: Said,
+    *,
+    status: int,
+    back: str = "",
+    headers: Headers = (),
 ) -> Response:
-    """A page with one message, under the service's name; ``back`` as in ``notice_page``."""
-    service = services.settings.service
-    return notice_page(title=title, text=text, status=status, service=service, back=back, headers=headers)
+    """A page with one message; ``back`` is a path on this origin for a button, "" for none."""
+    view = {"text": text, "back": back}
+    return page(services, request, "notice", view, title=title, status=status, headers=headers)
+
+
+def page(
+    services: Services,
+    request: Request,
+    template: str,
+    view: object,
+    *,
+    title: Said,
+    status: int = 200,
+    headers: Headers = (),
+) -> Response:
+    """A page in the language the request asks for."""
+    accepted = request.header_text(b"accept-language")
+    return services.pages.page(template, view, title=title, accepted=accepted, status=status, headers=headers)
 
 
 def as_json(status: int, body: Mapping[str, Any], *, headers: Headers = ()) -> Response:
@@ -84,13 +106,14 @@ def redirect(location: str, *, headers: Headers = ()) -> Response:
     )
 
 
-def unavailable(request: Request) -> Response:
+def unavailable(services: Services, request: Request) -> Response:
     """The store, the trail or the identity provider does not answer: nothing is let through."""
     return refusal(
+        services,
         request,
         "unavailable",
         503,
-        "A part that this decision depends on does not answer. Nothing was done.",
+        say("refused.unavailable"),
         headers=((b"retry-after", str(RETRY_UNAVAILABLE_S).encode()),),
     )
 

@@ -14,9 +14,10 @@ from ..encoding import format_instant
 from ..errors import BodyTooLarge
 from ..messages import Request, Response
 from ..origin import network_of
+from ..pages import say
 from ..policy import Rule
 from ..state import Challenge
-from . import answers, challenges, duplicates, grants, replies
+from . import answers, challenges, duplicates, grants, replies, wording
 from .cookies import grants_cookie, renewed_device
 from .fields import read_fields
 from .services import Services
@@ -31,14 +32,14 @@ MAX_FORM = 4096
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``challenges/{id}``, ``challenges/{id}/verify`` and ``challenges/{id}/cancel``."""
     if len(rest) not in (1, 2):
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     return await _challenge(services, request, request.method.upper(), rest[0], rest[1] if len(rest) == 2 else "")
 
 
 async def _challenge(services: Services, request: Request, method: str, challenge_id: str, act: str) -> Response:
     allowed = {"": ("GET", "HEAD"), "verify": ("POST",), "cancel": ("POST",)}.get(act)
     if allowed is None:
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     if method not in allowed:
         return answers.not_allowed(allowed)
     person = await identify(services, request)
@@ -46,12 +47,12 @@ async def _challenge(services: Services, request: Request, method: str, challeng
         return replies.login_required(services, request)
     challenge = await services.store.challenge(challenge_id)
     if challenge is None or not _is_theirs(challenge, person):
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     rule = services.policy.rule(challenge.rule)
     if rule is None or rule.version != challenge.rule_version:
-        return replies.gone(request, 410)
+        return replies.gone(services, request, 410)
     if act and answers.is_cross_site(request):
-        return answers.refusal(request, "bad-request", 400, "This form was sent from another site.")
+        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     if act == "verify":
         return await _verify(services, request, person, challenge, rule)
     if act == "cancel":
@@ -67,11 +68,11 @@ def _is_theirs(challenge: Challenge, person: Person) -> bool:
 async def _show(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
     left = services.settings.challenge.attempts - challenge.attempts
     if challenge.state != "open" or left <= 0 or services.clock() >= challenge.expires_at:
-        return replies.gone(request, 410)
+        return replies.gone(services, request, 410)
     twice = await duplicates.elsewhere(services, person, services.clock())
     if answers.is_navigation(request):
         said = duplicates.in_words(twice)
-        return replies.page_of(services, request, challenge, rule, _action(challenge), notice=said)
+        return replies.page_of(services, request, challenge, rule, notice=said)
     return answers.as_json(
         200,
         {
@@ -87,16 +88,11 @@ async def _show(services: Services, request: Request, person: Person, challenge:
     )
 
 
-def _action(challenge: Challenge) -> dict[str, str]:
-    action: dict[str, str] = orjson.loads(challenge.facts)["action"]
-    return action
-
-
 async def _verify(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
     code = await _read_code(request)
     if code is None:
-        text = 'Send the code as JSON {"code": "123456"} or as the form field "code".'
-        return answers.refusal(request, "bad-request", 400, text)
+        text = say("code.send", example='{"code": "123456"}')
+        return answers.refusal(services, request, "bad-request", 400, text)
     now = services.clock()
     address = locate(services, request)
     attempting = Attempting(
@@ -126,13 +122,13 @@ async def _approved(
         services, trial.challenge, method=trial.method, browser=person.device, now=now, epoch=trial.epoch
     )
     if grant is None:
-        return replies.gone(request, 410)
+        return replies.gone(services, request, 410)
     held = await grants.held_tokens(services, request, person)
     bound = services.keyring.sign("grant_cookie", grant.grant_id)
     kept = grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now)))
     headers = (kept, *renewed_device(services, request))
     if _wants_page(request, trial.challenge):
-        return _back(services, trial.challenge, headers)
+        return _back(services, request, trial.challenge, headers)
     portable = bound if _is_browser(request) else services.keyring.sign("grant", grant.grant_id)
     return answers.as_json(
         200,
@@ -146,14 +142,17 @@ async def _approved(
     )
 
 
-def _back(services: Services, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
+def _back(
+    services: Services, request: Request, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
+) -> Response:
     target = challenges.where_to(services, challenge)
     if target and challenges.returns(challenge):
         return answers.redirect(target, headers=headers)
     return answers.notice(
         services,
-        "Confirmed",
-        "Thank you. What you were sending was not kept: go back and send it once more, it will pass now.",
+        request,
+        say("confirmed.title"),
+        say("confirmed.unkept"),
         status=200,
         back=target,
         headers=headers,
@@ -163,27 +162,25 @@ def _back(services: Services, challenge: Challenge, headers: tuple[tuple[bytes, 
 def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule) -> Response:
     if not _wants_page(request, trial.challenge) or trial.kind == "gone":
         return replies.rejected(services, request, trial)
-    action = _action(trial.challenge)
     if trial.kind == "locked":
         wait_s = replies.retry_after_s(services, trial.locked_until)
-        text, status = replies.lock_text(wait_s, trial.locked_until), 429
+        text, status = wording.lock(wait_s, trial.locked_until), 429
         headers: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", str(wait_s).encode("ascii")),)
     else:
-        left = f" Tries left: {trial.attempts_left}."
         words = {
-            "wrong": "That code is wrong." + left,
-            "replayed": "That code has been used before. Wait for the next one." + left,
+            "wrong": say("code.wrong", count=trial.attempts_left),
+            "replayed": say("code.replayed", count=trial.attempts_left),
             "skewed": replies.skew_text(services, trial),
         }
         text, status, headers = words[trial.kind], 401, (answers.plain_challenge(services),)
-    return replies.page_of(services, request, trial.challenge, rule, action, error=text, status=status, headers=headers)
+    return replies.page_of(services, request, trial.challenge, rule, error=text, status=status, headers=headers)
 
 
 async def _cancel(services: Services, request: Request, challenge: Challenge) -> Response:
     if not await challenges.cancel(services, challenge, services.clock()):
-        return replies.gone(request, 410)
+        return replies.gone(services, request, 410)
     if _wants_page(request, challenge):
-        return answers.notice(services, "Cancelled", "Nothing was done.", status=200)
+        return answers.notice(services, request, say("challenge.cancelled"), say("challenge.nothing_done"), status=200)
     return answers.as_json(200, {"status": "denied", "flow_id": challenge.flow_id})
 
 

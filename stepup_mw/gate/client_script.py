@@ -12,19 +12,19 @@ from .services import Services
 _TYPES = {"js": b"text/javascript; charset=utf-8", "d.ts": b"text/plain; charset=utf-8"}
 
 
-async def serve(_services: Services, request: Request, rest: tuple[str, ...]) -> Response:
+async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``client.js``: an ES module."""
-    return _file(request, rest, "js")
+    return _file(services, request, rest, "js")
 
 
-async def serve_types(_services: Services, request: Request, rest: tuple[str, ...]) -> Response:
+async def serve_types(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``client.d.ts``: what it exports, for TypeScript."""
-    return _file(request, rest, "d.ts")
+    return _file(services, request, rest, "d.ts")
 
 
-def _file(request: Request, rest: tuple[str, ...], kind: str) -> Response:
+def _file(services: Services, request: Request, rest: tuple[str, ...], kind: str) -> Response:
     if rest:
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     if request.method.upper() not in ("GET", "HEAD"):
         return answers.not_allowed(("GET", "HEAD"))
     headers = (

@@ -6,8 +6,8 @@ store keeps hits; when it was and from where stands in the trail.
 
 from __future__ import annotations
 
-from ..encoding import safe_text
 from ..forwarding import Address
+from ..pages import Said, say
 from ..state import Challenge
 from .services import Services
 from .told import seen_from, tell
@@ -46,16 +46,9 @@ async def elsewhere(services: Services, person: Person, now: float) -> int:
     return max(0, whole - mine)
 
 
-def in_words(count: int) -> str:
-    """The note as a sentence, "" for none."""
-    if not count:
-        return ""
-    times = "once" if count == 1 else f"{count} times"
-    return safe_text(
-        f"A code of yours that had been used already was sent again {times} in the last {NOTE_S // 60} minutes, from "
-        "another session. If that was not you, somebody has seen your code: sign out your other sessions.",
-        400,
-    )
+def in_words(count: int) -> Said | None:
+    """The note as a sentence, None for none."""
+    return say("code.duplicate", count=count, minutes=NOTE_S // 60) if count else None
 
 
 def _keys(services: Services, person: Person) -> tuple[str, str]:

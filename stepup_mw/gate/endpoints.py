@@ -29,4 +29,4 @@ async def serve(services: Services, request: Request, below: str) -> Response:
     """Answer a request under the prefix; ``below`` is what follows it, ``/challenges/x/verify`` for example."""
     first, *rest = below.strip("/").split("/")
     part = PARTS.get(first)
-    return await part(services, request, tuple(rest)) if part is not None else replies.gone(request, 404)
+    return await part(services, request, tuple(rest)) if part is not None else replies.gone(services, request, 404)

@@ -14,6 +14,7 @@ from .. import totp
 from ..encoding import format_instant
 from ..errors import BodyTooLarge
 from ..messages import Request, Response
+from ..pages import say
 from . import answers, authenticators, duplicates, receipts, replies
 from .change import Change, current_proofs
 from .codes import MAX_LABEL, is_enrolled, own_factors
@@ -36,7 +37,7 @@ _FIELDS = ("action", "pending", "code", "current_code", "label", "replace", "fac
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """Answer a request for ``enroll``."""
     if rest:
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     method = request.method.upper()
     if method not in ("GET", "HEAD", "POST"):
         return answers.not_allowed(("GET", "HEAD", "POST"))
@@ -45,7 +46,7 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
         return replies.login_required(services, request)
     now = services.clock()
     if not await is_enrolled(services, person.user) and not authenticators.may_begin(services, now):
-        return receipts.not_yours(request)
+        return receipts.not_yours(services, request)
     if method == "POST":
         return await _change(services, request, person, now)
     back = read_fields(request.query).get("back", [""])[0]
@@ -95,11 +96,11 @@ class Asked:
 
 async def _change(services: Services, request: Request, person: Person, now: float) -> Response:
     if answers.is_cross_site(request):
-        return answers.refusal(request, "bad-request", 400, "This form was sent from another site.")
+        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     asked = await _read(request)
     if asked is None:
-        text = 'Send JSON {"pending": "...", "code": "123456"} or the form; a label has at most 64 characters.'
-        return answers.refusal(request, "bad-request", 400, text)
+        text = say("enroll.send", example='{"pending": "...", "code": "123456"}')
+        return answers.refusal(services, request, "bad-request", 400, text)
     change = Change(
         person=person,
         address=locate(services, request),
@@ -116,7 +117,7 @@ async def _change(services: Services, request: Request, person: Person, now: flo
         "recovery_codes": authenticators.renew_codes,
     }.get(asked.action)
     if act is None:
-        return answers.refusal(request, "bad-request", 400, 'action is left out, "remove" or "recovery_codes".')
+        return answers.refusal(services, request, "bad-request", 400, say("enroll.action"))
     outcome = await act(services, change)
     if answers.is_form(request):
         back = asked.back if open_target(services, person, asked.back) else ""

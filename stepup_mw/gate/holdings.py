@@ -11,6 +11,7 @@ from typing import Any
 from .. import revocation
 from ..encoding import format_instant
 from ..messages import Request, Response
+from ..pages import say
 from ..state import Grant
 from . import answers, replies
 from .cookies import grants_cookie
@@ -22,7 +23,7 @@ from .visit import Person, identify
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET grants``, ``DELETE grants`` and ``DELETE grants/{id}``."""
     if len(rest) > 1:
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     method, grant_id = request.method.upper(), rest[0] if rest else ""
     allowed = ("DELETE",) if grant_id else ("GET", "HEAD", "DELETE")
     if method not in allowed:
@@ -33,7 +34,7 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
     if method != "DELETE":
         return await _list(services, request, person)
     if answers.is_cross_site(request):
-        return answers.refusal(request, "bad-request", 400, "This request was sent from another site.")
+        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     return await _give_up(services, request, person, grant_id)
 
 
@@ -46,7 +47,7 @@ async def _list(services: Services, request: Request, person: Person) -> Respons
 async def _give_up(services: Services, request: Request, person: Person, grant_id: str) -> Response:
     count = await revocation.revoke_grants(services, person.user, grant_id or None, by="owner")
     if grant_id and not count:
-        return answers.refusal(request, "grant-gone", 404, "You hold no such grant.")
+        return answers.refusal(services, request, "grant-gone", 404, say("refused.no_grant"))
     headers = answers.NO_HEADERS if grant_id else (grants_cookie(services, (), 0),)
     return answers.as_json(200, {"revoked": count}, headers=headers)
 

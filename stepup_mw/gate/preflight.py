@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..messages import Request, Response
+from ..pages import say
 from . import answers, duplicates, replies
 from .codes import is_enrolled
 from .fields import read_fields
@@ -16,7 +17,7 @@ from .visit import Person, identify, survey
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET status``, and nothing else."""
     if rest or request.method.upper() not in ("GET", "HEAD"):
-        return replies.gone(request, 404)
+        return replies.gone(services, request, 404)
     return await status(services, request, await identify(services, request))
 
 
@@ -30,7 +31,7 @@ async def status(services: Services, request: Request, person: Person | None) ->
     asked = read_fields(request.query)
     method, path = asked.get("method", ["GET"])[0], asked.get("path", [""])[0]
     if not path.startswith("/") or len(path) > 2048 or len(method) > 32:
-        return answers.refusal(request, "bad-request", 400, "Name the request as ?method=POST&path=/where/it/goes")
+        return answers.refusal(services, request, "bad-request", 400, say("refused.preflight"))
     match = services.policy.match(method, path, "", None)
     if match is None:
         return answers.as_json(200, {"sensitive": False, "proof_required": False})

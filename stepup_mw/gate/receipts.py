@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..encoding import format_instant
 from ..messages import Headers, Request, Response
-from ..pages.enroll import Device, EnrollView, codes_page, enroll_page
+from ..pages import Said, say
+from ..pages.enroll import Device, EnrollView, codes_view, enroll_view
 from ..totp import provisioning_uri
-from . import answers, duplicates, replies
+from . import answers, duplicates, replies, wording
 from .change import Change, Outcome, current_proofs
 from .codes import is_enrolled, own_factors
 from .pending import Pending, new_pending
@@ -15,35 +16,19 @@ from .targets import open_target
 from .visit import Person
 
 _DONE = ("enrolled", "replaced", "removed", "recovery_codes")
-_TITLES = {
-    "enrolled": "Authenticator confirmed",
-    "replaced": "Authenticator replaced",
-    "removed": "Authenticator removed",
-    "recovery_codes": "New recovery codes",
-}
-_DID = {
-    "enrolled": "It is yours from now on. Earlier confirmations no longer count.",
-    "replaced": "The new one counts from now on; the old one and earlier confirmations no longer do.",
-    "removed": "It no longer counts, and neither do earlier confirmations.",
-    "recovery_codes": "The codes you had before no longer work.",
-}
 _REFUSED = {
-    "gone": (
-        410,
-        "challenge-gone",
-        "This secret was shown too long ago, or has been used. Begin again.",
-    ),
-    "full": (400, "bad-request", "There is no room for one more authenticator: remove or replace one."),
-    "last": (400, "bad-request", "The last authenticator can be replaced here; only an operator can remove it."),
-    "unknown": (400, "bad-request", "You have no authenticator of that id."),
-    "admin": (403, "not-enrolled", "Your first authenticator is an operator's to give."),
+    "gone": (410, "challenge-gone"),
+    "full": (400, "bad-request"),
+    "last": (400, "bad-request"),
+    "unknown": (400, "bad-request"),
+    "admin": (403, "not-enrolled"),
 }
 
 
-def not_yours(request: Request) -> Response:
+def not_yours(services: Services, request: Request) -> Response:
     """403: a first authenticator is an operator's to give."""
-    status, kind, text = _REFUSED["admin"]
-    return answers.refusal(request, kind, status, text)
+    status, kind = _REFUSED["admin"]
+    return answers.refusal(services, request, kind, status, say("change.admin"))
 
 
 async def as_document(services: Services, request: Request, change: Change, outcome: Outcome) -> Response:
@@ -60,13 +45,13 @@ async def as_document(services: Services, request: Request, change: Change, outc
     if outcome.kind == "locked":
         return replies.locked(services, request, outcome.locked_until)
     if outcome.kind in _REFUSED:
-        status, kind, text = _REFUSED[outcome.kind]
-        return answers.problem(kind, status, text)
+        status, kind = _REFUSED[outcome.kind]
+        return answers.problem(kind, status, say(f"change.{outcome.kind}"))
     skewed = outcome.kind == "skewed"
     return answers.problem(
         "clock-skew" if skewed else "invalid-code",
         401,
-        replies.skewed_text(services, outcome.drift_s) if skewed else "The code is wrong or has been used before.",
+        wording.skew(outcome.drift_s, services.clock()) if skewed else say("code.rejected"),
         headers=(answers.plain_challenge(services),),
         attempts_left=outcome.attempts_left,
         field=outcome.field,
@@ -80,22 +65,21 @@ async def on_a_page(
     """The answer to a person: what was done, or the page again with a sentence about what was wrong."""
     if outcome.kind in _DONE:
         target = open_target(services, change.person, back)
-        return codes_page(
-            service=services.settings.service,
-            title=_TITLES[outcome.kind],
-            text=_DID[outcome.kind],
+        view = codes_view(
+            text=say(f"did.{outcome.kind}"),
             codes=outcome.recovery_codes,
             onward=target or answers.endpoint(services, request, "enroll"),
-            onward_text="Continue" if target else "Your authenticators",
+            onward_text=say("codes.onward" if target else "codes.onward_enroll"),
         )
+        return answers.page(services, request, "codes", view, title=say(f"done.{outcome.kind}"))
     status, pending = 401, change.pending
     headers: Headers = (answers.plain_challenge(services),)
     if outcome.kind == "locked":
         wait_s = replies.retry_after_s(services, outcome.locked_until)
-        text, status = replies.lock_text(wait_s, outcome.locked_until), 429
+        text, status = wording.lock(wait_s, outcome.locked_until), 429
         headers = ((b"retry-after", str(wait_s).encode("ascii")),)
     elif outcome.kind in _REFUSED:
-        status, _, text = _REFUSED[outcome.kind]
+        status, text = _REFUSED[outcome.kind][0], say(f"change.{outcome.kind}")
         headers, pending = (), pending if outcome.kind != "gone" else None
     else:
         text = _wrong_in_words(services, outcome)
@@ -113,13 +97,13 @@ async def on_a_page(
     )
 
 
-def _wrong_in_words(services: Services, outcome: Outcome) -> str:
-    which = "of the new authenticator" if outcome.field == "code" else "of what you have now"
+def _wrong_in_words(services: Services, outcome: Outcome) -> Said:
+    which = "new" if outcome.field == "code" else "current"
     if outcome.kind == "skewed":
-        return replies.skewed_text(services, outcome.drift_s)
+        return wording.skew(outcome.drift_s, services.clock())
     if outcome.kind == "replayed":
-        return f"The code {which} has been used before. Wait for the next one."
-    return f"The code {which} is wrong. Tries left: {outcome.attempts_left}."
+        return say(f"change.{which}_replayed")
+    return say(f"change.{which}_wrong", count=outcome.attempts_left)
 
 
 async def page(
@@ -129,7 +113,7 @@ async def page(
     pending: Pending,
     *,
     back: str,
-    error: str = "",
+    error: Said | None = None,
     part: str = "",
     label: str = "",
     status: int = 200,
@@ -138,7 +122,6 @@ async def page(
     """The enrollment page around a pending secret."""
     recovery = "recovery_code" in current_proofs(services)
     view = EnrollView(
-        service=services.settings.service,
         user=person.user,
         url=answers.endpoint(services, request, "enroll"),
         secret=pending.secret,
@@ -146,15 +129,17 @@ async def page(
         pending=pending.token,
         back=back,
         devices=[
-            Device(factor_id=held.factor_id, label=held.label, since=replies.day(held.created_at))
+            Device(factor_id=held.factor_id, label=held.label, since=wording.day(held.created_at))
             for held in await own_factors(services, person.user)
         ],
         codes_left=await services.store.recovery_left(person.user),
-        proof="a code of what you have now" + (", or a recovery code" if recovery else ""),
+        by_recovery=recovery,
         enrolled=await is_enrolled(services, person.user),
         error=error,
         part=part,
         notice=duplicates.in_words(await duplicates.elsewhere(services, person, services.clock())),
         label=label,
     )
-    return enroll_page(view, status=status, headers=headers)
+    title = say("enroll.title" if view.enrolled else "enroll.first")
+    template = "authenticators" if view.enrolled else "enroll"
+    return answers.page(services, request, template, enroll_view(view), title=title, status=status, headers=headers)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from ..encoding import format_instant
-from ..messages import Request, Response
-from ..pages import ChallengeView, challenge_page
+from ..messages import Headers, Request, Response
+from ..pages import Said, say
 from ..policy import Rule
 from ..state import FOREVER, Challenge
-from . import answers
+from . import answers, wording
 from .challenges import returns
 from .services import Services
 from .targets import seal_target
@@ -27,23 +29,22 @@ def login_required(services: Services, request: Request) -> Response:
     if login_url and answers.is_navigation(request):
         return answers.redirect(quote(login_url, safe="/:?@!$&'()*+,;=~-._%#"))
     return answers.refusal(
+        services,
         request,
         "login-required",
         401,
-        "This action needs a signed-in user.",
+        say("refused.login"),
         headers=(answers.plain_challenge(services),),
     )
 
 
-def challenge_required(
-    services: Services, visit: Visit, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
-) -> Response:
+def challenge_required(services: Services, visit: Visit, challenge: Challenge, headers: Headers) -> Response:
     """The 401 of CONTRACT section 3: what to do, where, and until when; never the score."""
     page = answers.endpoint(services, visit.request, f"challenges/{challenge.challenge_id}")
     return answers.problem(
         "challenge-required",
         401,
-        f"Send a code to verify_url within {services.settings.challenge.ttl_s} seconds, then repeat the request.",
+        say("challenge.required", seconds=services.settings.challenge.ttl_s),
         headers=(answers.challenge_header(services, visit.request, visit.rule), *headers),
         flow_id=challenge.flow_id,
         challenge_id=challenge.challenge_id,
@@ -57,14 +58,13 @@ def challenge_required(
 
 def not_enrolled(services: Services, request: Request, person: Person) -> Response:
     """No authenticator: 403, or where ``challenge.enroll = "self"`` the way to one."""
-    text = "This action needs an authenticator, and none is enrolled for you."
     if services.settings.challenge.enroll != "self":
-        return answers.refusal(request, "not-enrolled", 403, text)
+        return answers.refusal(services, request, "not-enrolled", 403, say("refused.not_enrolled"))
     url = answers.endpoint(services, request, "enroll")
     if answers.is_navigation(request):
         target = answers.target_of(request) if request.method == "GET" else ""
         return answers.redirect(url + (f"?back={seal_target(services, person, target)}" if target else ""))
-    return answers.problem("not-enrolled", 403, f"{text} Enroll one at enroll_url.", enroll_url=url)
+    return answers.problem("not-enrolled", 403, say("refused.enroll_at"), enroll_url=url)
 
 
 def rejected(services: Services, request: Request, trial: Trial) -> Response:
@@ -72,7 +72,7 @@ def rejected(services: Services, request: Request, trial: Trial) -> Response:
     if trial.kind == "locked":
         return locked(services, request, trial.locked_until)
     if trial.kind == "gone":
-        return gone(request, 410)
+        return gone(services, request, 410)
     headers = (answers.plain_challenge(services),)
     if trial.kind == "skewed":
         return answers.problem(
@@ -87,7 +87,7 @@ def rejected(services: Services, request: Request, trial: Trial) -> Response:
     return answers.problem(
         "invalid-code",
         401,
-        "The code is wrong or has been used before.",
+        say("code.rejected"),
         headers=headers,
         attempts_left=trial.attempts_left,
         flow_id=trial.challenge.flow_id,
@@ -100,10 +100,11 @@ def locked(services: Services, request: Request, until: float) -> Response:
     """429 with ``Retry-After``: no code was looked at."""
     wait_s = retry_after_s(services, until)
     return answers.refusal(
+        services,
         request,
         "locked",
         429,
-        lock_text(wait_s, until),
+        wording.lock(wait_s, until),
         headers=((b"retry-after", str(wait_s).encode("ascii")),),
     )
 
@@ -115,40 +116,15 @@ def retry_after_s(services: Services, until: float) -> int:
     return max(1, int(until - services.clock()) + 1)
 
 
-def lock_text(wait_s: int, until: float) -> str:
-    """A lock in words."""
-    if until >= FOREVER:
-        return "Too many wrong codes. The account is locked until an operator unlocks it."
-    return (
-        f"Too many wrong codes. Try again in {wait_s} seconds, at {_clock(until)}. No code is accepted before; "
-        "three right codes in a row, one each half minute, end a long lock early."
-    )
-
-
-def skew_text(services: Services, trial: Trial) -> str:
+def skew_text(services: Services, trial: Trial) -> Said:
     """A right code of another time, in words."""
-    return skewed_text(services, trial.drift_s)
+    return wording.skew(trial.drift_s, services.clock())
 
 
-def skewed_text(services: Services, drift_s: int) -> str:
-    """An authenticator's clock that is ``drift_s`` seconds off, in words, and what the time is here."""
-    side = "ahead" if drift_s > 0 else "behind"
-    return (
-        f"The code is right for another time: the clock of your device is about {abs(drift_s)} seconds {side}. "
-        f"Set it to network time; here it is {_clock(services.clock())}."
-    )
-
-
-def day(seconds: float) -> str:
-    """``23 November 2026``."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment.day} {moment:%B %Y}"
-
-
-def gone(request: Request, status: int) -> Response:
+def gone(services: Services, request: Request, status: int) -> Response:
     """404 for a challenge that is unknown or another's, 410 for one that has ended."""
-    text = "It has ended; repeat the request for a new one." if status == 410 else "There is no such challenge here."
-    return answers.refusal(request, "challenge-gone", status, text)
+    text = say("refused.ended" if status == 410 else "refused.unknown")
+    return answers.refusal(services, request, "challenge-gone", status, text)
 
 
 def page_of(
@@ -156,51 +132,38 @@ def page_of(
     request: Request,
     challenge: Challenge,
     rule: Rule,
-    action: dict[str, str],
     *,
-    error: str = "",
-    notice: str = "",
+    error: Said | None = None,
+    notice: Said | None = None,
     status: int = 200,
-    headers: tuple[tuple[bytes, bytes], ...] = (),
+    headers: Headers = (),
 ) -> Response:
-    """The challenge page; ``action`` is the action object of the challenge's line."""
+    """The challenge page: who asks, from where, for what and why, how long it lasts, and the field for the code."""
     url = answers.endpoint(services, request, f"challenges/{challenge.challenge_id}")
-    view = ChallengeView(
-        service=services.settings.service,
-        user=challenge.user,
-        route=rule.name,
-        method=action["method"],
-        path=action["path"],
-        why=_WHY.get(challenge.reason, _WHY["route_policy"]),
-        lasts=_spelt(rule),
-        ends=_clock(challenge.expires_at),
-        verify_url=f"{url}/verify",
-        cancel_url=f"{url}/cancel",
-        recovery="recovery_code" in rule.factors,
-        returns=returns(challenge),
-        error=error,
-        notice=notice,
+    facts = orjson.loads(challenge.facts)
+    view: dict[str, Any] = {
+        "user": challenge.user,
+        "route": rule.name,
+        "method": facts["action"]["method"],
+        "path": facts["action"]["path"],
+        "why": say(f"why.{challenge.reason if challenge.reason in _WHY else 'route_policy'}"),
+        "origin": wording.origin(facts["origin"] or {}),
+        "asked": wording.clock(challenge.created_at),
+        "asked_iso": format_instant(challenge.created_at),
+        "lasts": wording.lasts(rule),
+        "ends": wording.clock(challenge.expires_at),
+        "ends_iso": format_instant(challenge.expires_at),
+        "verify_url": f"{url}/verify",
+        "cancel_url": f"{url}/cancel",
+        "recovery": "recovery_code" in rule.factors,
+        "returns": returns(challenge),
+        "error": error,
+        "notice": notice,
+    }
+    return answers.page(
+        services, request, "challenge", view, title=say("challenge.title"), status=status, headers=headers
     )
-    return challenge_page(view, status=status, headers=headers)
 
 
-_WHY = {
-    "route_policy": "This action needs a fresh proof that it is really you.",
-    "elevated_risk_score": "Something about this request is unusual. A code shows that it is really you.",
-    "stale_grant": "Your last proof is too old for this action. Please confirm again.",
-}
-
-
-def _spelt(rule: Rule) -> str:
-    """How long a proof lasts, in words: ``for 5 minutes``."""
-    if rule.grant == "request":
-        return "for this request only"
-    for unit, seconds in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        count, rest = divmod(rule.max_age_s, seconds)
-        if count and not rest:
-            return f"for {count} {unit}{'s' if count > 1 else ''}"
-    return f"for {rule.max_age_s} seconds"
-
-
-def _clock(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S UTC")
+_WHY = ("route_policy", "elevated_risk_score", "stale_grant")
+"""Reasons that have words of their own."""

@@ -10,6 +10,7 @@ from ..forwarding import Clients
 from ..identity import Provider
 from ..keyring import Keyring
 from ..notices import Notice
+from ..pages import Pages
 from ..policy import Policy
 from ..settings import Settings
 from ..signals import Signal
@@ -29,6 +30,7 @@ class Services:
     policy: Policy
     store: Store
     journal: Journal
+    pages: Pages
     keyring: Keyring
     identify: Provider
     signals: Sequence[Signal]

@@ -20,7 +20,7 @@ def qr_svg(text: str) -> str:
     path = "".join(f"M{x} {y}h{width}v1h-{width}z" for y, row in enumerate(matrix) for x, width in _runs(row))
     size = len(matrix)
     return (
-        f'<svg class="qr" viewBox="0 0 {size} {size}" role="img" aria-label="QR code of the secret below" '
+        f'<svg class="qr" viewBox="0 0 {size} {size}" aria-hidden="true" '
         f'shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{size}v{size}h-{size}z"/><path d="{path}"/></svg>'
     )
 

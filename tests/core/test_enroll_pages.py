@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from stepup_mw import recovery
 from stepup_mw.messages import Response
-from stepup_mw.pages.enroll import Device, EnrollView, codes_page, enroll_page
+from stepup_mw.pages import say
+from stepup_mw.pages.enroll import Device, EnrollView, codes_view, enroll_view
 from stepup_mw.pages.qr import qr_svg
 from stepup_mw.totp import provisioning_uri
 
 from .samples import SECRET
-from .test_pages import HOSTILE, Outline
+from .test_pages import HOSTILE, PAGES, Outline
 
 URI = provisioning_uri(SECRET, "alice", "bank")
 DEVICES = [Device(factor_id="a", label="one", since="1 May 2026"), Device(factor_id="b", label="", since="2 May 2026")]
@@ -25,10 +27,20 @@ DEVICES = [Device(factor_id="a", label="one", since="1 May 2026"), Device(factor
 
 def view(**changes: Any) -> EnrollView:
     values: dict[str, Any] = {
-        "service": "bank", "user": "alice", "url": "/_stepup/enroll", "secret": SECRET, "uri": URI, "pending": "P",
-        "back": "B", "devices": [], "codes_left": 0, "proof": "a code", "enrolled": False,
+        "user": "alice", "url": "/_stepup/enroll", "secret": SECRET, "uri": URI, "pending": "P",
+        "back": "B", "devices": [], "codes_left": 0, "by_recovery": False, "enrolled": False,
     }  # fmt: skip
     return EnrollView(**{**values, **changes})
+
+
+def enroll_page(view: EnrollView) -> Response:
+    template = "authenticators" if view.enrolled else "enroll"
+    return PAGES.page(template, enroll_view(view), title=say("enroll.title"), accepted="")
+
+
+def codes_page(codes: Sequence[str], onward: str) -> Response:
+    view = codes_view(text=say("did.enrolled"), codes=codes, onward=onward, onward_text=say("codes.onward"))
+    return PAGES.page("codes", view, title=say("done.enrolled"), accepted="")
 
 
 def text_of(page: Response) -> str:
@@ -66,29 +78,40 @@ def test_every_field_has_a_label_of_its_own() -> None:
 
 def test_after_a_mistake_the_same_form_is_open() -> None:
     for part, opened in (("", "Add or replace"), ("remove", "Remove an"), ("recovery_codes", "New recovery codes")):
-        page = text_of(enroll_page(view(enrolled=True, devices=DEVICES, error="wrong", part=part)))
+        page = text_of(enroll_page(view(enrolled=True, devices=DEVICES, error=say("code.rejected"), part=part)))
         assert re.findall(r"<details open>\n<summary>(.*?)</summary>", page)[0].startswith(opened)
         assert page.count("<details open>") == 1
 
 
-PLAIN = Outline(enroll_page(view(enrolled=True, devices=DEVICES, error="e", notice="n")))
+PLAIN = Outline(
+    enroll_page(view(enrolled=True, devices=DEVICES, error=say("code.rejected"), notice=say("code.rejected")))
+)
 
 
 @given(st.lists(HOSTILE.filter(bool), min_size=6, max_size=6))
 def test_no_value_adds_a_tag_or_an_attribute(values: list[str]) -> None:
     user, error, notice, label, name, factor_id = values
     devices = [Device(factor_id=factor_id, label=name, since=name), DEVICES[1]]
-    page = enroll_page(view(enrolled=True, user=user, error=error, notice=notice, label=label, devices=devices))
+    page = enroll_page(
+        view(
+            enrolled=True,
+            user=user,
+            error=say("refused.target", why=error),
+            notice=say("refused.target", why=notice),
+            label=label,
+            devices=devices,
+        )
+    )
     assert Outline(page).tags == PLAIN.tags
     assert b"\x1b" not in page.body
 
 
 def test_recovery_codes_are_shown_one_a_line_and_the_way_on() -> None:
     codes = recovery.new_codes(lambda size: b"\x01" * size)
-    page = codes_page(service="bank", title="t", text="x", codes=codes, onward="/a?b=1&c", onward_text="Continue")
+    page = codes_page(codes, "/a?b=1&c")
     assert "\n".join(codes) in Outline(page).text
     assert Outline(page).values["a.href"] == ["/a?b=1&c"]
-    bare = codes_page(service="bank", title="t", text="x", codes=(), onward="", onward_text="")
+    bare = codes_page((), "")
     assert "Recovery codes" not in Outline(bare).text
     assert b"<a " not in bare.body
 
@@ -119,8 +142,7 @@ def test_without_segno_the_secret_is_typed() -> None:
             "-c",
             (
                 "import sys; sys.modules['segno'] = None\n"
-                "from tests.core.test_enroll_pages import view\n"
-                "from stepup_mw.pages.enroll import enroll_page\n"
+                "from tests.core.test_enroll_pages import enroll_page, view\n"
                 "print(enroll_page(view()).body.decode())"
             ),
         ],
