@@ -108,6 +108,16 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A request that waits for a code, sealed by the service. ``kept_id`` is the challenge's."""
+
+    kept_id: str
+    user: str
+    sealed: bytes
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """``known``: this user has proved themself with this value before. ``any``: with any value of its kind."""
 

@@ -23,6 +23,7 @@ from .records import (
     ChallengeState,
     Factor,
     Grant,
+    Kept,
     Place,
     Sighting,
     SightingKind,
@@ -38,6 +39,7 @@ __all__ = [
     "ChallengeState",
     "Factor",
     "Grant",
+    "Kept",
     "Place",
     "Sighting",
     "SightingKind",
@@ -172,6 +174,20 @@ class Store(Protocol):
         and give them back; with them those settled more than ``grace_s`` ago and never logged (their writer died).
         Each is given to one caller: a second call within ``grace_s`` does not give it again. Settled, logged ones
         long past are dropped."""
+        ...
+
+    # Requests kept for after the code
+
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
+        """Keep a request until its end, in the place of one of its id. A user has at most ``limit``: the oldest go."""
+        ...
+
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        """A request of this user's that is there and not past its end. Takes nothing."""
+        ...
+
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        """As ``kept_request``, and it is gone: given to exactly one caller, ever."""
         ...
 
     # Grants

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 
-from . import asked, granted, guesses, people, races, spaced  # noqa: F401 - each module adds its promises
+from . import asked, granted, guesses, kept, people, races, spaced  # noqa: F401 - each module adds its promises
 from .promises import Factory, Promise, StoreFault, store_promises
 
 __all__ = ["Factory", "Promise", "StoreFault", "check_store", "check_store_async", "store_promises"]

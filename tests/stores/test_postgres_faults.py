@@ -15,7 +15,7 @@ import pytest
 
 from stepup_mw.errors import StoreUnavailable, Unsupported
 from stepup_mw.settings import AccountThrottle
-from stepup_mw.state import Store
+from stepup_mw.state import Kept, Store
 from stepup_mw.stores.bounds import lock_until
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.postgres.people import lock_lengths
@@ -188,10 +188,29 @@ def test_tables_of_another_version_are_left_alone(server: PostgresServer, url: s
         store = PostgresStore(url)
         await _fill(store)
         with psycopg.connect(server.url(), autocommit=True) as db:
-            db.execute("UPDATE {s}.about SET version = 2".replace("{s}", url.rpartition("=")[2]).encode())
-        with pytest.raises(StoreUnavailable, match="version 2"):
+            db.execute("UPDATE {s}.about SET version = 999".replace("{s}", url.rpartition("=")[2]).encode())
+        with pytest.raises(StoreUnavailable, match="version 999"):
             await PostgresStore(url).factors("alice")
         await store.aclose()
+
+    asyncio.run(scene())
+
+
+def test_tables_of_the_first_version_are_brought_up(server: PostgresServer, url: str) -> None:
+    async def scene() -> None:
+        store, schema = PostgresStore(url), url.rpartition("=")[2]
+        await _fill(store)
+        with psycopg.connect(server.url(), autocommit=True) as db:
+            for statement in ("DROP TABLE {s}.kept", "UPDATE {s}.about SET version = 1"):
+                db.execute(statement.replace("{s}", schema).encode())
+        later = [PostgresStore(url) for _ in range(4)]
+        kept = Kept(kept_id="k1", user="alice", sealed=b"x", expires_at=2.0)
+        await asyncio.gather(*(one.factors("alice") for one in later))
+        await later[0].keep_request(kept, now=1.0, limit=4)
+        assert await later[1].take_request("alice", "k1", now=1.0) == kept
+        assert len(await later[2].factors("alice")) == 1
+        for one in (store, *later):
+            await one.aclose()
 
     asyncio.run(scene())
 

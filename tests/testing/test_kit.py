@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stepup_mw.errors import StoreUnavailable
-from stepup_mw.state import Attempt, Challenge, Factor, Grant, Place, Sighting, Store
+from stepup_mw.state import Attempt, Challenge, Factor, Grant, Kept, Place, Sighting, Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.testing import StoreFault, check_store, check_store_async, store_promises
 
@@ -100,6 +100,14 @@ class KnowsOnePlace(MemoryStore):
         return await super().place("anyone")
 
 
+class GivesARequestTwice(MemoryStore):
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        found = await self.kept_request(user, kept_id, now=now)
+        await asyncio.sleep(0)
+        await super().take_request(user, kept_id, now=now)
+        return found
+
+
 class IsDown(MemoryStore):
     async def factors(self, user: str) -> tuple[Factor, ...]:
         del user
@@ -117,6 +125,7 @@ DEFECTS: dict[type[Store], str] = {
     ForgetsTheLock: "removing_leaves_the_count_of_failures",
     KnowsEveryone: "sightings_are_of_a_user_and_kind",
     KnowsOnePlace: "the_last_place_of_a_user_is_kept",
+    GivesARequestTwice: "a_kept_request_is_taken_once",
     IsDown: "factors_come_back",
 }
 

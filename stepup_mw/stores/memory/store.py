@@ -17,6 +17,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Kept,
     Place,
     Sighting,
     SightingKind,
@@ -28,6 +29,7 @@ from .challenges import Challenges
 from .factors import Factors
 from .grants import Grants
 from .hits import Hits
+from .kept import Requests
 from .sightings import Sightings
 from .throttle import Throttle
 
@@ -44,6 +46,7 @@ class MemoryStore:
         self._grants = Grants()
         self._sightings = Sightings()
         self._hits = Hits()
+        self._kept = Requests()
 
     def _step(self) -> Lock:
         """The lock, to be entered by ``with``. StoreUnavailable in a process that must not answer."""
@@ -175,6 +178,20 @@ class MemoryStore:
     async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         with self._step():
             return self._challenges.due(now=now, grace_s=grace_s, limit=limit)
+
+    # Requests kept for after the code
+
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
+        with self._step():
+            self._kept.keep(kept, now=now, limit=limit)
+
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        with self._step():
+            return self._kept.get(user, kept_id, now=now)
+
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        with self._step():
+            return self._kept.take(user, kept_id, now=now)
 
     # Grants
 

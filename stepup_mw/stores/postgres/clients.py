@@ -19,7 +19,7 @@ from .location import Location
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-VERSION = 1
+VERSION = 2
 _LOCK = 0x57E9_0001
 """The advisory lock under which tables are made: one number for all."""
 
@@ -92,7 +92,8 @@ def _still_there(connection: Connection) -> bool:
 
 
 async def prepare(connection: Connection, location: Location) -> None:
-    """Make the tables where they are missing, in one transaction; several processes may do so at once.
+    """Make the tables where they are missing, or bring those of version 1 up, in one transaction; several processes
+    may do so at once.
 
     StoreUnavailable: tables of another version, or of another program.
     """
@@ -106,12 +107,19 @@ async def prepare(connection: Connection, location: Location) -> None:
             there = sql.SQL("SELECT to_regclass({})").format(sql.Literal(f"{location.schema}.about"))
             if (await (await connection.execute(there)).fetchone()) == (None,):
                 await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
-                await connection.execute(await asyncio.to_thread(_tables, location.schema))
+                await connection.execute(await asyncio.to_thread(_tables, location.schema, "schema"))
+                await connection.execute(await asyncio.to_thread(_tables, location.schema, "kept"))
+            row = await (await connection.execute(ask)).fetchone()
+    if row == (1,):
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            await connection.execute(await asyncio.to_thread(_tables, location.schema, "kept"))
+            await connection.execute(sql.SQL("UPDATE {}.about SET version = {}").format(name, VERSION))
             row = await (await connection.execute(ask)).fetchone()
     if row != (VERSION,):
         raise StoreUnavailable(f"{location}: its tables are of version {row and row[0]}; this one knows {VERSION}")
 
 
-def _tables(schema: str) -> bytes:
-    text = (Path(__file__).parent / "sql" / "schema.sql").read_text(encoding="utf-8")
+def _tables(schema: str, part: str) -> bytes:
+    text = (Path(__file__).parent / "sql" / f"{part}.sql").read_text(encoding="utf-8")
     return text.replace("{schema}", schema).encode()

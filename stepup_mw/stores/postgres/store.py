@@ -18,6 +18,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Kept,
     Place,
     Sighting,
     SightingKind,
@@ -25,6 +26,7 @@ from ...state import (
 )
 from .connections import Connections
 from .flows import Challenges, Grants
+from .kept import Requests
 from .location import parse_location
 from .people import Factors, Throttle
 
@@ -42,6 +44,7 @@ class PostgresStore:
         self._throttle = Throttle(self._connections)
         self._challenges = Challenges(self._connections)
         self._grants = Grants(self._connections)
+        self._kept = Requests(self._connections)
 
     # Factors
 
@@ -124,6 +127,17 @@ class PostgresStore:
 
     async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         return await self._challenges.due(now=now, grace_s=grace_s, limit=limit)
+
+    # Requests kept for after the code
+
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
+        await self._kept.keep(kept, now=now, limit=limit)
+
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        return await self._kept.get(user, kept_id, now=now)
+
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        return await self._kept.take(user, kept_id, now=now)
 
     # Grants
 

@@ -3,7 +3,7 @@
     {stepup:<user>}:user        factors, steps, recovery codes, sightings, failures and lock: lost together or not at
                                 all; no expiry
     {stepup:<user>}:challenges  the changing part of each challenge     {stepup:<user>}:bodies  the rest
-    {stepup:<user>}:grants      each grant
+    {stepup:<user>}:grants      each grant                           {stepup:<user>}:kept    requests that wait
     {stepup:c:<id>}             whose challenge this is                 {stepup:g:<id>}  whose grant
     {stepup:a:<address>}        attempts                                {stepup:h:<key>} hits
     {stepup:due}:...            where the housekeeping looks            {stepup:users}   the names of users
@@ -40,6 +40,9 @@ class Names:
 
     def grants(self, user: str) -> str:
         return f"{self.tag(user)}:grants"
+
+    def kept(self, user: str) -> str:
+        return f"{self.tag(user)}:kept"
 
     def challenges(self, user: str) -> tuple[str, str]:
         """The changing parts, and the bodies."""

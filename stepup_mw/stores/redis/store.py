@@ -25,6 +25,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Kept,
     Place,
     Sighting,
     SightingKind,
@@ -34,6 +35,7 @@ from .challenges import Challenges
 from .connections import Connections
 from .factors import Factors
 from .grants import Grants
+from .kept import Requests
 from .location import parse_location
 from .names import Names
 from .throttle import Throttle
@@ -54,6 +56,7 @@ class RedisStore:
         self._throttle = Throttle(self._connections, names)
         self._challenges = Challenges(self._connections, names)
         self._grants = Grants(self._connections, names)
+        self._kept = Requests(self._connections, names)
 
     # Factors
 
@@ -136,6 +139,17 @@ class RedisStore:
 
     async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         return await self._challenges.due(now=now, grace_s=grace_s, limit=limit)
+
+    # Requests kept for after the code
+
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
+        await self._kept.keep(kept, now=now, limit=limit)
+
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        return await self._kept.get(user, kept_id, now=now)
+
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        return await self._kept.take(user, kept_id, now=now)
 
     # Grants
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from ...errors import StoreUnavailable, Unsupported
 from . import life
 
-VERSION = 2
+VERSION = 3
 
 APPLICATION_ID = 0x73745570
 """``stUp`` in ASCII."""
@@ -32,6 +32,13 @@ _GRANTED = (
 )
 
 _DONE = "CREATE INDEX challenge_done ON challenge (user, settled_at) WHERE logged = 1"
+
+_KEPT = (
+    """CREATE TABLE kept (
+        kept_id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, sealed BLOB NOT NULL, expires_at REAL NOT NULL)""",
+    "CREATE INDEX kept_user ON kept (user)",
+    "CREATE INDEX kept_end ON kept (expires_at)",
+)
 
 _TABLES = (
     """CREATE TABLE factor (
@@ -59,6 +66,7 @@ _TABLES = (
     *_GRANTED,
     """CREATE TABLE sighting (
         user TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, UNIQUE (user, kind, value))""",
+    *_KEPT,
 )
 
 _FROM_1 = (
@@ -68,7 +76,11 @@ _FROM_1 = (
     _DONE,
     "DROP TABLE granted",  # of no epoch: its few minutes of grants are asked for once more
     *_GRANTED,
+    *_KEPT,
 )
+
+_STEPS = {0: _TABLES, 1: _FROM_1, 2: _KEPT}
+"""By version: what brings a file of it to VERSION."""
 
 Identity = tuple[int, int]
 """Device and inode of the database file."""
@@ -142,7 +154,7 @@ def _is_ours(db: sqlite3.Connection, path: str) -> bool:
     version, owner = _number(db, "user_version"), _number(db, "application_id")
     if owner == APPLICATION_ID and version == VERSION:
         return True
-    if owner == APPLICATION_ID and version == 1:
+    if owner == APPLICATION_ID and version in _STEPS:
         return False
     if owner == APPLICATION_ID:
         raise Unsupported(
@@ -170,7 +182,7 @@ def _write_ahead(db: sqlite3.Connection, path: str, *, until: float) -> None:
 
 
 def _bring_up(db: sqlite3.Connection) -> None:
-    for statement in _FROM_1 if _number(db, "user_version") == 1 else _TABLES:
+    for statement in _STEPS[_number(db, "user_version")]:
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")

@@ -17,6 +17,7 @@ from ...state import (
     ChallengeState,
     Factor,
     Grant,
+    Kept,
     Place,
     Sighting,
     SightingKind,
@@ -24,6 +25,7 @@ from ...state import (
 )
 from ..bounds import HITS_KEPT
 from . import challenges, factors, grants, throttle
+from . import kept as kept_requests
 from .database import Database, Row
 
 
@@ -117,6 +119,17 @@ class SqliteStore:
 
     async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         return await self._db.write(challenges.due_challenges, now=now, grace_s=grace_s, limit=limit)
+
+    # Requests kept for after the code
+
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
+        await self._db.write(kept_requests.keep, kept, now=now, limit=limit)
+
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        return self._db.one(kept_requests.to_kept, kept_requests.KEPT, user, kept_id, now)
+
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        return await self._db.write(kept_requests.take, user, kept_id, now=now)
 
     # Grants
 

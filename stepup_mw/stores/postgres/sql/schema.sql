@@ -1,7 +1,7 @@
--- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 1.
+-- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 2, with what is in kept.sql.
 -- Text of requests is kept as UTF-8 bytes: PostgreSQL's text has no U+0000, and bytes sort as code points do.
 CREATE TABLE {schema}.about (version integer NOT NULL);
-INSERT INTO {schema}.about VALUES (1);
+INSERT INTO {schema}.about VALUES (2);
 CREATE TABLE {schema}.factor (
     who bytea NOT NULL, factor_id bytea NOT NULL, sealed bytea NOT NULL, created_at float8 NOT NULL,
     last_step bigint NOT NULL, label bytea NOT NULL, drift integer NOT NULL, arrived bigserial,

@@ -1,0 +1,44 @@
+"""Requests kept for after the code, as steps over connections."""
+
+from __future__ import annotations
+
+from ...state import Kept
+from .connections import Connections
+from .names import Names, digest
+from .records import format_number
+
+_SLACK_MS = 3600 * 1000
+"""The server drops a request so long after its end: its clock is not the one that decides."""
+
+
+class Requests:
+    def __init__(self, connections: Connections, names: Names) -> None:
+        self._connections = connections
+        self._names = names
+
+    async def keep(self, kept: Kept, *, now: float, limit: int) -> None:
+        life_ms = int(max(kept.expires_at - now, 0) * 1000) + _SLACK_MS
+        words = (digest("id", kept.kept_id), format_number(now), format_number(kept.expires_at), limit, life_ms)
+        await self._connections.run("keep_request", [self._names.kept(kept.user)], *words, kept.sealed, read=int)
+
+    async def get(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        held = await self._connections.call(
+            "HGET", self._names.kept(user), digest("id", kept_id), read=lambda answer: answer
+        )
+        return _parse(held, user, kept_id, now)
+
+    async def take(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+        words = (digest("id", kept_id), format_number(now))
+        held = await self._connections.run(
+            "take_request", [self._names.kept(user)], *words, read=lambda answer: answer, acknowledged=True
+        )
+        return _parse(held, user, kept_id, now)
+
+
+def _parse(held: bytes | None, user: str, kept_id: str, now: float) -> Kept | None:
+    """``order expires_at sealed``."""
+    if not held:
+        return None
+    _, expires_at, sealed = held.split(b" ", 2)
+    kept = Kept(kept_id=kept_id, user=user, sealed=sealed, expires_at=float(expires_at))
+    return kept if now < kept.expires_at else None
