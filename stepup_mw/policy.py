@@ -192,13 +192,14 @@ def strictest(rules: Sequence[Rule]) -> Rule:
     AmbiguousRequest (``ambiguous_target``) if there is none, so that no reading is judged by less than its own rule.
     """
     for rule in rules:
-        if all(_as_strict(rule, other) for other in rules):
+        if all(at_least_as_strict(rule, other) for other in rules):
             return rule
     names = ", ".join(sorted({rule.name for rule in rules}))
     raise AmbiguousRequest("ambiguous_target", f"the request can be read as {names}, and none is the strictest")
 
 
-def _as_strict(rule: Rule, other: Rule) -> bool:
+def at_least_as_strict(rule: Rule, other: Rule) -> bool:
+    """Whether whatever satisfies ``rule`` satisfies ``other`` too."""
     return (
         _ORDER[rule.mode] >= _ORDER[other.mode]
         and _ORDER[rule.challenge] >= _ORDER[other.challenge]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from unicodedata import normalize
-from urllib.parse import unquote
+from urllib.parse import unquote, urlparse
 
 Step = Callable[[str], Iterable[str]]
 
@@ -73,6 +74,8 @@ def _leading(text: str) -> Iterator[str]:
         scheme = _SCHEME.match(text)
         if scheme:
             yield text[scheme.end() :]
+        with suppress(ValueError):  # Quart parses it as a URL, which drops tabs, line feeds, a fragment and parameters
+            yield urlparse(text).path
     elif text.startswith("//"):
         yield "/" + text.lstrip("/")
 

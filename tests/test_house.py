@@ -17,24 +17,25 @@ ROOT = Path(stepup_mw.__file__).parent
 FLOORS: dict[str, int] = {
     **dict.fromkeys(["errors", "messages", "encoding", "identifiers"], 0),
     **dict.fromkeys(["gate", "trail", "signals", "pages", "enrollment", "revocation", "rotation"], 2),
-    **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers"], 3),
-    **dict.fromkeys(["config", "compose", "parts", "named", "logout", "cli", "demo", "testing", "", "__main__"], 4),
-    **dict.fromkeys(["asgi", "wsgi", "django", "django_signals"], 4),
+    **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers"], 3),
+    **dict.fromkeys(["config", "compose", "congruence", "parts", "named", "logout", "cli", "demo", "testing"], 4),
+    **dict.fromkeys(["asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""
 
-VOCABULARY = {"identity", "imports"}
+VOCABULARY = {"identity", "imports", "routers"}
 """Packages whose own module only says what its adapters give: floor 1."""
 
 ONLY_UNDER = {
     "pydantic": ("config",),
     "spanned_toml": ("config",),
     "click": ("cli",),
-    "starlette": ("doors", "gate", "patterns", "logout", "demo"),
+    "starlette": ("doors", "gate", "patterns", "logout", "demo", "routers"),
     "flask": (),
-    "werkzeug": ("demo",),
-    "fastapi": (),
-    "django": ("django", "django_signals", "imports"),
+    "werkzeug": ("demo", "routers"),
+    "fastapi": ("routers",),
+    "litestar": ("routers",),
+    "django": ("django", "django_signals", "imports", "routers"),
     "redis": ("stores",),
     "boto3": ("ship",),
 }

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..errors import BodyTooLarge, Unsupported
 from ..gate import Gate
 from ..messages import Ending, Finish, Pass, Request, Response
+from .nesting import own_root_path
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,9 +35,10 @@ class Running(Protocol):
 
 
 class AsgiDoor:
-    def __init__(self, app: App, running: Running) -> None:
+    def __init__(self, app: App, running: Running, *, own_root: str | None = None) -> None:
         self.app = app
-        self._running = running
+        self._own_root = own_root_path(app) if own_root is None else own_root
+        self._running = _Rooted(running, self._own_root) if self._own_root else running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -67,7 +69,7 @@ class AsgiDoor:
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._running.start()
         body = _Body(receive)
-        verdict = await self._running.gate.handle(_request(scope, body))
+        verdict = await self._running.gate.handle(_request(scope, body, self._own_root))
         if isinstance(verdict, Response):
             if scope["type"] == "websocket":
                 await _refuse_handshake(scope, receive, send, verdict)
@@ -91,6 +93,27 @@ class AsgiDoor:
             watch.end("aborted")
             raise
         watch.end("completed" if scope["type"] == "websocket" else "aborted" if watch.gone else "failed")
+
+
+class _Rooted:
+    """The running service, for an app with a root path of its own: paths are read as that app reads them."""
+
+    def __init__(self, running: Running, own_root: str) -> None:
+        self._running = running
+        self._own_root = own_root
+
+    @property
+    def gate(self) -> Gate:
+        return self._running.gate
+
+    def concerns(self, path: str, _root_path: str, raw_path: bytes | None) -> bool:
+        return self._running.concerns(path, self._own_root, raw_path)
+
+    def start(self) -> None:
+        self._running.start()
+
+    async def aclose(self) -> None:
+        await self._running.aclose()
 
 
 class _Watch:
@@ -160,13 +183,13 @@ class _Body:
         return await self._receive()
 
 
-def _request(scope: Scope, body: _Body) -> Request:
+def _request(scope: Scope, body: _Body, own_root: str) -> Request:
     client = scope.get("client")
     is_http = scope["type"] == "http"
     return Request(
         method=scope["method"] if is_http else "GET",
         path=scope["path"],
-        root_path=scope.get("root_path", ""),
+        root_path=own_root or scope.get("root_path", ""),
         raw_path=scope.get("raw_path"),
         query=scope.get("query_string", b""),
         headers=tuple(scope["headers"]),  # the specification has names in lower case; another spelling is not seen

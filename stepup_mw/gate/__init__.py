@@ -12,16 +12,13 @@ from ..errors import AmbiguousRequest, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
-from ..paths import route_path
 from . import admission, answers, challenges, endpoints
+from .matching import find_rule, own_place
 from .services import Services
 from .visit import action_of, survey, trace_of
 from .whereabouts import locate, origin_of
 
 __all__ = ["Gate", "Services"]
-
-_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
-"""Headers by which some frameworks let a client name another method."""
 
 _log = logging.getLogger("stepup_mw")
 
@@ -61,12 +58,10 @@ class Gate:
 
 
 async def _decide(services: Services, request: Request) -> Pass | Response:
-    prefix = services.settings.challenge.prefix
-    path = route_path(request.path, request.root_path)
-    if request.kind == "http" and (path == prefix or path.startswith(prefix + "/")):
-        return await endpoints.serve(services, request, path[len(prefix) :])
-    overrides = [text.decode("latin-1") for name in _OVERRIDES for text in request.header_values(name)]
-    match = services.policy.match(request.method, request.path, request.root_path, request.raw_path, overrides)
+    place = own_place(request, services.settings.challenge.prefix)
+    if place is not None:
+        return await endpoints.serve(services, request, place)
+    match = find_rule(services.policy, request)
     if match is None:
         return UNTOUCHED
     services.journal.check_window()

@@ -18,6 +18,7 @@ from wsgiref.validate import validator
 import anyio
 import pyotp
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -437,3 +438,25 @@ def test_two_servers_on_one_trail_and_one_store(tmp_path: Path) -> None:
         assert again.status_code == 401
         assert "challenge/replayed route_policy" in one.story("alice")
         assert is_chain(tmp_path / "audit" / "stepup.jsonl")
+
+
+def test_an_app_with_a_root_path_of_its_own_is_guarded_under_both_names(config: Path) -> None:
+    """FastAPI puts its own root path in the place of the server's, so that /api/x and /x run one handler."""
+    with pytest.warns(match="root_path"):
+        inner = FastAPI(root_path="/api", openapi_url=None)
+    inner.add_api_route(TRANSFER.replace("42", "{account}"), transfer, methods=["POST"])
+    app = AsgiStepUp(Noop(inner), config=config)
+    client = TestClient(app, client=PEER, headers=SIGNED_IN)
+    assert [client.post(prefix + TRANSFER).status_code for prefix in ("", "/api", "/api/", "/api//")] == [403] * 4
+    two_steps(client, enrolled(config), "/api" + TRANSFER, at="/api")
+    anyio.run(app.aclose)
+
+
+class Noop:
+    """Another middleware between the gate and the app."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)

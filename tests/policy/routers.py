@@ -1,19 +1,16 @@
-"""Real routers, in process: which handler does a target reach? Each handler only says its own name."""
+"""Routers that no framework has, built on Starlette's: they decode, fold or cut before they match.
+
+Each handler only says its own name. The frameworks themselves are in ``tests/congruence``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
-from django.http import Http404  # type: ignore[import-untyped]
-from django.urls import path as django_path  # type: ignore[import-untyped]
-from django.urls import re_path
-from django.urls.resolvers import RegexPattern, URLResolver  # type: ignore[import-untyped]
-from flask import Flask
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from stepup_mw.policy import Rule
 
@@ -83,98 +80,6 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         return
     work.close()
     raise AssertionError("the app waited for something")
-
-
-def flask_reach() -> Reach:
-    """Flask below Werkzeug's dispatcher: SCRIPT_NAME and PATH_INFO as a WSGI server has them (PEP 3333)."""
-    ran: list[str] = []
-
-    def app_for(rules: dict[str, str]) -> Flask:
-        app = Flask("routers")
-        for name, text in rules.items():
-            app.add_url_rule(text, name, _view(ran, name), methods=["GET", "POST"])
-        return app
-
-    main = app_for(
-        {
-            "transfer": "/accounts/<account>/transfer",
-            "admin": "/admin/transfer",
-            "delete": "/items/<int(signed=True):id>/delete",
-            "files": "/files/<path:rest>",
-            "report": "/reports/<name>.json",
-            "tenant": "/<tenant>/t/pay",
-            "deep": "/<tenant>/n/<user>/x/pay",
-        }
-    )
-    app = DispatcherMiddleware(main, {"/m": app_for({"mounted": "/inner/transfer"})})
-
-    def reach(method: str, path: str, root_path: str, _raw_path: bytes) -> str | None:
-        ran.clear()
-        environ = {
-            "REQUEST_METHOD": method,
-            "SERVER_NAME": "host.example",
-            "SERVER_PORT": "80",
-            "wsgi.url_scheme": "http",
-        }
-        environ |= {"SCRIPT_NAME": _wsgi(root_path), "PATH_INFO": _wsgi(path.removeprefix(root_path))}
-        body: Iterable[bytes] = app(environ, lambda *_: lambda _data: None)
-        getattr(body, "close", lambda: None)()
-        return ran[0] if ran else None
-
-    return reach
-
-
-def _wsgi(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _view(ran: list[str], name: str) -> Callable[..., str]:
-    def view(**_params: object) -> str:
-        ran.append(name)
-        return ""
-
-    return view
-
-
-def django_reach() -> Reach:
-    """Django's resolver on the ``path_info`` its two handlers make (django/core/handlers/asgi.py, wsgi.py)."""
-
-    def view(_request: object, **_params: object) -> None:
-        return None
-
-    resolver = URLResolver(
-        RegexPattern(r"^/"),
-        [
-            django_path("accounts/<account>/transfer", view, name="transfer"),
-            re_path(r"^admin/transfer$", view, name="admin"),
-            django_path("items/<int:id>/delete", view, name="delete"),
-            django_path("files/<path:rest>", view, name="files"),
-            django_path("reports/<name>.json", view, name="report"),
-            django_path("m/inner/transfer", view, name="mounted"),
-            django_path("<tenant>/t/pay", view, name="tenant"),
-            django_path("<tenant>/n/<user>/x/pay", view, name="deep"),
-        ],
-    )
-
-    def reach(_method: str, path: str, root_path: str, _raw_path: bytes) -> str | None:
-        try:
-            return str(resolver.resolve(path.removeprefix(root_path) or "/").url_name)
-        except Http404:
-            return None
-
-    return reach
-
-
-def litestar_reach() -> Reach:
-    """What Litestar does before its tree: cut behind the root path, fold slashes (litestar/_asgi/asgi_router.py)."""
-    inner = starlette_reach()
-
-    def reach(method: str, path: str, root_path: str, raw_path: bytes) -> str | None:
-        below = path.split(root_path, maxsplit=1)[-1] if root_path else path
-        folded = "/" + "/".join(part for part in below.split("/") if part)
-        return inner(method, folded, "", raw_path)
-
-    return reach
 
 
 def undecoded_reach() -> Reach:

@@ -1,11 +1,10 @@
-"""Whatever spelling reaches a handler in a real router: the policy gives its rule, a stricter one, or refuses."""
+"""What reaches a handler in a router of any habit: the policy gives its rule, a stricter one, or refuses."""
 
 from __future__ import annotations
 
 import asyncio
 import posixpath
 import unicodedata
-from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
@@ -14,15 +13,14 @@ from fastapi import FastAPI, Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from stepup_mw.congruence.operators import OPERATORS
+from stepup_mw.congruence.spelling import plain
 from stepup_mw.errors import AmbiguousRequest
 from stepup_mw.policy import Policy
 
 from .routers import (
     RULES,
     Reach,
-    django_reach,
-    flask_reach,
-    litestar_reach,
     starlette_reach,
     undecoded_reach,
     unreserving_reach,
@@ -33,9 +31,6 @@ POLICY = Policy(RULES)
 
 ROUTERS: dict[str, Reach] = {
     "starlette": starlette_reach(),
-    "flask": flask_reach(),
-    "django": django_reach(),
-    "litestar": litestar_reach(),
     "undecoded": undecoded_reach(),
     "decodes twice": unreserving_reach(unquote)(),
     "resolves dots": unreserving_reach(lambda path: posixpath.normpath(path) if path else path)(),
@@ -58,89 +53,20 @@ COVERED += [
 ]
 
 
-def insert(text: str) -> Callable[[str, int], str]:
-    return lambda path, place: path[:place] + text + path[place:]
-
-
-def encode(path: str, place: int) -> str:
-    return (
-        path[:place]
-        + quote(path[place : place + 1], safe="", errors="surrogateescape").replace("/", "%2f")
-        + path[place + 1 :]
-    )
-
-
-def escape(path: str, place: int) -> str:
-    """Percent-encode what needs no encoding."""
-    return (
-        path[:place]
-        + "".join(f"%{ord(char):02x}" for char in path[place : place + 1] if char < "\x80")
-        + path[place + 1 :]
-    )
-
-
-def double_slash(path: str, place: int) -> str:
-    at = path.find("/", place)
-    return path[:at] + "/" + path[at:] if at >= 0 else path
-
-
-def detour(path: str, place: int) -> str:
-    at = path.find("/", place)
-    return path[:at] + "/x/.." + path[at:] if at >= 0 else path
-
-
-def backslash(path: str, place: int) -> str:
-    at = path.find("/", place)
-    return path[:at] + "\\" + path[at + 1 :] if at >= 0 else path
-
-
-def parameter(path: str, place: int) -> str:
-    at = path.find("/", place)
-    return path[:at] + ";v=1" + path[at:] if at >= 0 else path + ";v=1"
-
-
-def full_width(path: str, place: int) -> str:
-    char = path[place : place + 1]
-    return path[:place] + (chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char) + path[place + 1 :]
-
-
-OPERATORS: dict[str, Callable[[str, int], str]] = {
-    "newline": lambda path, _: path + "\n",
-    "slash": lambda path, _: path + "/",
-    "leading slash": lambda path, _: "/" + path,
-    "no leading slash": lambda path, _: path.removeprefix("/"),
-    "absolute": lambda path, _: "http://host.example" + path,
-    "NUL": lambda path, _: path + "\0.css",
-    "double slash": double_slash,
-    "detour": detour,
-    "dot": insert("/."),
-    "backslash": backslash,
-    "parameter": parameter,
-    "encode": encode,
-    "escape": escape,
-    "encode twice": lambda path, place: encode(encode(path, place), place),
-    "full width": full_width,
-    "sign": lambda path, _: path.replace("7", "-7", 1),
-    "script": lambda path, _: path.replace("7", "\u0667", 1),
-    "odd": insert("é"),
-    "odd byte": insert("\udce9"),
-    "remove": lambda path, place: path[:place] + path[place + 1 :],
-}
-
-
 @st.composite
 def targets(draw: st.DrawFn) -> tuple[str, str, bytes]:
-    """(path, root path, raw path): a path, a few operators on it in any order, below a root path or beside it."""
-    path = draw(st.sampled_from(COVERED * 3 + PUBLIC))
-    for name in draw(st.lists(st.sampled_from(sorted(OPERATORS)), max_size=4)):
-        path = OPERATORS[name](path, draw(st.integers(0, len(path))))
+    """(path, root path, raw path): a path, a few operators of the catalogue on it, decoded in one way or another, below
+    a root path or beside it."""
+    spelling = plain("GET", draw(st.sampled_from(COVERED * 3 + PUBLIC)))
+    for operator in draw(st.lists(st.sampled_from(OPERATORS), max_size=4)):
+        variants = list(operator.apply(spelling))
+        if variants:
+            spelling = draw(st.sampled_from(variants))
     root_path = draw(st.sampled_from(["", "", "", "/api", "/api/", "/m", "/zz/y", "/admin"]))
-    path = draw(st.sampled_from(["", root_path, root_path, root_path * 2, "/x" + root_path])) + path
-    raw = quote(path, safe="/:;=%", errors="surrogateescape").encode()
-    if draw(st.booleans()):
-        at = draw(st.integers(0, len(raw)))
-        raw = raw[:at] + raw[at:].replace(b"/", b"%2f", 1)
-    return path, root_path, raw
+    before = draw(st.sampled_from(["", root_path, root_path, root_path * 2, "/x" + root_path]))
+    raw = (before + spelling.target.partition("?")[0]).encode("latin-1")
+    path = unquote(raw.decode("latin-1"), errors=draw(st.sampled_from(["replace", "surrogateescape"])))
+    return path, spelling.root_path or root_path, raw
 
 
 def check(reach: Reach, path: str, root_path: str, raw_path: bytes, method: str = "GET") -> str | None:
@@ -191,17 +117,12 @@ def test_no_random_target_reaches_a_handler_past_its_rule(router: str, parts: li
 
 REACHED = {
     "E1": ("starlette", "/admin/transfer\n", "", "admin"),
-    "E2": ("flask", "///admin/transfer", "", "admin"),
-    "E2 inside a mount": ("flask", "/m//inner/transfer", "", "mounted"),
     "mount and newline": ("starlette", "/t/pay\n", "", "tenant"),
     "mount, slash and newline": ("starlette", "/m//inner/transfer\n", "", "mounted"),
     "root path": ("starlette", "/api/admin/transfer", "/api", "admin"),
     "mount and a root path not there": ("starlette", "/t/pay", "/api", "tenant"),
     "root path not there": ("starlette", "/admin/transfer", "/api", "admin"),
-    "root path with a slash": ("django", "/api//admin/transfer", "/api/", "admin"),
-    "root path in the middle": ("litestar", "/x/api/admin/transfer", "/api", "admin"),
     "kept apart": ("undecoded", "/accounts/4%2F2/transfer", "", "transfer"),
-    "sign": ("flask", "/items/-7/delete", "", "delete"),
     "decoded twice": ("decodes twice", "/%61dmin/transfer", "", "admin"),
     "dots": ("resolves dots", "/x/../admin/./transfer", "", "admin"),
     "backslash": ("backslashes", "/admin\\transfer", "", "admin"),

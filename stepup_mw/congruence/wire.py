@@ -1,0 +1,116 @@
+"""What servers make of a request line: the scope or environ they hand on, each in its own way.
+
+Written after uvicorn (both parsers), hypercorn, granian, gunicorn and waitress; the tests hold it against the servers.
+A server that refuses a target altogether hands on nothing; here it does all the same, for another may not.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from .spelling import Spelling
+
+Native = dict[str, Any]
+
+_HOST = ("Host", "localhost:8000")
+
+
+def handed(spelling: Spelling, interface: Literal["asgi", "wsgi"]) -> Iterator[tuple[str, Native]]:
+    """The kinds of servers, and what each hands to the app. Kinds that agree on a spelling are told once."""
+    models = _ASGI if interface == "asgi" else _WSGI
+    seen: list[tuple[str, str]] = []
+    for name, model in models.items():
+        target = model(spelling.target)
+        if target is None or target in seen:
+            continue
+        seen.append(target)
+        yield name, (_scope(spelling, *target) if interface == "asgi" else _environ(spelling, *target))
+
+
+def _as_sent(target: str) -> tuple[str, str] | None:
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def _origin_form(target: str) -> tuple[str, str] | None:
+    """Without a scheme and a host, and without a fragment."""
+    if target.startswith("/"):
+        path, _, query = target.partition("#")[0].partition("?")
+        return path, query
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
+    return (parts.path or "/", parts.query) if parts.netloc else None
+
+
+def _one_slash(target: str) -> tuple[str, str] | None:
+    found = _origin_form(target)
+    return ("/" + found[0].lstrip("/"), found[1]) if found and found[0].startswith("/") else found
+
+
+_ASGI = {"uvicorn (h11), hypercorn, granian": _as_sent, "uvicorn (httptools)": _origin_form}
+_WSGI = {"granian": _as_sent, "gunicorn": _origin_form, "waitress": _one_slash}
+
+
+def _scope(spelling: Spelling, path: str, query: str) -> Native:
+    is_http = spelling.kind == "http"
+    scope: Native = {
+        "type": spelling.kind,
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "scheme": "http" if is_http else "ws",
+        "path": unquote(path),
+        "raw_path": path.encode("latin-1"),
+        "query_string": query.encode("latin-1"),
+        "root_path": spelling.root_path,
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in _headers(spelling)],
+        "client": ("127.0.0.1", 50000),
+        "server": ("localhost", 8000),
+        "state": {},
+    }
+    if is_http:
+        return scope | {"method": spelling.method}
+    return scope | {"subprotocols": list[str]()}
+
+
+def _environ(spelling: Spelling, path: str, query: str) -> Native:
+    environ: Native = {
+        "REQUEST_METHOD": spelling.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path.encode("latin-1")).decode("latin-1"),
+        "RAW_URI": spelling.target,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8000",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in _headers(spelling):
+        if name == "SCRIPT_NAME":  # gunicorn, from a peer it believes
+            environ["SCRIPT_NAME"] = value
+        else:
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+    script = environ["SCRIPT_NAME"] or spelling.root_path
+    if script and environ["PATH_INFO"].startswith(script):
+        environ |= {"SCRIPT_NAME": script, "PATH_INFO": environ["PATH_INFO"][len(script) :]}
+    else:
+        environ["SCRIPT_NAME"] = spelling.root_path
+    return environ
+
+
+def _headers(spelling: Spelling) -> list[tuple[str, str]]:
+    own = any(name == "Host" for name, _ in spelling.headers)
+    return [*([] if own else [_HOST]), *spelling.headers]

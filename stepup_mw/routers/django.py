@@ -1,0 +1,137 @@
+"""Reads Django: the request its handler makes, resolved by the URL configuration. No middleware and no view is run."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from django.core.exceptions import BadRequest, SuspiciousOperation  # type: ignore[import-untyped]
+from django.http import Http404  # type: ignore[import-untyped]
+from django.urls import get_resolver  # type: ignore[import-untyped]
+from django.urls.resolvers import RoutePattern, URLPattern, URLResolver  # type: ignore[import-untyped]
+
+from . import AppRoute, Hit, Native
+from .expressions import path_of
+from .texts import endpoint_methods, example_of, name_of, speaks_of_change
+
+_VIEW = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
+_CONVERTERS = {"IntConverter": "int", "UUIDConverter": "uuid", "PathConverter": "path"}
+_ROUTE_PARAMETER = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
+
+
+class DjangoRouter:
+    framework = "django"
+
+    def __init__(self, handler: Any) -> None:
+        self.interface: Literal["asgi", "wsgi"] = "asgi" if "ASGI" in type(handler).__name__ else "wsgi"
+        self._handler = handler
+        self.root_path = _forced() if self.interface == "asgi" else ""
+        self._resolver = get_resolver()
+        self._by_view: dict[tuple[int, str], AppRoute] = {}
+        self.routes = tuple(self._read(self._resolver.url_patterns, [], ""))
+
+    def _read(self, patterns: Sequence[Any], above: list[Any], route: str) -> Iterator[AppRoute]:
+        for entry in patterns:
+            here = route + str(entry.pattern)
+            if isinstance(entry, URLResolver):
+                yield from self._read(entry.url_patterns, [*above, entry.pattern], here)
+            elif isinstance(entry, URLPattern):
+                own = _app_route([*above, entry.pattern], entry.callback)
+                self._by_view[id(entry.callback), here] = own
+                yield own
+
+    def dispatch(self, native: Native) -> Hit | None:
+        body = io.BytesIO()
+        if native.get("type", "http") != "http":
+            return None
+        try:
+            if self.interface == "asgi":
+                request = self._handler.request_class(native, body)
+            else:
+                native.setdefault("wsgi.input", body)
+                request = self._handler.request_class(native)
+            match = self._resolver.resolve(request.path_info)
+        except (Http404, BadRequest, SuspiciousOperation, UnicodeError):
+            return None
+        own = self._by_view.get((id(match.func), match.route))
+        if own is None:
+            return None
+        if own.methods is not None and request.method not in own.methods:
+            return None
+        positional = {f"arg{number}": str(value) for number, value in enumerate(match.args)}
+        return Hit(own, positional | {key: str(value) for key, value in match.kwargs.items() if value is not None})
+
+
+def _forced() -> str:
+    from django.conf import settings  # type: ignore[import-untyped]  # noqa: PLC0415 - set up by now
+
+    return str(settings.FORCE_SCRIPT_NAME or "")
+
+
+def _app_route(patterns: list[Any], view: Any) -> AppRoute:
+    cls = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    return AppRoute(
+        path="/" + "".join(_template(pattern) for pattern in patterns),
+        methods=_methods(view, cls),
+        handler=name_of(cls or view),
+        samples=tuple(
+            dict.fromkeys("/" + "".join(_sample(pattern, variant) for pattern in patterns) for variant in (0, 1))
+        ),
+        changes=speaks_of_change(view),
+    )
+
+
+def _template(pattern: Any) -> str:
+    if not isinstance(pattern, RoutePattern):
+        return path_of(pattern.regex.pattern) if hasattr(pattern, "_regex") else str(pattern)
+
+    def shown(match: re.Match[str]) -> str:
+        converter = pattern.converters[match[1]]
+        kind = _CONVERTERS.get(type(converter).__name__) or ("path" if _takes_slash(converter.regex) else "str")
+        return f"{{{match[1]}}}" if kind == "str" else f"{{{match[1]}:{kind}}}"
+
+    return _ROUTE_PARAMETER.sub(shown, str(pattern))
+
+
+def _takes_slash(expression: str) -> bool:
+    return re.fullmatch(expression, "a/b") is not None
+
+
+def _sample(pattern: Any, variant: int) -> str:
+    if not isinstance(pattern, RoutePattern):
+        return example_of(pattern.regex.pattern, variant) if hasattr(pattern, "_regex") else str(pattern)
+
+    def value(match: re.Match[str]) -> str:
+        converter = pattern.converters[match[1]]
+        if type(converter).__name__ in ("StringConverter", "SlugConverter"):
+            return ("x7", "y8")[variant]
+        if type(converter).__name__ == "PathConverter":
+            return ("a/b.txt", "c/d.txt")[variant]
+        return example_of(converter.regex, variant)
+
+    return _ROUTE_PARAMETER.sub(value, str(pattern))
+
+
+def _methods(view: Any, cls: Any) -> frozenset[str] | None:
+    """What a class-based view has functions for, or what ``require_http_methods`` was told; else None."""
+    actions = getattr(view, "actions", None)
+    if isinstance(actions, dict):  # a view set of the REST framework
+        return frozenset(action.upper() for action in actions) | ({"HEAD"} if "get" in actions else frozenset())
+    if cls is not None:
+        names = [name for name in _VIEW if name in getattr(cls, "http_method_names", _VIEW)]
+        return endpoint_methods(cls, [name for name in names if name != "options"])
+    for _ in range(10):
+        for name, cell in zip(_free(view), getattr(view, "__closure__", None) or (), strict=False):
+            if name == "request_method_list" and isinstance(cell.cell_contents, list | tuple):
+                return frozenset(cell.cell_contents)
+        view = getattr(view, "__wrapped__", None)
+        if view is None:
+            break
+    return None
+
+
+def _free(view: Any) -> tuple[str, ...]:
+    code = getattr(view, "__code__", None)
+    return code.co_freevars if code is not None else ()

@@ -1,0 +1,109 @@
+"""Texts about handlers and paths that all readers need: an example of what an expression matches, a handler's name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from re import _constants as _codes  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+LETTERS = ("x7", "y8")
+"""What stands for a parameter in the first and the second sample of a route."""
+
+_SAID_OF_CHANGE = frozenset({"POST", "PUT", "PATCH", "DELETE", "FILES", "form", "body", "get_json"})
+
+
+def example_of(expression: str, variant: int = 0) -> str:
+    """A short text that the expression matches, as good as can be told; another one for another ``variant``."""
+    return "".join(_write(_parser.parse(expression), variant))
+
+
+def _write(parsed: Any, variant: int) -> Iterator[str]:
+    for code, value in parsed:
+        if code is _codes.LITERAL:
+            yield chr(value)
+        elif code in (_codes.ANY, _codes.NOT_LITERAL):
+            yield "x"
+        elif code is _codes.IN:
+            yield _member(value, variant)
+        elif code in (_codes.MAX_REPEAT, _codes.MIN_REPEAT, _codes.POSSESSIVE_REPEAT):
+            least, most, inner = value
+            yield "".join(_write(inner, variant)) * (least or most > 1)
+        elif code is _codes.SUBPATTERN:
+            yield from _write(value[3], variant)
+        elif code is _codes.ATOMIC_GROUP:
+            yield from _write(value, variant)
+        elif code is _codes.BRANCH:
+            yield from _write(value[1][variant % len(value[1])], variant)
+
+
+def _member(items: Sequence[tuple[Any, Any]], variant: int) -> str:
+    """A character of a class: a letter or a digit if the class has one."""
+    tries = "xy7a1-" if not variant else "yx8b2_"
+    chosen = re.compile(_class_of(items))
+    found = [char for char in map(chr, range(32, 127)) if chosen.fullmatch(char)]
+    return next((char for char in tries if char in found), found[0] if found else "x")
+
+
+def _class_of(items: Sequence[tuple[Any, Any]]) -> str:
+    """The class written down again."""
+    out = ""
+    for code, value in items:
+        if code is _codes.NEGATE:
+            out = "^" + out
+        elif code is _codes.LITERAL:
+            out += re.escape(chr(value))
+        elif code is _codes.RANGE:
+            out += f"{re.escape(chr(value[0]))}-{re.escape(chr(value[1]))}"
+        elif code is _codes.CATEGORY:
+            out += _CATEGORIES.get(value, r"\w")
+    return f"[{out}]"
+
+
+_CATEGORIES = {
+    _codes.CATEGORY_DIGIT: r"\d",
+    _codes.CATEGORY_NOT_DIGIT: r"\D",
+    _codes.CATEGORY_SPACE: r"\s",
+    _codes.CATEGORY_NOT_SPACE: r"\S",
+    _codes.CATEGORY_WORD: r"\w",
+    _codes.CATEGORY_NOT_WORD: r"\W",
+}
+
+
+def name_of(handler: object) -> str:
+    """``module.name`` of a function, a class or an object."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    if not (inspect.isroutine(handler) or inspect.isclass(handler)):
+        handler = type(handler)
+    name = str(getattr(handler, "__qualname__", type(handler).__name__)).replace("<locals>.", "")
+    return f"{getattr(handler, '__module__', '?')}.{name}"
+
+
+def speaks_of_change(handler: Any) -> bool:
+    """Whether the code of a handler names a method that changes state, or reads a form or a body."""
+    for _ in range(10):
+        code = getattr(handler, "__code__", None)
+        if code is not None and _SAID_OF_CHANGE & {*code.co_names, *(c for c in code.co_consts if isinstance(c, str))}:
+            return True
+        handler = getattr(handler, "func", None) or getattr(handler, "__wrapped__", None)
+        if handler is None:
+            return False
+    return False
+
+
+def endpoint_methods(handler: object, names: Sequence[str]) -> frozenset[str]:
+    """The methods that a class-based handler has functions for. A GET function answers HEAD."""
+    found = {name.upper() for name in names if callable(getattr(handler, name.lower(), None))}
+    return frozenset(found | ({"HEAD"} if "GET" in found else set()))
+
+
+def fill(path: str, value: Callable[[str, str], str]) -> str:
+    """A path in the syntax of rules with ``value(name, kind)`` in the place of each parameter."""
+    return _PARAMETER.sub(lambda match: value(match[1], match[2] or "str"), path)
+
+
+_PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
