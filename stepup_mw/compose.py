@@ -228,7 +228,7 @@ def make_services(
         journal=journal,
         pages=Pages(settings.page, settings.service),
         keyring=open_keyring(settings, os.urandom),
-        identify=make_provider(settings.identity, trusted),
+        identify=make_provider(settings.identity, trusted, clock),
         signals=tuple(make_signal(spec) for spec in settings.risk.signals),
         clients=Clients(trusted, settings.identity.forwarded_header),
         clock=clock,

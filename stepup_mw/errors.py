@@ -9,6 +9,7 @@ codes; nowhere else does either happen.
     ├── AmbiguousRequest       a request that a router below could read in more than one way, or two identities
     ├── BodyTooLarge           a body over the cap where the proof must be bound to the whole of it
     ├── BadToken               a token whose signature, shape or purpose is wrong
+    ├── TokenRefused           an access token of the client's that is not good here
     ├── Unavailable
     │   ├── StoreUnavailable   the state store did not answer, or answered with an error
     │   ├── TrailUnavailable   an audit line could not be made durable
@@ -17,6 +18,7 @@ codes; nowhere else does either happen.
     ├── SealError              a sealed secret that does not open under any configured key
     ├── NoteError              a signed note or a key file that does not parse or verify
     ├── LineError              an audit line that no trail may hold
+    ├── OutboundFailed         a server elsewhere did not answer, or not within bounds
     ├── AnchorError            an anchor did not take a checkpoint or a segment, or does not hold what it should
     ├── ProofError             an inclusion or consistency proof that does not hold
     ├── TemplateError          a template of a page, or a file of its texts, that cannot be read
@@ -106,6 +108,18 @@ class BadToken(StepUpError):
         super().__init__(f"bad token: {reason}")
 
 
+class TokenRefused(StepUpError):
+    """An access token that says nothing here. ``reason`` is a short token for the audit line, ``detail`` a sentence for
+    the client, in the characters of RFC 6750 section 3; neither holds anything of the token."""
+
+    code = "token_refused"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(detail)
+
+
 class Unavailable(StepUpError):
     """Something the gate depends on does not answer. Never leads to access."""
 
@@ -140,6 +154,12 @@ class NoteError(StepUpError):
 
 class LineError(StepUpError):
     code = "line"
+
+
+class OutboundFailed(StepUpError):
+    """The message says which server, and what it answered or that it did not."""
+
+    code = "outbound"
 
 
 class AnchorError(StepUpError):

@@ -26,7 +26,7 @@ from .errors import BadToken, SealError
 TokenPurpose = Literal["grant", "grant_cookie", "device"]
 _PURPOSES: tuple[TokenPurpose, ...] = ("grant", "grant_cookie", "device")
 DigestPurpose = Literal[
-    "session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst"
+    "session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst", "asked"
 ]
 SealPurpose = Literal["totp", "return_to", "pending"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,12 @@ from .signals.off_hours import OffHours
 from .signals.recent_failures import RecentFailures
 
 
-def make_provider(settings: IdentitySettings, trusted: Networks) -> Provider:
-    """The identity provider by its name, or your own callable."""
+def make_provider(settings: IdentitySettings, trusted: Networks, clock: Callable[[], float] = time.time) -> Provider:
+    """The identity provider by its name, or your own callable. MissingExtra where it needs a package."""
+    if settings.jwt is not None:
+        from .identity.jwt import JwtProvider  # noqa: PLC0415 - it needs an extra
+
+        return JwtProvider(settings, settings.jwt, clock)
     if ":" in settings.provider:
         return CallProvider(import_named(settings.provider, "identity.provider"))
     makers: dict[str, Callable[[], Provider]] = {

@@ -23,7 +23,8 @@ class Rule:
     """One ``[[routes]]`` entry.
 
     methods: upper case, None for every method. risk: base score, 0 to 100. max_age_s: how fresh a proof must be.
-    version: SHA-256 (hex) over the rule's own fields; a grant earned under another version is void.
+    version: SHA-256 (hex) over the rule's own fields; a grant earned under another version is void. acr, amr: what an
+    access token must say to be a proof, as ``assertion.Demand`` has it; both empty: no token is one.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Rule:
     grant: Literal["request", "route", "service"] = "route"
     factors: tuple[str, ...] = ("totp", "recovery_code")
     mode: Literal["enforce", "report"] = "enforce"
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +210,13 @@ def at_least_as_strict(rule: Rule, other: Rule) -> bool:
         and rule.risk >= other.risk
         and rule.max_age_s <= other.max_age_s
         and set(rule.factors) <= set(other.factors)
+        and _narrower(rule.acr, other.acr)
+        and _narrower(rule.amr, other.amr)
     )
+
+
+def _narrower(wanted: Sequence[str], other: Sequence[str]) -> bool:
+    return not other or (bool(wanted) and set(wanted) <= set(other))  # an empty one is not looked at
 
 
 def find_unreachable(rules: Sequence[Rule]) -> list[tuple[Rule, Rule]]:

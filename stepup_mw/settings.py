@@ -17,8 +17,22 @@ from .policy import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JwtSettings:
+    """Whose access tokens count. ``jwks``: a URL or an absolute path. ``keep_s``: how long keys are good while that
+    place does not answer. What a token must say to be a proof stands in each rule."""
+
+    jwks: str
+    issuer: str
+    audience: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    token_types: tuple[str, ...]
+    leeway_s: int
+    keep_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettings:
-    """``provider`` is a name (header, scope_user, session, remote_user) or ``"package.module:callable"``.
+    """``provider`` is a name (header, scope_user, session, remote_user, jwt) or ``"package.module:callable"``.
 
     ``user`` and ``session`` are the header name, session key or attribute, as the provider needs; ``user`` has
     the provider's own default filled in. ``trusted_proxies`` are addresses or networks in CIDR form;
@@ -31,6 +45,7 @@ class IdentitySettings:
     trusted_proxies: tuple[str, ...] = ()
     forwarded_header: ForwardedHeader = "both"
     login_url: str | None = None
+    jwt: JwtSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import stepup_mw
 ROOT = Path(stepup_mw.__file__).parent
 FLOORS: dict[str, int] = {
     **dict.fromkeys(["errors", "messages", "encoding", "identifiers"], 0),
-    **dict.fromkeys(["gate", "trail", "signals", "pages", "enrollment", "revocation", "rotation"], 2),
+    **dict.fromkeys(["gate", "trail", "signals", "pages", "enrollment", "revocation", "rotation", "outbound"], 2),
     **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers"], 3),
     **dict.fromkeys(["config", "compose", "congruence", "parts", "named", "logout", "cli", "demo", "testing"], 4),
     **dict.fromkeys(["asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
@@ -37,6 +37,7 @@ ONLY_UNDER = {
     "litestar": ("routers",),
     "django": ("django", "django_signals", "imports", "routers"),
     "redis": ("stores",),
+    "jwt": ("identity",),
     "boto3": ("ship",),
 }
 

@@ -25,6 +25,7 @@ from ..policy import Match, Rule
 from ..risk import Assessment
 from ..state import Sighting, SightingKind, Store
 from .failure import CommandError
+from .token_notes import token_notes
 
 _DEVICE = "explained"
 _LIKE = 0.75
@@ -204,6 +205,7 @@ async def _decide(services: Services, asked: Asked, visit: Visit, match: Match) 
 
 async def _demand(services: Services, visit: Visit, user: str, known: dict[str, Any]) -> Forecast:
     rule, assessment = visit.rule, visit.assessment
+    known["notes"] += token_notes(rule)
     if not await is_enrolled(services, user):
         return _unenrolled(services, visit, known)
     failures, until = await services.store.failures(user)

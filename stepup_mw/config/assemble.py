@@ -32,19 +32,20 @@ from .routes import Route
 from .secret import Secrets
 from .signals import Burst, OffHours, Own, Plain
 from .throttle import Throttle
+from .tokens import demanded, jwt_settings
 from .trail import Audit
 from .versions import policy_version, rule_version
 
 _SQLITE = "sqlite:///"
-_USER_KEY = {"session": "user_id"}
+_USER_KEY = {"session": "user_id", "jwt": "sub"}
 
 
 def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Iterable[str]) -> Settings:
     """``folder`` is where relative paths start; ``signals`` are the names of [risk.signals], in their order."""
     settings = Settings(
         service=file.service,
-        identity=_identity(file.identity),
-        rules=tuple(make_rule(route) for route in file.routes),
+        identity=_identity(file.identity, folder),
+        rules=tuple(make_rule(route, file.identity) for route in file.routes),
         trail=_trail(file.audit, folder),
         store_url=_store_url(file.store.url, folder),
         secret_keys=secrets.keys,
@@ -73,8 +74,9 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
     return dataclasses.replace(settings, policy_version=policy_version(settings))
 
 
-def make_rule(route: Route) -> Rule:
-    """One route as a rule, with its version."""
+def make_rule(route: Route, identity: Identity | None = None) -> Rule:
+    """One route as a rule, with its version. ``identity`` says what a token must say where the route does not."""
+    acr, amr = demanded(identity, route)
     rule = Rule(
         name=route.name,
         path=route.path,
@@ -86,6 +88,8 @@ def make_rule(route: Route) -> Rule:
         grant=route.grant,
         factors=tuple(route.factors),
         mode=route.mode,
+        acr=acr,
+        amr=amr,
     )
     return dataclasses.replace(rule, version=rule_version(rule))
 
@@ -95,7 +99,7 @@ def resolve(folder: Path, name: str) -> Path:
     return Path(os.path.abspath(folder / name))  # noqa: PTH100
 
 
-def _identity(identity: Identity) -> IdentitySettings:
+def _identity(identity: Identity, folder: Path) -> IdentitySettings:
     return IdentitySettings(
         provider=identity.provider,
         user=identity.user if identity.user is not None else _USER_KEY.get(identity.provider, ""),
@@ -103,6 +107,7 @@ def _identity(identity: Identity) -> IdentitySettings:
         trusted_proxies=tuple(identity.trusted_proxies),
         forwarded_header=identity.forwarded_header,
         login_url=identity.login_url,
+        jwt=jwt_settings(identity, folder),
     )
 
 

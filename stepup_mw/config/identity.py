@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..forwarding import ForwardedHeader
 from .kinds import STRICT, choice
+from .tokens import AcrValues, Algorithms, Audience, Issuer, Jwks, Keep, Leeway, TokenTypes
 from .values import Flag, LoginUrl, Network, Provider, Unique, UserKey
 
 _CrossSite = {"none": "cookies would travel on requests that other sites make"}
@@ -37,6 +38,39 @@ class Identity(BaseModel):
     )
     login_url: LoginUrl | None = Field(
         default=None, description="Where an anonymous browser is sent; others get 401.", examples=["/login"]
+    )
+    jwks: Jwks | None = Field(
+        default=None,
+        description="jwt: where the provider's keys are, a URL or a file.",
+        examples=["https://id.example/jwks", "jwks.json"],
+    )
+    issuer: Issuer | None = Field(
+        default=None, description="jwt: the iss of its tokens.", examples=["https://id.example"]
+    )
+    audience: Audience | None = Field(
+        default=None, description="jwt: the aud that is this service.", examples=["https://bank.example", ["a", "b"]]
+    )
+    algorithms: Algorithms | None = Field(
+        default=None,
+        description="jwt: how tokens may be signed; left out: RS, PS and ES of 256, 384 and 512 bits, EdDSA.",
+        examples=[["RS256", "ES256"]],
+    )
+    token_types: TokenTypes | None = Field(
+        default=None, description="jwt: the typ that a token may have; left out: at+jwt and JWT.", examples=[["at+jwt"]]
+    )
+    leeway: Leeway | None = Field(
+        default=None, description="jwt: how far two clocks may differ; left out: 30s.", examples=["30s"]
+    )
+    jwks_keep: Keep | None = Field(
+        default=None,
+        description="jwt: how long its keys are good while the provider does not answer; left out: 1h.",
+        examples=["1h"],
+    )
+    acr: AcrValues | None = Field(
+        default=None, description="jwt: the acr that is a proof, in order of preference.", examples=[["urn:mfa"]]
+    )
+    amr: AcrValues | None = Field(
+        default=None, description="jwt: the amr one of which a proof must have.", examples=[["otp", "mfa"]]
     )
 
 

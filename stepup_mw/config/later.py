@@ -6,9 +6,6 @@ _LATER = "comes with a later version of stepup-mw; take it out until then"
 
 KEYS: dict[tuple[str, ...], str] = {
     ("geo",): f"[geo] {_LATER}",
-    ("identity", "jwks"): f'provider = "jwt" {_LATER}',
-    ("identity", "issuer"): f'provider = "jwt" {_LATER}',
-    ("identity", "audience"): f'provider = "jwt" {_LATER}',
 }
 """By the path of the key, without indexes."""
 
@@ -18,6 +15,6 @@ SIGNALS: dict[str, str] = {
 }
 
 _PROVIDER = 'it comes with a later version of stepup-mw; until then "package.module:callable" takes a function of yours'
-PROVIDERS: dict[str, str] = dict.fromkeys(("jwt", "flask", "django"), _PROVIDER)
+PROVIDERS: dict[str, str] = dict.fromkeys(("flask", "django"), _PROVIDER)
 
 FACTORS: dict[str, str] = {"passkey": "it comes with a later version of stepup-mw"}

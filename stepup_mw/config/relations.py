@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from ..encoding import format_duration
-from . import forms
+from . import forms, tokens
 from .document import Flaw
 from .identity import Identity
 from .kinds import found
@@ -116,6 +116,7 @@ _RELATIONS = (
     Relation(("identity",), Identity, ("provider", "user"), _header_user),
     Relation(("identity",), Identity, ("provider", "session"), _header_session),
     Relation(("identity",), Identity, ("provider", "trusted_proxies"), _header_proxies),
+    *(Relation(("identity",), Identity, ("provider", key), tokens.missing_key(key)) for key in tokens.KEYS),
     Relation(("risk",), Risk, ("challenge_at", "deny_at"), _thresholds),
     Relation(("throttle", "account"), Account, ("failures", "ceiling"), _ceiling),
     Relation(("throttle", "account"), Account, ("lock", "max_lock"), _longest_lock),

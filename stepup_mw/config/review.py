@@ -24,6 +24,7 @@ from .models import StepUpFile
 from .notices import Notices, notice_flaws
 from .page import Page, page_flaws
 from .routes import Route
+from .tokens import token_flaws
 from .trail import Audit
 
 _MAX_KEY_BYTES = 16 * 1024
@@ -64,7 +65,7 @@ def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
 
 def review(data: dict[str, Any], sound: Sound, folder: Path) -> list[Flaw]:
     """The flaws between the parts."""
-    flaws = [*_repeated_names(data.get("routes")), *_rule_flaws(sound)]
+    flaws = [*_repeated_names(data.get("routes")), *_rule_flaws(sound), *token_flaws(data, folder)]
     if sound.audit is not None:
         flaws += [*_audit_flaws(sound.audit, folder), *anchor_flaws(sound.audit, folder)]
     if sound.notices is not None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .kinds import STRICT, choice
+from .tokens import AcrValues
 from .values import Factor, MaxAge, Method, Points, RoutePath, RuleName, Unique
 
 
@@ -37,4 +38,10 @@ class Route(BaseModel):
     )
     mode: Annotated[Literal["enforce", "report"], choice("enforce", "report")] = Field(
         default="enforce", description="report: log what would have happened, let it through."
+    )
+    acr: AcrValues | None = Field(
+        default=None, description="With identity.provider jwt: the acr that is a proof here.", examples=[["urn:mfa"]]
+    )
+    amr: AcrValues | None = Field(
+        default=None, description="With identity.provider jwt: the amr that is a proof here.", examples=[["hwk"]]
     )

@@ -14,7 +14,7 @@ from . import forms
 from .kinds import FLAG, choice, duration, found, number, refuse, refuse_all, size, suggest, text, whole
 from .later import FACTORS, PROVIDERS
 
-_PROVIDERS = ("header", "scope_user", "session", "remote_user")
+_PROVIDERS = ("header", "scope_user", "session", "remote_user", "jwt")
 _CALL_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$"
 _ITEM = TypeVar("_ITEM", bound=Hashable)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from ..encoding import safe_text
-from ..errors import AmbiguousRequest, Unavailable
+from ..errors import AmbiguousRequest, TokenRefused, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
@@ -38,6 +38,9 @@ class Gate:
         except AmbiguousRequest as error:
             status, detail = 400, error.reason
             reply = answers.refusal(services, request, "bad-request", 400, say("refused.target", why=error.detail))
+        except TokenRefused as error:
+            status, detail = 401, f"token_{error.reason}"
+            reply = answers.token_refused(services, request, error)
         except Unavailable as error:
             _log.error("refused, %s: %s", error.code, error)
             status, detail = 503, error.code

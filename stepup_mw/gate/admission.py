@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..assertion import Judged
 from ..errors import BodyTooLarge
 from ..events import Facts
 from ..messages import Ending, Finish, Pass, Response
 from ..pages import say
 from ..state import Grant
 from . import answers, challenges, grants, replies
+from .asserted import Wanted, judge_token, provider_required, want
 from .codes import prepare
 from .cookies import device_cookie, new_device, read_device
 from .journal import proof
@@ -43,6 +45,9 @@ async def admit(services: Services, visit: Visit) -> Decision:
 async def _report(services: Services, visit: Visit) -> Decision:
     """``mode = "report"``: say what would have happened, and let it through."""
     verdict = "challenge" if visit.person is None else visit.assessment.verdict
+    judged = judge_token(visit, visit.person) if verdict == "challenge" else None
+    if judged is not None and not judged.lack:
+        return await _by_token(services, visit, judged)
     if verdict == "challenge" and visit.person is not None and visit.rule.grant != "request":
         search = await grants.find_grant(services, visit, visit.person, "")
         if search.grant is not None:
@@ -74,6 +79,9 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
         binding = ""
     if code is not None:
         return await _inline(services, visit, person, binding, code.decode("latin-1"))
+    judged = judge_token(visit, person)
+    if judged is not None and not judged.lack:
+        return await _by_token(services, visit, judged)
     search = await grants.find_grant(services, visit, person, binding)
     if search.grant is not None:
         return await _by_grant(services, visit, search.grant)
@@ -83,7 +91,8 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
         await services.journal.write(
             services.journal.line(facts, "access", "refused", reason=_reason(visit), detail=detail)
         )
-    return await _ask(services, visit, person, binding, "stale_grant" if search.stale else _reason(visit))
+    wanted = await want(services, visit, person, judged)
+    return await _ask(services, visit, person, binding, "stale_grant" if search.stale else _reason(visit), wanted)
 
 
 async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) -> Response:
@@ -106,10 +115,25 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
     return await _let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up)
 
 
-async def _ask(services: Services, visit: Visit, person: Person, binding: str, reason: str) -> Decision:
-    """Issue a challenge: 401 for an API client, 303 to the page for a browser; or say that no factor is there."""
+async def _by_token(services: Services, visit: Visit, judged: Judged) -> Decision:
+    """The provider has proved enough, and recently: the access token itself is the proof."""
+    facts = facts_of(services, visit, services.new_id(visit.now))
+    shown = proof("token", method=judged.method, age_s=judged.age_s)
+    return await _let_through(services, visit, facts, shown, proved_at=judged.proved_at)
+
+
+async def _ask(
+    services: Services, visit: Visit, person: Person, binding: str, reason: str, wanted: Wanted | None
+) -> Decision:
+    """Issue a challenge: 401 for an API client, 303 to the page for a browser; or say that no factor is there. What is
+    ``wanted`` of a token is said beside it."""
     if not await prepare(services, person.user, visit.now):
-        return await _unenrolled(services, visit, person)
+        if wanted is None:
+            return await _unenrolled(services, visit, person)
+        facts = facts_of(services, visit, services.new_id(visit.now))
+        line = services.journal.line(facts, "trigger", "required", reason=reason, detail=wanted.detail)
+        await services.journal.write(line)
+        return provider_required(services, visit, wanted, facts.flow_id)
     request, navigation = visit.request, answers.is_navigation(visit.request)
     device, headers = read_device(services, request), answers.NO_HEADERS
     if not device:
@@ -123,12 +147,13 @@ async def _ask(services: Services, visit: Visit, person: Person, binding: str, r
         binding=binding,
         browser=services.keyring.digest("device", device) if navigation else "",
         return_to=answers.target_of(request) if navigation else "",
+        detail=wanted.detail if wanted is not None else None,
     )
     if navigation:
         return answers.redirect(
             answers.endpoint(services, request, f"challenges/{challenge.challenge_id}"), headers=headers
         )
-    return replies.challenge_required(services, visit, challenge, headers)
+    return replies.challenge_required(services, visit, challenge, headers, wanted)
 
 
 async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decision:

@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import orjson
 
+from ..assertion import default_acr
+from ..errors import TokenRefused
 from ..messages import Headers, Request, Response
 from ..pages import Said, english, say
 from ..policy import Rule
@@ -118,19 +120,36 @@ def unavailable(services: Services, request: Request) -> Response:
     )
 
 
-def challenge_header(services: Services, request: Request, rule: Rule) -> tuple[bytes, bytes]:
-    """``WWW-Authenticate``: RFC 9470 for a request that came with an access token, else the scheme ``StepUp``."""
+def challenge_header(
+    services: Services, request: Request, rule: Rule, text: str = "A fresh proof of identity is required"
+) -> tuple[bytes, bytes]:
+    """``WWW-Authenticate``: RFC 9470 for a request that came with an access token, else the scheme ``StepUp``; that one
+    also where tokens are read and another one would not help."""
     scheme = request.header_text(b"authorization").partition(" ")[0].lower()
-    if scheme in ("bearer", "dpop"):
-        acr = " ".join(f"urn:stepup:{factor}" for factor in rule.factors)
+    reads_tokens = bool(rule.acr or rule.amr)
+    if scheme in ("bearer", "dpop") and not (reads_tokens and rule.grant == "request"):
+        classes = rule.acr if reads_tokens else default_acr(rule.factors)
+        acr = f'acr_values="{" ".join(classes)}", ' if classes else ""
         value = (
             'Bearer error="insufficient_user_authentication", '
-            'error_description="A fresh proof of identity is required", '
-            f'acr_values="{acr}", max_age="{rule.max_age_s}"'
+            f'error_description="{text}", {acr}max_age="{rule.max_age_s}"'
         )
     else:
         value = f'StepUp realm="{services.settings.service}", max_age="{rule.max_age_s}"'
     return b"www-authenticate", value.encode("ascii")
+
+
+def token_refused(services: Services, request: Request, error: TokenRefused) -> Response:
+    """401 for an access token that says nothing here (RFC 6750 section 3.1)."""
+    header = f'Bearer error="invalid_token", error_description="{error.detail}"'.encode("ascii")
+    detail = say("refused.token", why=error.detail)
+    return refusal(services, request, "login-required", 401, detail, headers=((b"www-authenticate", header),))
+
+
+def login_challenge(services: Services) -> tuple[bytes, bytes]:
+    """``WWW-Authenticate`` for a request of nobody."""
+    scheme = "Bearer" if services.settings.identity.jwt is not None else "StepUp"
+    return b"www-authenticate", f'{scheme} realm="{services.settings.service}"'.encode("ascii")
 
 
 def plain_challenge(services: Services) -> tuple[bytes, bytes]:

@@ -26,12 +26,20 @@ _log = logging.getLogger("stepup_mw")
 
 
 async def issue(
-    services: Services, visit: Visit, person: Person, *, reason: str, binding: str, browser: str, return_to: str
+    services: Services,
+    visit: Visit,
+    person: Person,
+    *,
+    reason: str,
+    binding: str,
+    browser: str,
+    return_to: str,
+    detail: str | None = None,
 ) -> Challenge:
     """Open a challenge and put ``trigger/required`` and ``challenge/issued`` on record.
 
     ``browser``: the keyed hash of the browser that must answer, "" for any. ``return_to``: the target a browser
-    goes back to, "" for none; it is sealed, for queries can hold secrets.
+    goes back to, "" for none; it is sealed, for queries can hold secrets. ``detail``: of the trigger's line.
     """
     flow_id = services.new_id(visit.now)
     challenge_id = b64url_encode(services.random(18))
@@ -55,7 +63,7 @@ async def issue(
     shown = proof(None, challenge_id=challenge_id)
     try:
         await services.journal.write(
-            services.journal.line(facts, "trigger", "required", reason=reason),
+            services.journal.line(facts, "trigger", "required", reason=reason, detail=detail),
             services.journal.line(facts, "challenge", "issued", reason=reason, proof=shown),
         )
     except TrailUnavailable:

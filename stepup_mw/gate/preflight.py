@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..messages import Request, Response
 from ..pages import say
 from . import answers, duplicates, replies
+from .asserted import judge_token
 from .codes import is_enrolled
 from .fields import read_fields
 from .grants import freshness_s
@@ -38,6 +39,9 @@ async def status(services: Services, request: Request, person: Person | None) ->
     imagined = replace(request, method=method.upper(), path=path, root_path="", raw_path=None, query=b"")
     visit = await survey(services, imagined, match, record=False)
     left_s = await freshness_s(services, visit, person) if match.rule.grant != "request" else 0
+    judged = judge_token(visit, person)
+    if judged is not None and not judged.lack and judged.age_s is not None:
+        left_s = max(left_s, match.rule.max_age_s - judged.age_s)
     verdict = visit.assessment.verdict
     return answers.as_json(
         200,

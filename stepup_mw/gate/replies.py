@@ -13,6 +13,7 @@ from ..pages import Said, say
 from ..policy import Rule
 from ..state import FOREVER, Challenge
 from . import answers, wording
+from .asserted import Wanted
 from .challenges import returns
 from .services import Services
 from .targets import seal_target
@@ -34,18 +35,21 @@ def login_required(services: Services, request: Request) -> Response:
         "login-required",
         401,
         say("refused.login"),
-        headers=(answers.plain_challenge(services),),
+        headers=(answers.login_challenge(services),),
     )
 
 
-def challenge_required(services: Services, visit: Visit, challenge: Challenge, headers: Headers) -> Response:
+def challenge_required(
+    services: Services, visit: Visit, challenge: Challenge, headers: Headers, wanted: Wanted | None = None
+) -> Response:
     """The 401 of CONTRACT section 3: what to do, where, and until when; never the score."""
     page = answers.endpoint(services, visit.request, f"challenges/{challenge.challenge_id}")
+    said = (wanted.text,) if wanted is not None else ()
     return answers.problem(
         "challenge-required",
         401,
-        say("challenge.required", seconds=services.settings.challenge.ttl_s),
-        headers=(answers.challenge_header(services, visit.request, visit.rule), *headers),
+        _asked_for(services.settings.challenge.ttl_s, wanted),
+        headers=(answers.challenge_header(services, visit.request, visit.rule, *said), *headers),
         flow_id=challenge.flow_id,
         challenge_id=challenge.challenge_id,
         factors=list(visit.rule.factors),
@@ -53,7 +57,14 @@ def challenge_required(services: Services, visit: Visit, challenge: Challenge, h
         expires_at=format_instant(challenge.expires_at),
         verify_url=f"{page}/verify",
         page_url=page,
+        **({"loop": wanted.loop} if wanted is not None else {}),
     )
+
+
+def _asked_for(seconds: int, wanted: Wanted | None) -> Said:
+    if wanted is None:
+        return say("challenge.required", seconds=seconds)
+    return say("challenge.token_or_code", why=wanted.text, seconds=seconds)
 
 
 def not_enrolled(services: Services, request: Request, person: Person) -> Response:

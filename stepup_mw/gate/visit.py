@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..assertion import Assertion
 from ..encoding import safe_text
 from ..errors import BodyTooLarge
 from ..events import Facts
@@ -33,12 +34,14 @@ _log = logging.getLogger("stepup_mw")
 class Person:
     """Who asks, and with what: also at the gate's own endpoints, where there is no rule.
 
-    ``session`` and ``device`` are keyed hashes, "" for none.
+    ``session`` and ``device`` are keyed hashes, "" for none. ``assertion``: what their access token says, if there is
+    one.
     """
 
     user: str
     session: str
     device: str
+    assertion: Assertion | None = None
 
 
 class Visit(NamedTuple):
@@ -70,6 +73,7 @@ def _person(services: Services, request: Request, identity: Identity) -> Person:
         user=identity.user,
         session=services.keyring.digest("session", identity.session) if identity.session is not None else "",
         device=services.keyring.digest("device", device) if device else "",
+        assertion=identity.assertion,
     )
 
 

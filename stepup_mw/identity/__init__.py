@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ..assertion import Assertion
 from ..errors import AmbiguousRequest
 from ..messages import Request
 
@@ -19,10 +20,11 @@ MAX_USER = 256
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """``session`` is the app's session id where the provider knows one; it binds grants and is logged only as a
-    keyed hash."""
+    keyed hash. ``assertion``: what an access token says of how its user authenticated."""
 
     user: str
     session: str | None = None
+    assertion: Assertion | None = None
 
 
 Provider = Callable[[Request], "Identity | Awaitable[Identity | None] | None"]
