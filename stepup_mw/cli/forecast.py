@@ -25,7 +25,7 @@ from ..policy import Match, Rule
 from ..risk import Assessment
 from ..state import Sighting, SightingKind, Store
 from .failure import CommandError
-from .token_notes import token_notes
+from .reasons import below, cause, takes_tokens, token_notes
 
 _DEVICE = "explained"
 _LIKE = 0.75
@@ -199,7 +199,7 @@ async def _decide(services: Services, asked: Asked, visit: Visit, match: Match) 
         why = f"the score reaches {assessment.deny_at}: refused, whatever the proof"
         return Forecast(decision="deny", status=403, why=why, **known)
     if assessment.verdict == "allow":
-        return Forecast(decision="allow", why=_below(rule, assessment), **known)
+        return Forecast(decision="allow", why=below(rule, assessment), **known)
     return await _demand(services, visit, visit.person.user, known)
 
 
@@ -207,12 +207,15 @@ async def _demand(services: Services, visit: Visit, user: str, known: dict[str, 
     rule, assessment = visit.rule, visit.assessment
     known["notes"] += token_notes(rule)
     if not await is_enrolled(services, user):
+        if takes_tokens(rule):
+            why = f"{cause(rule, assessment)}: a new access token, for this user has no authenticator here"
+            return Forecast(decision="challenge", status=401, why=why, **known)
         return _unenrolled(services, visit, known)
     failures, until = await services.store.failures(user)
     if visit.now < until:
         known["notes"] += (f"the account is locked until {format_instant(until)}, after {failures} failures: 429",)
     proof = f"a proof by {' or '.join(rule.factors)}, at most {format_duration(rule.max_age_s)} old"
-    return Forecast(decision="challenge", status=401, why=f"{_cause(rule, assessment)}: {proof}", **known)
+    return Forecast(decision="challenge", status=401, why=f"{cause(rule, assessment)}: {proof}", **known)
 
 
 def _unenrolled(services: Services, visit: Visit, known: dict[str, Any]) -> Forecast:
@@ -223,20 +226,6 @@ def _unenrolled(services: Services, visit: Visit, known: dict[str, Any]) -> Fore
     way = "a browser goes to the enroll page (303)" if settings.enroll == "self" else "stepup enroll"
     why = f"a proof is needed, and this user has no authenticator: {way}"
     return Forecast(decision="not_enrolled", status=403, why=why, **known)
-
-
-def _cause(rule: Rule, assessment: Assessment) -> str:
-    if assessment.reason == "elevated_risk_score":
-        return f"the signals lift the score over {assessment.challenge_at}"
-    if rule.challenge == "always":
-        return "the rule always asks"
-    return f"the rule's own risk reaches {assessment.challenge_at}"
-
-
-def _below(rule: Rule, assessment: Assessment) -> str:
-    if rule.challenge == "never":
-        return f"the rule never asks, and the score is below {assessment.deny_at}"
-    return f"the score is below {assessment.challenge_at}; an access line is written"
 
 
 def _notes(services: Services, asked: Asked) -> tuple[str, ...]:

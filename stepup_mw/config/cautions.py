@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..assertion import default_acr
 from ..encoding import format_instant
 from ..settings import Settings
 from .document import Flaw
@@ -34,6 +35,7 @@ def find_cautions(settings: Settings) -> Iterator[Flaw]:
         message = f"until {day} users without an authenticator are let through, each on record"
         yield Flaw(path=("challenge", "enroll"), message=message)
     yield from _rule_cautions(settings)
+    yield from _token_cautions(settings)
 
 
 def _rule_cautions(settings: Settings) -> Iterator[Flaw]:
@@ -55,3 +57,18 @@ def _rule_cautions(settings: Settings) -> Iterator[Flaw]:
                 'nobody is ever asked; raise it, or set challenge = "always"'
             )
             yield Flaw(path=("routes", index, "risk"), message=message)
+
+
+def _token_cautions(settings: Settings) -> Iterator[Flaw]:
+    if settings.identity.jwt is None:
+        return
+    if all(rule.acr == default_acr(rule.factors) for rule in settings.rules):
+        message = (
+            "neither acr nor amr says which tokens are a proof: only an acr such as urn:stepup:totp, with amr otp or "
+            "mfa; name what your provider gives"
+        )
+        yield Flaw(path=("identity", "provider"), message=message)
+    for index, rule in enumerate(settings.rules):
+        if rule.grant == "request":
+            message = '"request" is opened by no access token, for none is about one request: users need a code of ours'
+            yield Flaw(path=("routes", index, "grant"), message=message)

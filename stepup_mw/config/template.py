@@ -64,12 +64,14 @@ service = @service@  # stands in every audit line
 secret_key_file = "stepup.secret"  # or STEPUP_SECRET_KEY in the environment, which goes first
 
 [identity]  # who is asking? your app, or the proxy before it, has logged them in
-provider = "header"  # header | scope_user | session | remote_user | "package.module:callable"
+provider = "header"  # header | scope_user | session | remote_user | jwt | "package.module:callable"
 user = "X-Auth-User"
 # session = "X-Auth-Session"      # the app's session id, where there is one
 trusted_proxies = ["127.0.0.1"]  # identity headers are believed from these addresses only
 # forwarded_header = "both"       # both | x-forwarded-for | forwarded: the one your proxies write
 # login_url = "/login"            # where an anonymous browser is sent; others get 401
+# An OpenID provider's access tokens: provider = "jwt", jwks = "https://id.example/jwks" (or a file), issuer = …,
+# and audience = …; what in them is a proof: acr = ["urn:mfa"], amr = ["otp", "hwk"], or both
 
 # The sensitive routes, in order; the first match wins. Everything else passes untouched.
 

@@ -13,6 +13,12 @@ NO_KEY = (
     "configuration: audit.signing_key_file: no signing_key_file: no checkpoints, so a cut or rewritten tail "
     "cannot be told; `stepup init` makes a key"
 )
+TOKENS = {
+    "provider": "jwt",
+    "jwks": "https://id.example/jwks",
+    "issuer": "https://id.example",
+    "audience": "https://bank.example",
+}
 ROUTE = {"name": "a", "path": "/a", "risk": 60}
 
 
@@ -40,6 +46,20 @@ ROUTE = {"name": "a", "path": "/a", "risk": 60}
             'audit.on_failure: "allow" lets a request reach the app when its line cannot be written',
         ),
         (
+            {"identity": TOKENS},
+            (
+                "identity.provider: neither acr nor amr says which tokens are a proof: only an acr such as "
+                "urn:stepup:totp, with amr otp or mfa; name what your provider gives"
+            ),
+        ),
+        (
+            {"identity": {**TOKENS, "acr": ["urn:mfa"]}, "routes": [{**ROUTE, "grant": "request"}]},
+            (
+                'routes[0].grant: "request" is opened by no access token, for none is about one request: '
+                "users need a code of ours"
+            ),
+        ),
+        (
             {"routes": [{**ROUTE, "mode": "report"}]},
             'routes[0].mode: "report" lets every request through; the lines say what would have happened',
         ),
@@ -59,7 +79,19 @@ ROUTE = {"name": "a", "path": "/a", "risk": 60}
             ),
         ),
     ],
-    ids=["plain_http", "memory", "write", "async", "allow", "report", "denies", "never", "too_low"],
+    ids=[
+        "plain_http",
+        "memory",
+        "write",
+        "async",
+        "allow",
+        "tokens",
+        "request_by_token",
+        "report",
+        "denies",
+        "never",
+        "too_low",
+    ],
 )
 def test_what_weakens_a_promise_starts_with_a_warning(changes: dict[str, Any], said: str) -> None:
     config = load_config(mapping(**{"routes": [ROUTE], **changes}), ENVIRON)

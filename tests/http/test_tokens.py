@@ -71,7 +71,7 @@ def test_a_token_that_satisfies_the_rule_is_the_proof(tokens: Door, user: str) -
     assert run["on_record"]
 
 
-LACKS = {
+LACKS: dict[str, tuple[dict[str, Any], str, str]] = {
     "acr": ({"acr": "urn:pwd"}, "acr", "A different authentication level is required"),
     "acr-missing": ({"acr": None}, "acr", "A different authentication level is required"),
     "auth-time-missing": (
@@ -149,7 +149,8 @@ def test_a_rule_may_want_something_else_of_tokens(tokens: Door, user: str) -> No
     assert 'max_age="300"' in answer.headers["www-authenticate"]
     assert send(tokens, bearer(tokens, user, amr=["hwk"], acr=None), "/hardware").status_code == 200
     assert tokens.lines(user)[-1]["proof"]["method"] == "hwk"
-    for changes, status in (({}, 200), ({"amr": ["pwd"]}, 401), ({"acr": "urn:pwd"}, 401)):
+    tried: list[tuple[dict[str, Any], int]] = [({}, 200), ({"amr": ["pwd"]}, 401), ({"acr": "urn:pwd"}, 401)]
+    for changes, status in tried:
         answer = send(tokens, bearer(tokens, user, **changes), "/default")
         assert answer.status_code == status
     assert 'acr_values="phr urn:mfa"' in answer.headers["www-authenticate"]
@@ -189,7 +190,7 @@ def test_preflight_counts_the_token(tokens: Door, user: str) -> None:
     assert (poor["proof_required"], poor["fresh_for_s"]) == (True, 0)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "expired": ({"exp": 1_000_000_000}, "expired", "The access token has expired"),
     "audience": ({"aud": "client-1"}, "audience", "The access token is for another audience"),
     "issuer": ({"iss": "https://evil.example"}, "issuer", "The access token is from another issuer"),

@@ -36,8 +36,8 @@ def private_key(kid: str) -> Any:
 def public_jwk(kid: str, **more: Any) -> dict[str, Any]:
     """The public half, as a key set has it."""
     key = private_key(kid).public_key()
-    kind = {"ec": ECAlgorithm, "p3": ECAlgorithm, "ed": OKPAlgorithm}.get(kid[:2], RSAAlgorithm)
-    return {**kind.to_jwk(key, as_dict=True), "kid": kid, "use": "sig", **more}
+    kinds: dict[str, Any] = {"ec": ECAlgorithm, "p3": ECAlgorithm, "ed": OKPAlgorithm}
+    return {**kinds.get(kid[:2], RSAAlgorithm).to_jwk(key, as_dict=True), "kid": kid, "use": "sig", **more}
 
 
 def key_set(*keys: dict[str, Any]) -> bytes:

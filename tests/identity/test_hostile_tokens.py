@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hmac
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def good(kid: str = "rsa1", **changes: Any) -> str:
     return mint(kid, NOW, **changes)
 
 
-GOOD = {
+GOOD: dict[str, Callable[[], str]] = {
     "rs256": good,
     "rs512": lambda: good(alg="RS512"),
     "ps256": lambda: good("rsa-ps", alg="PS256"),
@@ -115,7 +116,7 @@ def cut() -> str:
     return f"{head}.{body}.{base64.urlsafe_b64encode(short).rstrip(b'=').decode()}"
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
     "none": (lambda: raw({"alg": "none", "typ": "at+jwt"}, claims(NOW), b"x"), "algorithm"),
     "None": (lambda: raw({"alg": "None", "typ": "at+jwt"}, claims(NOW), b"x"), "algorithm"),
     "no-signature": (lambda: good().rpartition(".")[0] + ".", "malformed"),
