@@ -195,7 +195,8 @@ class TrailSettings:
 class Settings:
     """All of it. ``secret_keys``: oldest first, the last one signs and seals; ``digest_key`` stands beside them since
     the first rotation, ``secret_key_file`` is where they are from, None for the environment. ``policy_version`` is
-    ``"sha256:" + hex`` over everything that decides (routes, risk, challenge, throttle, identity)."""
+    ``"sha256:" + hex`` over everything that decides (routes, risk, challenge, throttle, identity). ``public``: routes
+    of the app that need no rule, ``POST /login`` or ``/login``."""
 
     service: str
     identity: IdentitySettings
@@ -211,5 +212,6 @@ class Settings:
     account_throttle: AccountThrottle = AccountThrottle()
     address_throttle: AddressThrottle = AddressThrottle()
     notices: NoticeSettings = NoticeSettings()
+    public: tuple[str, ...] = ()
     digest_key: bytes | None = field(default=None, repr=False)
     secret_key_file: Path | None = None

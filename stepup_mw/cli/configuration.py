@@ -1,4 +1,4 @@
-"""The configuration from the shell: init writes one, check reads one and shows what it says."""
+"""``check``: validates a configuration and shows what it says; with an app, holds it against that."""
 
 # ruff: noqa: PLC0415 (the help of a command must not load pydantic and cryptography)
 
@@ -24,68 +24,38 @@ if TYPE_CHECKING:
     from ..settings import Settings, SignalSpec, TrailSettings
 
 
-@command("init")
-@click.option(
-    "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where; made if it is missing."
-)
-@click.option("--service", "name", help="The name that stands in every audit line; the folder's if left out.")
-def init(folder: Path, name: str | None, config: Path, as_json: bool) -> int:
-    """Write a commented stepup.toml and its keys.
-
-    Four files: the configuration, a secret key, a signing key for the audit trail, and its public half. Never writes
-    over a file: if one of them exists, nothing is written.
-    """
-    from ..config.init import write_init
-
-    folder.mkdir(parents=True, exist_ok=True)
-    target = config if config.is_absolute() else folder / config
-    chosen = name if name is not None else _service_name(folder)
-    written = write_init(target.parent, chosen, random=os.urandom, config_name=target.name)
-    if as_json:
-        say_json({"service": chosen, "written": [str(path) for path in written]})
-        return 0
-    what = ("the configuration, with one example route", "the secret key", "the key that signs the audit trail")
-    meanings = [*what, "its public half: keep a copy elsewhere, `stepup verify` needs it"]
-    width = max(len(str(path)) for path in written)
-    for path, meaning in zip(written, meanings, strict=True):
-        name = paint(str(path).ljust(width), bold=True)
-        say(f"{paint('✓', 'green', bold=True)} {name}  {paint(meaning, dim=True)}")
-    _show_next_steps(target)
-    return 0
-
-
-def _service_name(folder: Path) -> str:
-    """The folder's name as far as it is one for a service, else ``app``."""
-    letters = "".join(
-        char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in folder.resolve().name
-    )
-    return letters.strip("-._")[:64] or "app"
-
-
-def _show_next_steps(target: Path) -> None:
-    option = "" if target == Path("stepup.toml") else f" --config {target}"
-    steps = (
-        (f"$EDITOR {target}", "name your sensitive routes"),
-        (f"stepup check{option}", "see that they are right"),
-        (f"stepup enroll alice{option}", "give somebody an authenticator"),
-        (f"stepup serve module:app{option}", "run your app behind it"),
-    )
-    width = max(len(line) for line, _ in steps)
-    say()
-    say("Next:")
-    for line, why in steps:
-        say(f"  {line.ljust(width)}  {paint('# ' + why, dim=True)}")
-
-
 @command("check")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of stepup.toml, for editors, and check nothing.")
 @click.option("--worm", is_flag=True, help="Try whether the buckets of the anchors really keep their locks.")
-def check(schema: bool, worm: bool, config: Path, as_json: bool) -> int:
+@click.option("--app", metavar="MODULE:APP", help="Hold the policy against this app's own routes and router.")
+@click.option("--factory", is_flag=True, help="MODULE:APP is a function without arguments that makes the app.")
+@click.option(
+    "--spellings",
+    type=click.IntRange(0),
+    default=2000,
+    show_default=True,
+    help="With --app: random mixtures of spellings to try, beside each spelling alone.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="With --app: the same seed tries the same.")
+def check(
+    schema: bool,
+    worm: bool,
+    app: str | None,
+    factory: bool,
+    spellings: int,
+    seed: int,
+    config: Path,
+    as_json: bool,
+) -> int:
     """Validate the configuration and show what it says.
 
     Reads the file, the keys it names and your own callables, and opens nothing else. Exit code 2 with every mistake;
     warnings alone give 0. --worm stores a small object under a lock of a minute in each bucket and tries to delete it,
     to shorten its lock and to weaken it; exit code 1 if any of that works. Use the strongest credentials you have.
+
+    --app imports the app and asks its own router, running no handler and no middleware: which rule covers each route,
+    which routes that change state no rule covers, which rules hold for nothing, and whether any spelling of a request
+    reaches a covered handler past its rule. Exit code 1 for a finding. check.public names routes that need no rule.
     """
     if schema:
         from ..config.schema import schema as make_schema
@@ -98,11 +68,26 @@ def check(schema: bool, worm: bool, config: Path, as_json: bool) -> int:
 
         return check_worm(loaded.settings, as_json=as_json)
     _import_callables(config, loaded)
+    if app:
+        return _check_app(config, loaded, app, factory=factory, rounds=spellings, seed=seed, as_json=as_json)
     if as_json:
         say_json(_summary(loaded))
     else:
         _show_summary(config, loaded)
     return 0
+
+
+def _check_app(path: Path, loaded: Config, app: str, *, factory: bool, rounds: int, seed: int, as_json: bool) -> int:
+    from . import app_check, reading
+
+    found = app_check.run(loaded.settings, reading.read(app, factory=factory), rounds=rounds, seed=seed, quiet=as_json)
+    if as_json:
+        say_json(_summary(loaded) | app_check.as_json(found))
+    else:
+        _show_valid(path, loaded)
+        app_check.show(found)
+        _show_warnings(loaded)
+    return found.exit_code
 
 
 def _import_callables(path: Path, config: Config) -> None:
@@ -163,13 +148,22 @@ def rule_json(rule: Rule) -> dict[str, Any]:
 
 def _show_summary(path: Path, config: Config) -> None:
     settings = config.settings
-    say(f"{paint('✓', 'green', bold=True)} {paint(str(path), bold=True)} is valid: service {settings.service}")
+    _show_valid(path, config)
     say()
     headers = ("", "route", "methods", "path", "risk", "challenge", "max_age", "grant", "mode")
     rows = [_route_row(number, rule) for number, rule in enumerate(settings.rules, 1)]
     say(table(headers, rows, right=frozenset({"", "risk", "max_age"})))
     say()
     say(fields(_facts(settings)))
+    _show_warnings(config)
+
+
+def _show_valid(path: Path, config: Config) -> None:
+    name = config.settings.service
+    say(f"{paint('✓', 'green', bold=True)} {paint(str(path), bold=True)} is valid: service {name}")
+
+
+def _show_warnings(config: Config) -> None:
     if config.warnings:
         say()
     for warning in config.warnings:

@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Begin": {
         "demo": Entry("serving", "See it work: a small bank, wrapped, with the audit lines below."),
-        "init": Entry("configuration", "Write a commented stepup.toml and its keys."),
+        "init": Entry("beginning", "Write a commented stepup.toml and its keys."),
         "serve": Entry("serving", "Run your ASGI or WSGI app, wrapped, its code unchanged."),
     },
     "Policy": {

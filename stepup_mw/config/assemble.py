@@ -67,6 +67,7 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
         page=page_settings(file.page, folder),
         account_throttle=_account(file.throttle),
         notices=_notices(file.notices, folder),
+        public=tuple(file.check.public),
         address_throttle=AddressThrottle(
             failures=file.throttle.address.failures, window_s=file.throttle.address.window
         ),

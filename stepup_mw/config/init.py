@@ -25,6 +25,7 @@ def write_init(
     random: Callable[[int], bytes],
     make_signing_key: Callable[[], bytes] = generate_signing_key,
     routes: Sequence[Proposal] = (),
+    public: Sequence[tuple[str, str]] = (),
     config_name: str = CONFIG_FILE,
 ) -> list[Path]:
     """Write the four files and return their paths, the configuration first.
@@ -33,7 +34,7 @@ def write_init(
     written, if one of the files exists, the service's name is none, or the folder cannot be written to.
     """
     _refuse_existing([folder / name for name in (config_name, SECRET_FILE, SIGNING_FILE, VKEY_FILE)])
-    files = _contents(service, random, make_signing_key, routes, config_name)
+    files = _contents(service, random, make_signing_key, render_config(service, routes, public), config_name)
     paths = {folder / name: content for name, content in files.items()}
     written: list[Path] = []
     try:
@@ -51,7 +52,7 @@ def _contents(
     service: str,
     random: Callable[[int], bytes],
     make_signing_key: Callable[[], bytes],
-    routes: Sequence[Proposal],
+    config: str,
     config_name: str,
 ) -> dict[str, str]:
     try:
@@ -63,7 +64,7 @@ def _contents(
     vkey = parse_signer(pem, origin_of(service)).vkey
     secret = base64.b64encode(random(_SECRET_BYTES)).decode("ascii")
     return {
-        config_name: render_config(service, routes),
+        config_name: config,
         SECRET_FILE: f"# One key a line, the newest last: it signs, the older ones still open.\n{secret}\n",
         SIGNING_FILE: pem.decode("ascii"),
         VKEY_FILE: format_vkey(vkey) + "\n",

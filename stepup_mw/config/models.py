@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .accepted import Check
 from .challenge import Challenge
 from .identity import Cookie, Identity
 from .kinds import STRICT
@@ -54,4 +55,5 @@ class StepUpFile(BaseModel):
     throttle: Throttle = Field(default_factory=Throttle, description="Budgets of guesses.")
     store: Store = Field(default_factory=Store, description="Where state is kept.")
     audit: Audit = Field(default_factory=Audit, description="The audit trail.")
+    check: Check = Field(default_factory=Check, description="What stepup check --app may take for granted.")
     notices: Notices = Field(default_factory=Notices, description="Where people are told of changes to their proofs.")

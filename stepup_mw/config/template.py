@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..encoding import safe_text
+
 SECRET_FILE = "stepup.secret"  # noqa: S105  (the name of a file)
 SIGNING_FILE = "stepup-audit.key"
 VKEY_FILE = "stepup-audit.vkey"
@@ -14,30 +16,46 @@ CONFIG_FILE = "stepup.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A route of an app that looks sensitive. ``path`` is in Starlette's syntax; no methods means every method."""
+    """A route of an app that looks sensitive. ``path`` is in Starlette's syntax; no methods means every method.
+    ``why``: a line of comment above it."""
 
     name: str
     path: str
     methods: tuple[str, ...] = ()
     risk: int = 60
+    why: str = ""
 
 
 EXAMPLE = Proposal(name="transfer", path="/accounts/{account}/transfer", methods=("POST",))
 
 
-def render_config(service: str, routes: Sequence[Proposal] = ()) -> str:
-    """A commented configuration, with these routes or one example."""
+def render_config(service: str, routes: Sequence[Proposal] = (), public: Sequence[tuple[str, str]] = ()) -> str:
+    """A commented configuration, with these routes or one example. ``public``: entries of check.public, and why."""
     tables = "\n".join(_route(route, explained=index == 0) for index, route in enumerate(routes or (EXAMPLE,)))
-    return _HEAD.replace("@service@", _quote(service)) + tables + _TAIL
+    tail = _TAIL.replace("@public@", _public(public) if public else _NO_PUBLIC)
+    return _HEAD.replace("@service@", _quote(service)) + tables + tail
+
+
+def _public(entries: Sequence[tuple[str, str]]) -> str:
+    lines = [f"  {_quote(entry)},  # {_comment(why)}" for entry, why in entries]
+    return "\n".join(
+        ["[check]  # for `stepup check --app`: routes that change state and need no rule", "public = [", *lines, "]\n"]
+    )
+
+
+def _comment(text: str) -> str:
+    """One printable line."""
+    return safe_text(text, 200)
 
 
 def _route(route: Proposal, *, explained: bool) -> str:
-    lines = ["[[routes]]", f"name = {_quote(route.name)}", f"path = {_quote(route.path)}"]
+    lines = [f"# {_comment(route.why)}"] if route.why else []
+    lines += ["[[routes]]", f"name = {_quote(route.name)}", f"path = {_quote(route.path)}"]
     if route.methods:
         lines.append(f"methods = [{', '.join(_quote(method) for method in route.methods)}]")
     lines.append(f"risk = {route.risk}")
     if explained:
-        lines[2] += "  # Starlette path syntax; {rest:path} for a whole tree"
+        lines[2 + bool(route.why)] += "  # Starlette path syntax; {rest:path} for a whole tree"
         lines[-1] += "  # 0 to 100; from risk.challenge_at on, a code is asked for"
         lines += _ROUTE_NOTES
     return "\n".join(lines) + "\n"
@@ -55,6 +73,11 @@ _ROUTE_NOTES = (
     '# factors = ["totp", "recovery_code"]',
     '# mode = "enforce"    # report: log what would have happened, let it through',
 )
+
+_NO_PUBLIC = """\
+# [check]                # for `stepup check --app`
+# public = ["POST /login"]  # routes that change state and need no rule
+"""
 
 _HEAD = """\
 # Which requests need a fresh proof, and where the audit trail goes.
@@ -119,6 +142,7 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # window = 1             # TOTP steps of drift either way, 0 to 2
 # enroll = "admin"       # no factor yet: admin (refuse) | self (enroll now) | "grace until 2027-01-31"
 
+@public@
 # [notices]  # tell people of changed factors, used recovery codes, locks, new devices, codes sent twice
 # on_notice = "bank.mail:send"  # your own function, sync or async
 # webhook = "https://bank.example/hooks/stepup"

@@ -12,7 +12,7 @@ from ..policy import Rule
 from ..settings import Settings
 
 _NOT_MEANING = ("service", "trail", "store_url", "secret_keys", "digest_key", "secret_key_file", "policy_version",
-                "notices", "page")  # fmt: skip
+                "notices", "page", "public")  # fmt: skip
 
 
 def rule_version(rule: Rule) -> str:

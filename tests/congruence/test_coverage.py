@@ -1,0 +1,118 @@
+"""Which rule covers which route, in every framework; what changes state uncovered; which rules hold for nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from stepup_mw.congruence.coverage import Coverage, RuleUse
+from stepup_mw.policy import Policy
+from stepup_mw.routers.reading import read_app
+
+from .banks import BANKS, RULES, bank, make_rule, policy
+
+SOCKETS = {"starlette", "starlette-mounts", "fastapi", "litestar", "quart"}
+
+
+def coverage(app: Any, rules: Policy, public: tuple[str, ...] = ()) -> Coverage:
+    router = read_app(app).router
+    assert router is not None
+    return Coverage(router, rules, public)
+
+
+@pytest.mark.parametrize("name", BANKS)
+def test_each_rule_of_the_bank_holds_for_its_route(name: str) -> None:
+    found = coverage(bank(name).app, policy())
+    by_name = {use.rule.name: [route.rstrip("/") for route in use.routes] for use in found.rules}
+    assert by_name == {rule["name"]: [rule["path"]] for rule in RULES if rule["name"] != "live" or name in SOCKETS} | (
+        {} if name in SOCKETS else {"live": []}
+    )
+    states = {cover.route.path.rstrip("/"): cover.state for cover in found.routes}
+    assert states.pop("") == "open"
+    assert states.pop("/public/{x}") == ("open" if "django" in name else "gap")  # Django says no methods there
+    assert set(states.values()) == {"covered"}
+
+
+@pytest.mark.parametrize("name", BANKS)
+def test_without_rules_every_route_that_changes_state_is_a_gap(name: str) -> None:
+    found = coverage(bank(name).app, Policy([make_rule("other", "/other")]))
+    gaps = {cover.route.path.rstrip("/") for cover in found.routes if cover.missing}
+    wanted = {rule["path"] for rule in RULES if rule["name"] not in ("files", "live")}
+    assert gaps - {"/public/{x}"} == wanted
+
+
+async def _end(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("")
+
+
+def _app(*routes: Any) -> Starlette:
+    return Starlette(routes=list(routes))
+
+
+POST = ["POST"]
+
+
+def test_a_route_that_a_rule_covers_in_part() -> None:
+    app = _app(Route("/a/{x}", _end, methods=["POST", "PUT"]), Route("/b/{x}", _end, methods=POST))
+    rules = Policy([make_rule("post", "/a/{x}", methods=POST), make_rule("one", "/b/x7", methods=POST)])
+    found = coverage(app, rules)
+    assert [(cover.state, cover.missing) for cover in found.routes] == [("partly", ("PUT",)), ("partly", ("POST",))]
+
+
+@pytest.mark.parametrize(
+    ("entry", "state"),
+    [
+        ("POST /login", "public"),
+        ("/login", "public"),
+        ("/{rest:path}", "public"),
+        ("PUT /login", "gap"),
+        ("POST /logout", "gap"),
+    ],
+)
+def test_what_the_configuration_accepts_is_no_gap(entry: str, state: str) -> None:
+    found = coverage(_app(Route("/login", _end, methods=POST)), Policy([make_rule("other", "/other")]), (entry,))
+    assert [cover.state for cover in found.routes] == [state]
+
+
+def test_a_route_that_the_app_itself_never_reaches() -> None:
+    app = _app(Route("/{anything}", _end, methods=POST), Route("/late", _end, methods=POST))
+    found = coverage(app, Policy([make_rule("all", "/{rest:path}")]))
+    assert [cover.state for cover in found.routes] == ["covered", "unreached"]
+
+
+def test_what_is_mounted_and_cannot_be_read_is_said() -> None:
+    async def opaque(scope: Any, receive: Any, send: Any) -> None: ...
+
+    app = _app(Mount("/x", opaque))
+    (cover,) = coverage(app, Policy([make_rule("other", "/other")])).routes
+    assert (cover.route.kind, cover.route.path, cover.state) == ("mount", "/x/{path:path}", "open")
+    assert coverage(app, Policy([make_rule("x", "/x/{rest:path}")])).routes[0].state == "covered"
+
+
+USES = {
+    "holds": (make_rule("pay", "/pay/{to}", methods=POST), {"routes": ("/pay/{to}",)}),
+    "another path": (make_rule("pay", "/pays/{to}", methods=POST), {"near": "/pay/{to}"}),
+    "another method": (
+        make_rule("pay", "/pay/{to}", methods=["PUT"]),
+        {"near": "/pay/{to}", "note": "the app has POST there"},
+    ),
+    "nothing like it": (make_rule("pay", "/zzz", methods=POST), {}),
+}
+
+
+@pytest.mark.parametrize(("rule", "expected"), USES.values(), ids=USES)
+def test_the_use_of_a_rule(rule: Any, expected: dict[str, Any]) -> None:
+    (use,) = coverage(_app(Route("/pay/{to}", _end, methods=POST)), Policy([rule])).rules
+    assert use == RuleUse(**({"rule": rule, "routes": ()} | expected))
+
+
+def test_a_rule_that_an_earlier_one_leaves_nothing() -> None:
+    """Not a mistake of the policy alone: it could hold for paths that this app does not have."""
+    rules = [make_rule("one", "/pay/{to}/now", methods=POST), make_rule("two", "/pay/{to}/{when}", methods=POST)]
+    uses = coverage(_app(Route("/pay/{to}/now", _end, methods=POST)), Policy(rules)).rules
+    assert [use.by for use in uses] == ["", "one"]
