@@ -34,6 +34,7 @@ from .state import Store
 from .stores import open_store
 from .stores.workers import refuse_many_workers
 from .trail import Trail
+from .trail.files import Layout
 
 if TYPE_CHECKING:
     from .config import Config
@@ -59,7 +60,7 @@ class Assembly:
         self._clock = clock
         self._secrets = secrets
         self.trail = Trail(settings.trail, service=settings.service, clock=clock, random=os.urandom)
-        self.store: Store = open_store(settings.store_url)
+        self.store: Store = open_store(settings.store_url, witness=Layout(settings.trail.path).witness, clock=clock)
         self._memory = settings.store_url.startswith("memory:")
         if self._memory:
             refuse_many_workers(os.environ, sys.argv)

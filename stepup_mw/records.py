@@ -131,3 +131,11 @@ class Place:
 
     sealed: bytes
     at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """The store lost what it knew: ``found`` is what stood in its place, ``found_at`` when that was noticed."""
+
+    found_at: float
+    found: Literal["older", "other", "empty"]

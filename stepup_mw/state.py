@@ -24,6 +24,7 @@ from .records import (
     Factor,
     Grant,
     Kept,
+    Loss,
     Place,
     Sighting,
     SightingKind,
@@ -40,6 +41,7 @@ __all__ = [
     "Factor",
     "Grant",
     "Kept",
+    "Loss",
     "Place",
     "Sighting",
     "SightingKind",
@@ -240,6 +242,22 @@ class Store(Protocol):
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         """How many hits ``key`` had in the last ``window_s`` seconds, this one included. ``record = False`` counts
         this one without keeping it."""
+        ...
+
+    # What was lost
+
+    async def loss(self) -> Loss | None:
+        """Whether the store stands where an older copy of it, another store or an empty one was found, and nobody has
+        seen to that yet. The housekeeping asks every second: where there is something outside of the store by which a
+        loss can be known, it is compared here, too. What was lost allows nothing: see ``stores.lives``."""
+        ...
+
+    async def accept_loss(self) -> bool:
+        """An operator has seen to the loss: who has no factor now never had one. True if there was a loss."""
+        ...
+
+    async def missed(self, user: str) -> bool:
+        """Whether ``user``, who has no factor now, may have had one that was lost and not removed."""
         ...
 
     # Life

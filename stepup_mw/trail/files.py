@@ -8,6 +8,7 @@
     audit/HOLD                    a legal hold: nothing is removed
     audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
     audit/.stepup.next            the next live file, while a rotation is under way
+    audit/.stepup.store           what is remembered of the store, by which its loss is known
 
 Nothing here knows what a line is.
 """
@@ -91,6 +92,11 @@ class Layout:
     @property
     def fresh(self) -> Path:
         return self.folder / ".stepup.next"
+
+    @property
+    def witness(self) -> Path:
+        """Of the store, and the store's to write; here since whoever puts back a store does not put back the trail."""
+        return self.folder / ".stepup.store"
 
     def sealed(self) -> list[Sealed]:
         """The sealed segments, the oldest first."""

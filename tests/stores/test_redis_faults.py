@@ -248,7 +248,7 @@ def test_no_key_holds_text_of_a_request_and_all_but_the_kept_ones_end(server: Re
     tags = {key.split("}")[0] for key in keys if key.endswith((":user", ":challenges", ":bodies", ":grants"))}
     assert len(tags) == 1
     endless = {key.rpartition("}")[2] or key for key in keys if server.ask("PTTL", key) == ":-1"}
-    assert endless == {":user", "{bank:users}", ":open", ":count"}
+    assert endless == {":user", "{bank:users}", "{bank:had}", "{bank:life}", ":open", ":count"}
 
 
 def test_a_crowd_of_challenges_and_grants_by_one_user_stays_small(server: RedisServer) -> None:

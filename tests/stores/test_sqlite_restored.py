@@ -106,7 +106,8 @@ def test_a_copy_from_elsewhere_brings_no_grants(path: Path, tmp_path: Path) -> N
         store = SqliteStore(tmp_path / "elsewhere.db")
         assert await store.grant("g1") is None
         assert len(await store.factors("alice")) == 1
-        assert await store.consume_recovery("alice", "r1")
+        assert await store.consume_recovery("alice", "r1") is False
+        assert await store.loss() == Loss(found_at=NOW, found="other")
         await store.aclose()
 
     asyncio.run(scene())
@@ -135,7 +136,7 @@ def test_a_damaged_note_counts_for_none(path: Path, text: str) -> None:
     asyncio.run(store.aclose())
 
 
-def test_a_note_that_cannot_be_written_undoes_the_step(path: Path) -> None:
+def test_a_note_that_cannot_be_written_refuses_and_allows_nothing(path: Path) -> None:
     asyncio.run(_fill(path))
     store = SqliteStore(path)
     note = Path(f"{path}-life")
@@ -143,8 +144,9 @@ def test_a_note_that_cannot_be_written_undoes_the_step(path: Path) -> None:
     note.unlink()
     note.mkdir()
     with pytest.raises(StoreUnavailable):
-        asyncio.run(store.revoke_grants("alice"))
-    assert asyncio.run(bare(store, "g1")) == GRANT
+        asyncio.run(store.use_grant("g1"))
+    assert asyncio.run(store.use_grant("g1")) is False, "the one use is gone"
     note.rmdir()
     assert asyncio.run(store.revoke_grants("alice")) == 1
+    assert asyncio.run(store.loss()) is None
     asyncio.run(store.aclose())

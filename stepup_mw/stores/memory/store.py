@@ -18,6 +18,7 @@ from ...state import (
     Factor,
     Grant,
     Kept,
+    Loss,
     Place,
     Sighting,
     SightingKind,
@@ -248,6 +249,17 @@ class MemoryStore:
             if record:
                 self._hits.add(key, now=now, window_s=window_s)
             return min(len(before) + 1, HITS_KEPT)
+
+    # What was lost: nothing outside knows of this process, and with it everything is gone
+
+    async def loss(self) -> Loss | None:
+        return None
+
+    async def accept_loss(self) -> bool:
+        return False
+
+    async def missed(self, user: str) -> bool:  # noqa: ARG002 - see above
+        return False
 
     # Life
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, errors, pq, sql
+from psycopg import AsyncConnection, pq, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from ...errors import StoreUnavailable, Unsupported
@@ -19,7 +19,7 @@ from .location import Location
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-VERSION = 2
+VERSION = 3
 _LOCK = 0x57E9_0001
 """The advisory lock under which tables are made: one number for all."""
 
@@ -92,32 +92,34 @@ def _still_there(connection: Connection) -> bool:
 
 
 async def prepare(connection: Connection, location: Location) -> None:
-    """Make the tables where they are missing, or bring those of version 1 up, in one transaction; several processes
-    may do so at once.
+    """Make the tables where they are missing, or bring older ones up, in one transaction; several processes may do so
+    at once.
 
-    StoreUnavailable: tables of another version, or of another program.
+    StoreUnavailable: tables of a newer version, or of another program.
     """
-    name = sql.Identifier(location.schema)
-    ask = sql.SQL("SELECT version FROM {}.about").format(name)
-    try:
-        row = await (await connection.execute(ask)).fetchone()
-    except (errors.UndefinedTable, errors.InvalidSchemaName):
+    found = await _version(connection, location)
+    if found is None or found < VERSION:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            there = sql.SQL("SELECT to_regclass({})").format(sql.Literal(f"{location.schema}.about"))
-            if (await (await connection.execute(there)).fetchone()) == (None,):
-                await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
-                await connection.execute(await asyncio.to_thread(_tables, location.schema, "schema"))
-                await connection.execute(await asyncio.to_thread(_tables, location.schema, "kept"))
-            row = await (await connection.execute(ask)).fetchone()
-    if row == (1,):
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            await connection.execute(await asyncio.to_thread(_tables, location.schema, "kept"))
-            await connection.execute(sql.SQL("UPDATE {}.about SET version = {}").format(name, VERSION))
-            row = await (await connection.execute(ask)).fetchone()
-    if row != (VERSION,):
-        raise StoreUnavailable(f"{location}: its tables are of version {row and row[0]}; this one knows {VERSION}")
+            name = sql.Identifier(location.schema)
+            await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
+            found = await _version(connection, location)
+            if found is None or found < VERSION:
+                for part in ("schema", "kept"):
+                    await connection.execute(await asyncio.to_thread(_tables, location.schema, part))
+            found = await _version(connection, location)
+    if found != VERSION:
+        raise StoreUnavailable(f"{location}: its tables are of version {found}; this one knows {VERSION}")
+
+
+async def _version(connection: Connection, location: Location) -> int | None:
+    """None where there are no tables of ours."""
+    there = sql.SQL("SELECT to_regclass({})").format(sql.Literal(f"{location.schema}.about"))
+    if (await (await connection.execute(there)).fetchone()) == (None,):
+        return None
+    ask = sql.SQL("SELECT version FROM {}.about").format(sql.Identifier(location.schema))
+    row = await (await connection.execute(ask)).fetchone()
+    return row[0] if row else 0
 
 
 def _tables(schema: str, part: str) -> bytes:

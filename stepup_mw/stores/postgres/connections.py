@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import MissingExtra, StoreUnavailable
+from ..lives import STRIPES, Life
 from ..loops import Deadline, PerLoop
+from ..witness import Watch
 from .location import Location
 
+if TYPE_CHECKING:
+    from .clients import Connection
+
+T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
 class Connections:
     """MissingExtra where psycopg is not installed. Connects at the first step, and makes the tables then."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, watch: Watch) -> None:
         try:
             from psycopg import Error  # noqa: PLC0415 - an extra, and slow to load
 
-            from .clients import Pool, check_options, prepare  # noqa: PLC0415
+            from .clients import Pool, check_options, hang_up, prepare  # noqa: PLC0415
+            from .life import hold  # noqa: PLC0415
         except ImportError as error:
             raise MissingExtra("a postgresql:// store", "psycopg", "postgres") from error
         check_options(location)
         self.location = location
-        self._prepare = prepare
+        self._watch = watch
+        self._prepare, self._hold, self._hang_up = prepare, hold, hang_up
         self._prepared_in = -1
         self._faults = (Error, OSError, ValueError, LookupError, TypeError)
         self._loops = PerLoop(lambda: Pool(location), lambda pool: pool.close(), timeout_s=location.timeout_s)
-
-    async def all(self, statement: str, *values: object) -> list[Row]:
-        """Every row of one statement. ``{s}`` in it stands for the schema."""
-        text = _text(statement, self.location.schema)
-        try:
-            return await self._ask(text, values)
-        except self._faults as error:
-            raise StoreUnavailable(f"{self.location}: {_reason(error)}") from error
 
     async def one(self, statement: str, *values: object) -> Row | None:
         """The first row, or None."""
@@ -50,27 +50,87 @@ class Connections:
         rows = await self.all(statement, *values)
         return rows[0][0]
 
-    async def _ask(self, text: bytes, values: Sequence[object]) -> list[Row]:
+    async def spend_row(self, statement: str, *values: object) -> Row:
+        """The row of a step that may use something up, without its last column: the count that it raised, or NULL."""
+        row = (await self.all(statement, *values))[0]
+        if row[-1] is not None:
+            self._spent(row[-1])
+        return row[:-1]
+
+    async def spend(self, statement: str, *values: object) -> Any:
+        """As ``spend_row``, for a step that answers one thing more."""
+        return (await self.spend_row(statement, *values))[0]
+
+    async def spent(self, statement: str, *values: object) -> bool:
+        """Whether a step that answers the count it raised, or NULL or no row, has changed anything."""
+        row = await self.one(statement, *values)
+        if row is None or row[0] is None:
+            return False
+        self._spent(row[0])
+        return True
+
+    def _spent(self, raised: int) -> None:
+        count, stripe = divmod(raised, STRIPES)
+        try:
+            self._watch.spent(stripe, count)
+        except OSError as error:
+            raise StoreUnavailable(f"{self.location}: {error}") from error
+
+    async def loss(self) -> Life:
+        """The life, held against what is remembered."""
+        return await self._within_time(self._look)
+
+    async def _look(self, connection: Connection) -> Life:
+        return await self._hold(connection, self.location, self._watch)
+
+    async def all(self, statement: str, *values: object) -> list[Row]:
+        """Every row of one statement. ``{s}`` in it stands for the schema."""
+        text = _text(statement, self.location.schema)
+
+        async def ask(connection: Connection) -> list[Row]:
+            return await (await connection.execute(text, values)).fetchall()
+
+        return await self._within_time(ask)
+
+    async def _within_time(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
+        try:
+            return await self._with_connection(ask)
+        except self._faults as error:
+            raise StoreUnavailable(f"{self.location}: {_reason(error)}") from error
+
+    async def _with_connection(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
         end = clock() + self.location.timeout_s
         pool = await self._loops.get()
         with Deadline(self.location.timeout_s):
             await pool.turn.acquire()
             try:
-                connection = pool.idle() or await pool.connect()
+                held = pool.idle()
+                connection = held or await pool.connect()
             except BaseException:
                 pool.turn.release()
                 raise
+        known = False
         try:
             # psycopg would wait for a server that does not answer to take its cancellation back: hang up first
             with Deadline(end - clock(), connection.pgconn.finish):
-                if self._prepared_in != os.getpid():
-                    await self._prepare(connection, self.location)
-                    self._prepared_in = os.getpid()
-                return await (await connection.execute(text, values)).fetchall()
+                if held is None:
+                    await self._receive(connection)
+                known = True
+                return await ask(connection)
         finally:
-            pool.give(connection)
+            if known:
+                pool.give(connection)
+            else:
+                self._hang_up(connection)
             pool.turn.release()
+
+    async def _receive(self, connection: Connection) -> None:
+        """A connection that is new: is there what we need, and is it what it was?"""
+        if self._prepared_in != os.getpid():
+            await self._prepare(connection, self.location)
+            self._prepared_in = os.getpid()
+        await self._look(connection)
 
     async def aclose(self) -> None:
         """Close the connections of every loop of this process. A later step opens new ones."""

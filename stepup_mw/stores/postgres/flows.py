@@ -79,8 +79,8 @@ class Grants:
 
     async def epoch(self, user: str, *, end: bool) -> int:
         """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
-        step = "SELECT {s}.begin_epoch(%s, %s, %s)"
-        return int(await self._connections.value(step, pack(user), draw_epoch(), end))
+        step = "SELECT number, raised FROM {s}.begin_epoch(%s, %s, %s)"
+        return int(await self._connections.spend(step, pack(user), draw_epoch(), end))
 
     async def put(self, grant: Grant, *, keep: int) -> bool:
         return bool(
@@ -100,12 +100,7 @@ class Grants:
         return parse_grant(*row) if row else None
 
     async def use(self, grant_id: str) -> bool:
-        row = await self._connections.one(
-            """UPDATE {s}.granted g SET uses_left = g.uses_left - 1 FROM {s}.epoch e
-            WHERE g.grant_id = %s AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch RETURNING 1""",
-            pack(grant_id),
-        )
-        return row is not None
+        return await self._connections.spent("SELECT {s}.use_grant(%s)", pack(grant_id))
 
     async def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
         rows = await self._connections.all(
@@ -118,13 +113,8 @@ class Grants:
 
     async def revoke(self, user: str, grant_id: str | None) -> int:
         if grant_id is None:
-            return int(await self._connections.value("SELECT {s}.revoke_all(%s)", pack(user)))
-        rows = await self._connections.all(
-            """DELETE FROM {s}.granted g USING {s}.epoch e
-            WHERE g.who = %s AND g.grant_id = %s AND e.who = g.who AND e.number = g.epoch RETURNING 1""",
-            *(pack(user), pack(grant_id)),
-        )
-        return len(rows)
+            return int(await self._connections.spend("SELECT ended, raised FROM {s}.revoke_all(%s)", pack(user)))
+        return int(await self._connections.spent("SELECT {s}.revoke_one(%s, %s)", pack(user), pack(grant_id)))
 
 
 def _to_challenge(row: Row) -> Challenge:

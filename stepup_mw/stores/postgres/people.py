@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from ...errors import StoreUnavailable
 from ...settings import AccountThrottle, AddressThrottle
@@ -32,29 +33,27 @@ class Factors:
         return tuple(_to_factor(row) for row in await self._connections.all(_FACTORS, pack(user)))
 
     async def put(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        step = "SELECT {s}.put_factor(%s, %s, %s, %s, %s, %s, %s, %s::bytea[])"
-        return bool(await self._connections.value(step, *_columns(factor), [pack(code) for code in recovery]))
+        step = "SELECT had, raised FROM {s}.put_factor(%s, %s, %s, %s, %s, %s, %s, %s::bytea[])"
+        codes = [pack(code) for code in recovery]
+        return bool(await self._connections.spend(step, *_columns(factor), codes))
 
     async def add(self, factor: Factor, *, keep: int) -> bool:
         step = "SELECT {s}.add_factor(%s, %s, %s, %s, %s, %s, %s, %s)"
-        return bool(await self._connections.value(step, *_columns(factor), keep))
+        return await self._connections.spent(step, *_columns(factor), keep)
 
     async def remove_one(self, user: str, factor_id: str) -> bool:
-        return bool(await self._connections.value("SELECT {s}.remove_factor(%s, %s)", pack(user), pack(factor_id)))
+        return await self._connections.spent("SELECT {s}.remove_factor(%s, %s)", pack(user), pack(factor_id))
 
     async def remove(self, user: str) -> int:
-        return int(await self._connections.value("SELECT {s}.remove_factors(%s, true)", pack(user)))
+        step = "SELECT removed, raised FROM {s}.remove_factors(%s, true)"
+        return int(await self._connections.spend(step, pack(user)))
 
     async def users(self) -> tuple[UserSummary, ...]:
         return tuple(_to_summary(row) for row in await self._connections.all(_USERS))
 
     async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int) -> bool:
-        taken = await self._connections.one(
-            """UPDATE {s}.factor SET last_step = %s, drift = %s
-            WHERE who = %s AND factor_id = %s AND last_step < %s RETURNING 1""",
-            *(step, drift, pack(user), pack(factor_id), step),
-        )
-        return taken is not None
+        taken = "SELECT {s}.consume_step(%s, %s, %s, %s)"
+        return await self._connections.spent(taken, pack(user), pack(factor_id), step, drift)
 
     async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
         replaced = await self._connections.one(
@@ -65,11 +64,10 @@ class Factors:
 
     async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
         codes = [pack(code) for code in digests]
-        await self._connections.all("SELECT {s}.put_recovery(%s, %s::bytea[])", pack(user), codes)
+        await self._connections.spent("SELECT {s}.put_recovery(%s, %s::bytea[])", pack(user), codes)
 
     async def consume_recovery(self, user: str, digest: str) -> bool:
-        step = "DELETE FROM {s}.recovery WHERE who = %s AND digest = %s RETURNING 1"
-        return await self._connections.one(step, pack(user), pack(digest)) is not None
+        return await self._connections.spent("SELECT {s}.consume_recovery(%s, %s)", pack(user), pack(digest))
 
     async def recovery_left(self, user: str) -> int:
         return int(await self._connections.value("SELECT count(*) FROM {s}.recovery WHERE who = %s", pack(user)))
@@ -103,13 +101,12 @@ class Throttle:
     async def take(
         self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
     ) -> Attempt:
-        row = await self._connections.one(
-            """SELECT allowed, count, until_s, begins
-            FROM {s}.take_attempt(%s, %s, %s, %s, %s::float8[], %s, %s, %s, %s, %s)""",
+        allowed, failures, locked_until, locks = await self._connections.spend_row(
+            """SELECT allowed, count, until_s, begins, raised
+            FROM {s}.take_attempt(%s, %s, %s, %s, %s::text::float8[], %s, %s, %s, %s, %s)""",
             *(pack(user), _address(address), float(now), max(account.failures, 1), lock_lengths(account)),
             *(account.ceiling, float(FOREVER), limit.failures, limit.window_s, HITS_KEPT),
         )
-        allowed, failures, locked_until, locks = row or (False, 0, float(FOREVER), False)
         return Attempt(allowed=allowed, failures=failures, locked_until=locked_until, locks=locks)
 
     async def forgive(self, user: str, address: str) -> None:
@@ -149,15 +146,15 @@ class Throttle:
 
     async def _swap(self, user: str, before: str, after: Run) -> bool:
         run = f"{after.slot} {after.step} {after.count} {after.since!r} {int(after.pending)}"
-        step = "UPDATE {s}.account SET run = %s WHERE who = %s AND run = %s RETURNING 1"
-        return await self._connections.one(step, run, pack(user), before) is not None
+        step = "UPDATE {s}.account SET run = %s WHERE who = %s AND run = %s RETURNING {s}.spend(who)"
+        return await self._connections.spent(step, run, pack(user), before)
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         name = b"hit:" + pack(key)
         if record:
             step = "SELECT {s}.record_hit(%s, %s, %s, %s)"
             return int(await self._connections.value(step, name, float(now), window_s, HITS_KEPT))
-        step = "SELECT count(*) + 1 FROM {s}.hit WHERE key = %s AND at > %s"
+        step = "SELECT count(*) + 1 FROM {s}.moment, unnest(times) AS t WHERE key = %s AND t > %s"
         return min(int(await self._connections.value(step, name, float(now - window_s))), HITS_KEPT)
 
 
@@ -169,12 +166,17 @@ def pack(text: str) -> bytes:
         raise StoreUnavailable(f"a record cannot be kept: {error.reason}") from error
 
 
-def lock_lengths(account: AccountThrottle) -> list[float]:
-    """How long each lock lasts, from the first on, by the arithmetic of all stores."""
+@cache
+def lock_lengths(account: AccountThrottle) -> str:
+    """How long each lock lasts, from the first on, by the arithmetic of all stores: ``{30.0,60.0,3600.0}``, as
+    PostgreSQL spells an array. The last one is the longest. To spell a hundred numbers at every step took longer than
+    the step."""
     endless = AccountThrottle(
         failures=1, lock_s=account.lock_s, grow=account.grow, max_lock_s=account.max_lock_s, ceiling=FOREVER
     )
-    return [lock_until(number, now=0.0, account=endless) for number in range(1, _LOCKS + 1)]
+    lengths = [lock_until(number, now=0.0, account=endless) for number in range(1, _LOCKS + 1)]
+    longest = lengths.index(lengths[-1])
+    return f"{{{','.join(map(repr, lengths[: longest + 1]))}}}"
 
 
 def _address(address: str) -> bytes | None:

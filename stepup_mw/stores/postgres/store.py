@@ -8,7 +8,9 @@ failover may lose; with several hosts in the URL, ``target_session_attrs=read-wr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import (
@@ -19,11 +21,14 @@ from ...state import (
     Factor,
     Grant,
     Kept,
+    Loss,
     Place,
     Sighting,
     SightingKind,
     UserSummary,
 )
+from ..lives import loss_of
+from ..witness import Watch
 from .connections import Connections
 from .flows import Challenges, Grants
 from .kept import Requests
@@ -35,11 +40,12 @@ class PostgresStore:
     """The Store protocol; what each method promises stands there.
 
     url: see ``location``. Unsupported: no such URL. MissingExtra: psycopg is not installed. Connects at
-    first use, from as many event loops, threads and forked processes as there are.
+    first use, from as many event loops, threads and forked processes as there are. witness: a file by which a loss
+    is known beyond this process. clock: Unix seconds.
     """
 
-    def __init__(self, url: str) -> None:
-        self._connections = Connections(parse_location(url))
+    def __init__(self, url: str, *, witness: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._connections = Connections(parse_location(url), Watch(witness, clock))
         self._factors = Factors(self._connections)
         self._throttle = Throttle(self._connections)
         self._challenges = Challenges(self._connections)
@@ -178,6 +184,18 @@ class PostgresStore:
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         return await self._throttle.hits(key, now=now, window_s=window_s, record=record)
+
+    # What was lost
+
+    async def loss(self) -> Loss | None:
+        return loss_of(await self._connections.loss())
+
+    async def accept_loss(self) -> bool:
+        step = "UPDATE {s}.life SET lost_at = 0, found = '' WHERE found <> '' RETURNING 1"
+        return await self._connections.one(step) is not None
+
+    async def missed(self, user: str) -> bool:  # noqa: ARG002 - what is lost here is lost for all
+        return await self.loss() is not None
 
     # Life
 

@@ -6,7 +6,7 @@ The one module that imports redis; it is loaded only when a store is opened at a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,23 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from .location import Location
 
 _log = logging.getLogger("stepup_mw")
 
 
-def open_client(location: Location) -> Any:
-    """A client that connects at its first command and never asks twice. OSError: a file that cannot be read."""
+Look = Callable[[Callable[..., Awaitable[Any]]], Awaitable[object | None]]
+
+
+class Doubtful(RedisError):
+    """A new connection leads to a server that is not the one it was; nothing was asked over it yet."""
+
+
+def open_client(location: Location, look: Look | None = None) -> Any:
+    """A client that connects at its first command and never asks twice. ``look``, at each new connection but those
+    to a Cluster: None is Doubtful. OSError: a file that cannot be read."""
     options = _shared(location) | {
         "username": location.user,
         "password": _secret(location.password_file) or location.password,
@@ -31,6 +40,8 @@ def open_client(location: Location) -> Any:
         nodes = [ClusterNode(host, port) for host, port in location.hosts]
         return RedisCluster(startup_nodes=nodes, max_connections=location.connections, **options)
     options |= {"db": location.db, "max_connections": location.connections}
+    if look is not None:
+        options["redis_connect_func"] = _meeting(look)
     if location.topology == "sentinel":
         asked = _shared(location) | {
             "username": location.sentinel_user,
@@ -40,6 +51,24 @@ def open_client(location: Location) -> Any:
         return sentinel.master_for(location.name)
     host, port = location.hosts[0]
     return Redis(host=host, port=port, **options)
+
+
+def _meeting(look: Look) -> Callable[[Any], Awaitable[None]]:
+    async def meet(connection: Any) -> None:
+        await connection.on_connect()
+
+        async def ask(*words: Any) -> Any:
+            await connection.send_command(*words)
+            return await connection.read_response()
+
+        try:
+            found = await look(ask)
+        except OSError as error:
+            raise RedisError(str(error)) from error
+        if found is None:
+            raise Doubtful("the server is not the one it was")
+
+    return meet
 
 
 def _shared(location: Location) -> dict[str, Any]:

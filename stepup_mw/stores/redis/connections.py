@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...errors import MissingExtra, StoreUnavailable
+from ..lives import Life
 from ..loops import Deadline, PerLoop
+from .life import Lives
 from .location import Location
-from .scripts import Script, script
+from .names import Names
+from .scripts import OFTEN, SELDOM, Script, script
 
 T = TypeVar("T")
 Word = str | bytes | int
@@ -25,34 +28,40 @@ _FAULTS = (OSError, EOFError, ValueError, LookupError, TypeError)
 """What the sockets, and answers that are not ours, lead to; with them every error of the client."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Live:
-    """The client of one event loop. ``turn``: how many connections it may use at once."""
+    """The client of one event loop. ``turn``: how many connections it may use at once. ``mending``: what puts a
+    server that was lost in order; it goes on while steps give up waiting for it."""
 
     client: Any
     turn: asyncio.Semaphore
     first: asyncio.Lock
+    mending: asyncio.Task[None] | None = None
 
 
 class Connections:
     """MissingExtra where redis-py is not installed. Connects at the first step."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, lives: Lives) -> None:
         try:
             from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra, and 300 ms
 
-            from .clients import close_client, look_at_server, open_client  # noqa: PLC0415
+            from .clients import Doubtful, close_client, look_at_server, open_client  # noqa: PLC0415
         except ImportError as error:
             raise MissingExtra("a redis:// store", "redis", "redis") from error
         self.location = location
         self.cluster = location.topology == "cluster"
-        self._no_script = NoScriptError
+        self.life = Names(location.prefix).life
+        self._lives = lives
+        self._open, self._close = open_client, close_client
+        self._no_script, self._doubtful = NoScriptError, Doubtful
         self._faults = (*_FAULTS, RedisError)
         self._look = look_at_server
-        self._looked_in = -1
+        self._looked_in = self._sure_in = -1
 
         def make() -> _Live:
-            return _Live(open_client(location), asyncio.Semaphore(location.connections), asyncio.Lock())
+            client = open_client(location, lives.look)
+            return _Live(client, asyncio.Semaphore(location.connections), asyncio.Lock())
 
         self._loops = PerLoop(make, lambda live: close_client(live.client), timeout_s=location.timeout_s)
 
@@ -65,7 +74,25 @@ class Connections:
         acknowledged: bool = False,
     ) -> T:
         """Run one script and read its answer. ``acknowledged``: so many replicas as the URL asks for must have it."""
-        found = script(name)
+        uses_up = name in OFTEN or name in SELDOM
+        if not uses_up or self.cluster:
+            answer = await self._run(script(name), keys, words, read, acknowledged=acknowledged)
+            if uses_up and name in SELDOM:
+                await self.call("HINCRBY", self.life, "spent", 1, read=self._spent)
+            return answer
+        raised, answer = await self._run(
+            script(name, counted=True),
+            (*keys, self.life),
+            words,
+            lambda found: (found[0], read(found[1])),
+            acknowledged=acknowledged,
+        )
+        self._spent(raised)
+        return answer
+
+    async def _run(
+        self, found: Script, keys: Sequence[str], words: Sequence[Word], read: Callable[[Any], T], *, acknowledged: bool
+    ) -> T:
         tail = (len(keys), *keys, *words)
         wait = self.location.wait if acknowledged else 0
 
@@ -77,6 +104,24 @@ class Connections:
 
         return await self._within_time(found, ask, read)
 
+    def _spent(self, count: int) -> None:
+        try:
+            self._lives.spent(count)
+        except OSError as error:
+            raise StoreUnavailable(f"{self.location}: {error}") from error
+
+    async def look(self) -> Life:
+        """The life, held against what is remembered; on a Cluster it has come one further for that."""
+        return await self._within_time(None, self._look_at_life, lambda life: life)
+
+    async def _look_at_life(self, client: Any) -> Life:
+        if self.cluster and await client.execute_command("HEXISTS", self.life, "name"):
+            await client.execute_command("HINCRBY", self.life, "spent", 1)
+        life = await self._lives.look(client.execute_command)
+        if life is None:
+            raise self._doubtful
+        return life
+
     async def call(self, *words: Word, read: Callable[[Any], T], acknowledged: bool = False) -> T:
         """Run one command and read its answer."""
         wait = self.location.wait if acknowledged else 0
@@ -87,16 +132,41 @@ class Connections:
             with Deadline(self.location.timeout_s):
                 live = await self._loops.get()
                 if self.cluster:
-                    async with live.first:  # a crowd that learns the slots at once would cut each other off
-                        await live.client.initialize()
+                    await self._begin_on_cluster(live)
                 async with live.turn:
-                    answer = read(await ask(live.client))
+                    answer = read(await self._surely(live, ask))
         except self._faults as error:
+            self._sure_in = -1
             what = f"{found.name}: " if found else ""
             raise StoreUnavailable(f"{self.location}: {what}{_reason(error)}") from error
         if self._looked_in != os.getpid():
             await self._look_once(live)
         return answer
+
+    async def _begin_on_cluster(self, live: _Live) -> None:
+        async with live.first:  # a crowd that learns the slots at once would cut each other off
+            await live.client.initialize()
+            if self._sure_in != os.getpid():
+                await self._surely(live, self._look_at_life)
+                self._sure_in = os.getpid()
+
+    async def _surely(self, live: _Live, ask: Callable[[Any], Any]) -> Any:
+        """Ask; where a new connection leads to a server that lost what it knew, put that in order and ask then."""
+        try:
+            return await ask(live.client)
+        except self._doubtful:
+            if live.mending is None or live.mending.done():
+                live.mending = asyncio.create_task(self._mend())
+                live.mending.add_done_callback(_took_note)
+            await asyncio.shield(live.mending)
+            return await ask(live.client)
+
+    async def _mend(self) -> None:
+        client = self._open(self.location)
+        try:
+            await self._lives.mend(client.execute_command)
+        finally:
+            await self._close(client)
 
     async def _look_once(self, live: _Live) -> None:
         self._looked_in = os.getpid()
@@ -122,6 +192,12 @@ async def _ask(client: Any, words: Sequence[Word], wait: int, timeout_s: float) 
     if acknowledged < wait:
         raise OSError(f"{acknowledged} of {wait} replicas have acknowledged")
     return answer
+
+
+def _took_note(task: asyncio.Task[None]) -> None:
+    """Whoever waits for it is told; nobody need."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _reason(error: BaseException) -> str:

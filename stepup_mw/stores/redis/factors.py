@@ -30,6 +30,7 @@ class Factors:
         words: tuple[Word, ...] = (factor.factor_id, record, factor.last_step, factor.drift, *recovery)
         before = await self._connections.run("put_factor", keys, *words, read=bool, acknowledged=True)
         await self._list(factor.user)
+        await self._mark(factor.user)
         return before
 
     async def remove(self, user: str) -> int:
@@ -45,6 +46,7 @@ class Factors:
         words = (factor.factor_id, record, factor.last_step, factor.drift, keep)
         added = await self._connections.run("add_factor", keys, *words, read=bool, acknowledged=True)
         await self._list(factor.user)
+        await self._mark(factor.user)
         return added
 
     async def remove_one(self, user: str, factor_id: str) -> bool:
@@ -56,11 +58,28 @@ class Factors:
 
     async def _unlist(self, user: str) -> None:
         await self._connections.call("SREM", self._names.users, user, read=int)
+        await self._connections.call("SREM", self._names.had, digest("user", user), read=int)
         if await self.of(user):
             await self._list(user)
+            await self._mark(user)
 
     async def _list(self, user: str) -> None:
         await self._connections.call("SADD", self._names.users, user, read=int)
+
+    async def _mark(self, user: str) -> None:
+        """Once the record is there, for it must not be missed before."""
+        await self._connections.call("SADD", self._names.had, digest("user", user), read=int)
+
+    async def missed(self, user: str) -> bool:
+        return await self._connections.call("SISMEMBER", self._names.had, digest("user", user), read=bool)
+
+    async def miss_nobody(self) -> bool:
+        """Who is marked and has no record is missed no longer; whether there was anybody."""
+        have = {digest("user", summary.user) for summary in await self.users()}
+        marked = {mark.decode() for mark in await self._connections.call("SMEMBERS", self._names.had, read=set)}
+        for mark in marked - have:
+            await self._connections.call("SREM", self._names.had, mark, read=int)
+        return bool(marked - have)
 
     async def users(self) -> tuple[UserSummary, ...]:
         listed = await self._connections.call("SMEMBERS", self._names.users, read=_texts)
@@ -88,9 +107,8 @@ class Factors:
         await self._connections.run("put_recovery", keys, *digests, read=int, acknowledged=True)
 
     async def consume_recovery(self, user: str, code: str) -> bool:
-        return await self._connections.call(
-            "HDEL", self._names.user(user), f"code:{code}", read=bool, acknowledged=True
-        )
+        keys = [self._names.user(user)]
+        return await self._connections.run("consume_recovery", keys, code, read=bool, acknowledged=True)
 
     async def recovery_left(self, user: str) -> int:
         return await self._connections.call("HKEYS", self._names.user(user), read=count_codes)

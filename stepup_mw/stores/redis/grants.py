@@ -26,8 +26,9 @@ class Grants:
 
     async def epoch(self, user: str, *, end: bool) -> int:
         """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
-        keys, words = [self._names.grants(user)], (draw_epoch(), int(end), _EPOCH_MS)
-        return await self._connections.run("epoch", keys, *words, read=int, acknowledged=True)
+        keys, words = [self._names.grants(user)], (draw_epoch(), _EPOCH_MS)
+        step = "raise_epoch" if end else "epoch"
+        return await self._connections.run(step, keys, *words, read=int, acknowledged=True)
 
     async def put(self, grant: Grant, *, keep: int) -> bool:
         hashed, tag = digest("id", grant.grant_id), self._names.tag(grant.user)

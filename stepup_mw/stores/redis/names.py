@@ -7,6 +7,8 @@
     {stepup:c:<id>}             whose challenge this is                 {stepup:g:<id>}  whose grant
     {stepup:a:<address>}        attempts                                {stepup:h:<key>} hits
     {stepup:due}:...            where the housekeeping looks            {stepup:users}   the names of users
+    {stepup:life}               the life of all of this (stores.lives)  {stepup:had}     users who have a factor, kept
+                                                                        apart from their record: who lost it is missed
 
 What stands between < and > is a digest. ``stepup`` is the prefix of the URL, for services that share a server.
 """
@@ -29,6 +31,8 @@ class Names:
         self.shelves = tuple(f"{{{prefix}:due}}:{shelf}" for shelf in ("open", "unlogged", "logged"))
         self.counter = f"{{{prefix}:due}}:count"
         self.users = f"{{{prefix}:users}}"
+        self.had = f"{{{prefix}:had}}"
+        self.life = f"{{{prefix}:life}}"
         self.challenge_index = f"{{{prefix}:c:"
         """To be followed by the digest of an id and a closing brace."""
 

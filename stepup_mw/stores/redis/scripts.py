@@ -17,6 +17,7 @@ _PARTS = {
     "consume_step": ("user",),
     "count_attempt": ("owner", "head"),
     "due": ("shelf",),
+    "epoch": ("epoch",),
     "grant": ("owner",),
     "hits": ("window",),
     "latest_challenge": ("head",),
@@ -24,14 +25,23 @@ _PARTS = {
     "open_challenge": ("head", "shelf"),
     "put_factor": ("user",),
     "put_recovery": ("user",),
+    "raise_epoch": ("epoch",),
     "remove_factors": ("user",),
     "settle_challenge": ("owner", "head", "shelf"),
     "shelve": ("shelf",),
     "take_address": ("window",),
     "take_attempt": ("window",),
     "use_grant": ("owner",),
+    "void_user": ("user",),
 }
 """What stands in front of a script; the rest stand alone."""
+
+OFTEN = frozenset({"consume_step", "swap_run", "take_attempt", "use_grant"})
+SELDOM = frozenset(
+    {"add_factor", "consume_recovery", "put_factor", "put_recovery", "raise_epoch", "remove_factor", "remove_factors"}
+    | {"revoke_grants"}
+)
+"""The steps that use something up, or take it away: they are counted (see ``stores.lives``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +54,20 @@ class Script:
 
 
 @cache
-def script(name: str) -> Script:
-    """A script by its name, with its parts in front."""
-    files = [*(_FOLDER / "parts" / f"{part}.lua" for part in _PARTS.get(name, ())), _FOLDER / f"{name}.lua"]
-    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+def script(name: str, *, counted: bool = False) -> Script:
+    """A script by its name, with its parts in front. ``counted``: within the step that raises the count of the life,
+    one step of both; not for a Cluster, where the two lie apart."""
+    parts = [_read(f"parts/{part}") for part in _PARTS.get(name, ())]
+    body = _read(name)
+    if counted:
+        parts.insert(0, _read("parts/spend"))
+        body = f"return spend(function()\n{body}end)\n"
+    text = "\n".join([*parts, body])
     return Script(name=name, text=text, sha=sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
 
 
 def script_names() -> tuple[str, ...]:

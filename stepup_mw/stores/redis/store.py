@@ -15,7 +15,9 @@ or the list of names ends by itself. What the server may lose, and what follows:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import (
@@ -26,16 +28,20 @@ from ...state import (
     Factor,
     Grant,
     Kept,
+    Loss,
     Place,
     Sighting,
     SightingKind,
     UserSummary,
 )
+from ..lives import loss_of
+from ..witness import Watch
 from .challenges import Challenges
 from .connections import Connections
 from .factors import Factors
 from .grants import Grants
 from .kept import Requests
+from .life import Lives
 from .location import parse_location
 from .names import Names
 from .throttle import Throttle
@@ -45,13 +51,15 @@ class RedisStore:
     """The Store protocol; what each method promises stands there.
 
     url: see ``location``. Unsupported: no such URL. MissingExtra: redis-py is not installed. Connects at first use,
-    from as many event loops, threads and forked processes as there are.
+    from as many event loops, threads and forked processes as there are. witness: a file by which a loss is known beyond
+    this process. clock: Unix seconds.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, witness: Path | None = None, clock: Callable[[], float] = time.time) -> None:
         location = parse_location(url)
-        self._connections = Connections(location)
         names = Names(location.prefix)
+        self._names = names
+        self._connections = Connections(location, Lives(names, Watch(witness, clock)))
         self._factors = Factors(self._connections, names)
         self._throttle = Throttle(self._connections, names)
         self._challenges = Challenges(self._connections, names)
@@ -190,6 +198,18 @@ class RedisStore:
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
         return await self._throttle.hits(key, now=now, window_s=window_s, record=record)
+
+    # What was lost
+
+    async def loss(self) -> Loss | None:
+        return loss_of(await self._connections.look())
+
+    async def accept_loss(self) -> bool:
+        missed = await self._factors.miss_nobody()
+        return await self._connections.run("accept_loss", [self._names.life], read=bool) or missed
+
+    async def missed(self, user: str) -> bool:
+        return await self.loss() is not None or await self._factors.missed(user)
 
     # Life
 

@@ -23,6 +23,7 @@ from anyio import CapacityLimiter, fail_after, to_thread
 from anyio.lowlevel import RunVar
 
 from ...errors import StoreUnavailable
+from .life import Lives
 from .schema import check_version, connect, identify, prepare
 
 P = ParamSpec("P")
@@ -67,11 +68,12 @@ class _Handles:
 class Database:
     """One file. ``wait_s``: how long a write waits, for its turn in this process and then for other processes."""
 
-    def __init__(self, path: Path, *, wait_s: float = 2.0) -> None:
+    def __init__(self, path: Path, lives: Callable[[str], Lives], *, wait_s: float) -> None:
         self._path = str(path.absolute())
         self._wait_s = wait_s
+        self.lives = lives(self._path)
         try:
-            self._identity = prepare(self._path, wait_s=wait_s)
+            self._identity = prepare(self._path, wait_s=wait_s, lives=self.lives)
         except _FAULTS as error:
             raise self._unavailable(error) from error
         self._handles = _Handles()
@@ -155,6 +157,7 @@ class Database:
             result = step(db)
             self._look()
             db.execute("COMMIT")
+            self.lives.note(db)
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")

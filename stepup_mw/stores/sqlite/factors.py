@@ -111,8 +111,12 @@ def replace_sealed(db: Connection, user: str, factor_id: str, sealed: bytes, *, 
 
 def put_recovery(db: Connection, user: str, digests: Sequence[str]) -> None:
     db.execute("DELETE FROM recovery WHERE user = ?", (user,))
+    life.spend(db)
     db.executemany("INSERT OR IGNORE INTO recovery VALUES (?, ?)", [(user, digest) for digest in digests])
 
 
 def consume_recovery(db: Connection, user: str, digest: str) -> bool:
-    return db.execute("DELETE FROM recovery WHERE user = ? AND digest = ?", (user, digest)).rowcount == 1
+    taken = db.execute("DELETE FROM recovery WHERE user = ? AND digest = ?", (user, digest)).rowcount == 1
+    if taken:
+        life.spend(db)
+    return taken

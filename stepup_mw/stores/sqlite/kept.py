@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 
 from ...state import Kept
+from . import life
 from .database import Row
 
 KEPT = "SELECT kept_id, user, sealed, expires_at FROM kept WHERE user = ? AND kept_id = ? AND expires_at > ?"
@@ -32,4 +33,5 @@ def take(db: Connection, user: str, kept_id: str, *, now: float) -> Kept | None:
     if row is None:
         return None
     db.execute("DELETE FROM kept WHERE kept_id = ?", (kept_id,))
+    life.spend(db)
     return to_kept(row)

@@ -1,80 +1,131 @@
-"""How far the life of a database file has come, kept beside it: so that an older copy put in its place is known.
+"""The life of a database file, held against what stands beside it and where the audit trail is (see ``stores.lives``).
 
-``<file>-life`` holds one number: how often something was used up or voided (a grant, an epoch, a time step). The
-database holds it too. A copy from before lags behind the file beside it, and a copy from elsewhere has none: then
-every grant is void, and no code of this minute or before is taken. Whoever puts back both files is not found out;
-what can come to life then is what was alive when the copy was made, for as long as its rule lets it.
+``<file>-life`` moves with the file: a copy from before lags behind it, and a copy from elsewhere has none. Both are
+a loss. The one beside the trail also knows a file that is new where there was one before.
 """
 
 from __future__ import annotations
 
-import os
+import re
 import sqlite3
-import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
-from ...totp import time_step
+from ..lives import LAST_GUESS, STRIPES, Found, Life, begin, begin_anew, judge, no_code_before
+from ..witness import Witness
 
-TABLE = "CREATE TABLE life (spent INTEGER NOT NULL)"
-BEGIN = "INSERT INTO life VALUES (0)"
-
-_AHEAD_STEPS = 3
-"""Later than any code that is taken now, by the widest window and drift."""
+TABLE = """CREATE TABLE life (
+    spent INTEGER NOT NULL, name TEXT NOT NULL DEFAULT '', before TEXT NOT NULL DEFAULT '',
+    lost_at REAL NOT NULL DEFAULT 0, found TEXT NOT NULL DEFAULT '')"""
+BEGIN = "INSERT INTO life (spent) VALUES (0)"
+FROM_3 = (
+    "ALTER TABLE life ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE life ADD COLUMN before TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE life ADD COLUMN lost_at REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE life ADD COLUMN found TEXT NOT NULL DEFAULT ''",
+)
+LIFE = "SELECT spent, name, before, lost_at, found FROM life"
+_NOTE_OF_3 = re.compile(rb"[0-9]{1,20}\n", re.ASCII)
 
 
 def spend(db: sqlite3.Connection) -> None:
-    """Note, before the step is committed, that something is used up. OSError undoes the step."""
+    """Something is used up: what stands outside is brought up as soon as the step is committed."""
     db.execute("UPDATE life SET spent = spent + 1")
-    _write(_beside(db), _spent(db))
 
 
-def begin(db: sqlite3.Connection) -> None:
-    """Beside a file that is new, or new to this."""
-    _write(_beside(db), _spent(db))
+def to_life(row: tuple[Any, ...]) -> Life:
+    spent, name, before, lost_at, found = row
+    return Life(name=name, spent=(spent,) * STRIPES, before=tuple(before.split()), lost_at=lost_at, found=found or None)
 
 
-def is_older(db: sqlite3.Connection) -> bool:
-    """Whether this file lags behind what stands beside it. Inside a transaction the answer is final."""
-    noted = _read(_beside(db))
-    return noted is None or noted > _spent(db)
+def accept(db: sqlite3.Connection) -> bool:
+    return db.execute("UPDATE life SET lost_at = 0, found = '' WHERE found <> ''").rowcount > 0
 
 
-def void(db: sqlite3.Connection) -> None:
-    """Let nothing that is in this older copy be good once more."""
-    noted = _read(_beside(db)) or 0
-    db.execute("DELETE FROM granted")
-    db.execute("DELETE FROM epoch")
-    db.execute("UPDATE factor SET last_step = max(last_step, ?)", (time_step(time.time()) + _AHEAD_STEPS,))
-    db.execute("UPDATE life SET spent = max(spent, ?)", (noted,))
-    spend(db)
+class Lives:
+    """Of one file, for one process. ``clock``: Unix seconds."""
+
+    def __init__(self, path: str, witness: Path | None, clock: Callable[[], float]) -> None:
+        self._beside = Witness(Path(f"{path}-life"))
+        self._further = Witness(witness) if witness else None
+        self._clock = clock
+        self._noted: tuple[str, int] = ("", -1)
+
+    def begin(self, db: sqlite3.Connection, version: int) -> None:
+        """In the transaction that makes the tables of a new file (version 0), or brings older ones up."""
+        life = to_life(db.execute(LIFE).fetchone())
+        found = self._since_3(life) if version in {2, 3} else None
+        if version == 0 and "empty" in (judge(self._beside.read(), None), self._judge_further(None)):
+            found = "empty"
+        if found is None:
+            self._put(db, Life(name=begin().name, spent=life.spent))
+        else:
+            self.end(db, found)
+
+    def _since_3(self, life: Life) -> Found | None:
+        """By the note of versions 2 and 3: one number, of a life without a name."""
+        with suppress(FileNotFoundError):
+            text = self._beside.path.read_bytes()
+            return "older" if not _NOTE_OF_3.fullmatch(text) or int(text) > life.spent[0] else None
+        return "other" if any(life.spent) else None
+
+    def look(self, db: sqlite3.Connection) -> Found | None:
+        """What this file is, in the place of the one that is remembered. Inside a transaction the answer is final."""
+        return self.look_at(to_life(db.execute(LIFE).fetchone()))
+
+    def look_at(self, life: Life) -> Found | None:
+        beside = self._beside.read()
+        if beside is None and any(life.spent):
+            return "other"
+        return judge(beside, life) or self._judge_further(life)
+
+    def _judge_further(self, life: Life | None) -> Found | None:
+        return judge(self._further.read(), life) if self._further else None
+
+    def end(self, db: sqlite3.Connection, found: Found) -> None:
+        """End the life that is found: nothing in it is good once more."""
+        now, life = self._clock(), to_life(db.execute(LIFE).fetchone())
+        known = [note for witness in self._all() if (note := witness.read()) is not None and note.name]
+        for note in known:
+            life = begin_anew(note, life, found, now=now)
+        _void(db, no_code_before(now))
+        self._put(db, life if known else begin_anew(None, life, found, now=now))
+
+    def note(self, db: sqlite3.Connection) -> None:
+        """After a commit: what stands outside comes as far as the file has. Not before it, for a process that is
+        killed in between would make a sound file look like an older copy. OSError: the caller is refused, though the
+        step was taken."""
+        spent, name = db.execute("SELECT spent, name FROM life").fetchone()
+        if (name, spent) != self._noted:
+            self._keep(to_life(db.execute(LIFE).fetchone()))
+
+    def _put(self, db: sqlite3.Connection, life: Life) -> None:
+        db.execute(
+            "UPDATE life SET spent = ?, name = ?, before = ?, lost_at = ?, found = ?",
+            (max(life.spent), life.name, " ".join(life.before), life.lost_at, life.found or ""),
+        )
+        self._keep(to_life(db.execute(LIFE).fetchone()))
+
+    def _keep(self, life: Life) -> None:
+        for witness in self._all():
+            known = witness.read()
+            if known is None or known.name != life.name or known.spent < life.spent:  # another process may be ahead
+                witness.keep(life)
+        self._noted = (life.name, life.spent[0])
+
+    def _all(self) -> list[Witness]:
+        return [self._beside] if self._further is None else [self._beside, self._further]
 
 
-def _spent(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT spent FROM life").fetchone()[0])
-
-
-def _beside(db: sqlite3.Connection) -> str:
-    return str(db.execute("PRAGMA database_list").fetchone()[2]) + "-life"
-
-
-def _read(path: str) -> int | None:
-    """None for a file that is missing, or holds no number."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        text = os.read(handle, 64)
-    finally:
-        os.close(handle)
-    with suppress(ValueError):
-        return int(text)
-    return None
-
-
-def _write(path: str, number: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.pwrite(handle, b"%020d\n" % number, 0)
-    finally:
-        os.close(handle)
+def _void(db: sqlite3.Connection, step: int) -> None:
+    for table in ("granted", "epoch", "recovery", "kept"):
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    db.execute("UPDATE factor SET last_step = max(last_step, ?)", (step,))
+    db.execute("UPDATE account SET failures = max(failures, ?)", (LAST_GUESS,))
+    db.execute(
+        """INSERT OR IGNORE INTO account (user, failures, locked_until)
+        SELECT DISTINCT user, ?, 0.0 FROM factor""",
+        (LAST_GUESS,),
+    )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import StoreUnavailable, Unsupported
 from . import life
 
-VERSION = 3
+VERSION = 4
 
 APPLICATION_ID = 0x73745570
 """``stUp`` in ASCII."""
@@ -79,7 +81,7 @@ _FROM_1 = (
     *_KEPT,
 )
 
-_STEPS = {0: _TABLES, 1: _FROM_1, 2: _KEPT}
+_STEPS = {0: _TABLES, 1: _FROM_1, 2: (*_KEPT, *life.FROM_3), 3: life.FROM_3}
 """By version: what brings a file of it to VERSION."""
 
 Identity = tuple[int, int]
@@ -99,7 +101,7 @@ def connect(path: str, *, wait_s: float) -> sqlite3.Connection:
     )
 
 
-def prepare(path: str, *, wait_s: float) -> Identity:
+def prepare(path: str, *, wait_s: float, lives: life.Lives) -> Identity:
     """Make the file and its tables where they are missing, with mode 0600 in a folder with mode 0700, and say
     which file it is. Several processes may do so at once.
 
@@ -114,19 +116,25 @@ def prepare(path: str, *, wait_s: float) -> Identity:
     try:
         if not _is_ours(db, path):
             _write_ahead(db, path, until=time.monotonic() + wait_s)
-            db.execute("BEGIN IMMEDIATE")
-            if not _is_ours(db, path):
-                _bring_up(db)
-                life.begin(db)
-            db.execute("COMMIT")
-        if life.is_older(db):
-            db.execute("BEGIN IMMEDIATE")
-            if life.is_older(db):
-                life.void(db)
-            db.execute("COMMIT")
+            with _transaction(db):
+                if not _is_ours(db, path):
+                    lives.begin(db, _bring_up(db))
+        if lives.look(db) is not None:
+            with _transaction(db):
+                found = lives.look(db)
+                if found is not None:
+                    lives.end(db, found)
         return identify(path)
     finally:
         db.close()
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """One that ends with the connection where it fails."""
+    db.execute("BEGIN IMMEDIATE")
+    yield
+    db.execute("COMMIT")
 
 
 def check_version(db: sqlite3.Connection) -> None:
@@ -181,8 +189,11 @@ def _write_ahead(db: sqlite3.Connection, path: str, *, until: float) -> None:
         return
 
 
-def _bring_up(db: sqlite3.Connection) -> None:
-    for statement in _STEPS[_number(db, "user_version")]:
+def _bring_up(db: sqlite3.Connection) -> int:
+    """Which version it had."""
+    version = _number(db, "user_version")
+    for statement in _STEPS[version]:
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")
+    return version

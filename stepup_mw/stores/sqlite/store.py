@@ -6,8 +6,10 @@ beside this one, how it becomes atomic and durable in ``database``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from sqlite3 import Connection
 
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import (
@@ -18,13 +20,15 @@ from ...state import (
     Factor,
     Grant,
     Kept,
+    Loss,
     Place,
     Sighting,
     SightingKind,
     UserSummary,
 )
 from ..bounds import HITS_KEPT
-from . import challenges, factors, grants, throttle
+from ..lives import Found, Life, loss_of
+from . import challenges, factors, grants, life, throttle
 from . import kept as kept_requests
 from .database import Database, Row
 
@@ -33,10 +37,18 @@ class SqliteStore:
     """The Store protocol; what each method promises stands there.
 
     wait_s: how long a write waits for its turn, and then for other processes, before it is StoreUnavailable.
+    witness: a file elsewhere by which a loss is known, too. clock: Unix seconds.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = 2.0) -> None:
-        self._db = Database(path, wait_s=wait_s)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_s: float = 2.0,
+        witness: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = Database(path, lambda absolute: life.Lives(absolute, witness, clock), wait_s=wait_s)
 
     # Factors
 
@@ -175,6 +187,30 @@ class SqliteStore:
             return await self._db.write(throttle.record_hit, key, now=now, window_s=window_s)
         count = self._db.one(_count, throttle.HITS, throttle.hit_key(key), now - window_s) or 0
         return min(count + 1, HITS_KEPT)
+
+    # What was lost
+
+    async def loss(self) -> Loss | None:
+        found = self._db.one(self._judged, life.LIFE)
+        if found is not None and found[0] is not None:
+            await self._db.write(self._end)
+            found = self._db.one(self._judged, life.LIFE)
+        return loss_of(found[1]) if found is not None else None
+
+    def _judged(self, row: Row) -> tuple[Found | None, Life]:
+        held = life.to_life(row)
+        return self._db.lives.look_at(held), held
+
+    def _end(self, db: Connection) -> None:
+        found = self._db.lives.look(db)
+        if found is not None:
+            self._db.lives.end(db, found)
+
+    async def accept_loss(self) -> bool:
+        return await self._db.write(life.accept)
+
+    async def missed(self, user: str) -> bool:  # noqa: ARG002 - what is lost here is lost for all
+        return await self.loss() is not None
 
     # Life
 

@@ -14,6 +14,7 @@ from ...settings import AccountThrottle, AddressThrottle
 from ...state import Attempt
 from ..bounds import HITS_KEPT, address_full_until, lock_until
 from ..runs import Run, interrupt, look, succeed
+from . import life
 from .database import Row
 
 FAILURES = "SELECT failures, locked_until FROM account WHERE user = ?"
@@ -50,6 +51,7 @@ def take_attempt(
         ON CONFLICT (user) DO UPDATE SET failures = excluded.failures, locked_until = excluded.locked_until""",
         (user, failures, locked_until),
     )
+    life.spend(db)
     run = _run_of(db, user)
     if run is not None and (run.count or run.pending):
         _keep_run(db, user, interrupt(run))
@@ -86,6 +88,7 @@ def spaced_attempt(db: Connection, user: str, slot: int) -> bool:
     found = None if run is None else look(run, slot)
     if found is not None:
         _keep_run(db, user, found)
+        life.spend(db)
     return found is not None
 
 

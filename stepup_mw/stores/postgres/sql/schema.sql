@@ -1,34 +1,81 @@
--- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 2, with what is in kept.sql.
+-- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 3,
+-- with what is in kept.sql.
 -- Text of requests is kept as UTF-8 bytes: PostgreSQL's text has no U+0000, and bytes sort as code points do.
-CREATE TABLE {schema}.about (version integer NOT NULL);
-INSERT INTO {schema}.about VALUES (2);
-CREATE TABLE {schema}.factor (
+-- To be run on no schema or on one of an older version: tables that are there stay, the steps are made anew.
+DO $$ DECLARE step regprocedure; BEGIN
+    FOR step IN SELECT oid FROM pg_proc WHERE pronamespace = '{schema}'::regnamespace LOOP
+        EXECUTE 'DROP FUNCTION ' || step;
+    END LOOP;
+END $$;
+DROP TABLE IF EXISTS {schema}.hit; -- of version 1: its minutes are counted anew
+CREATE TABLE IF NOT EXISTS {schema}.about (version integer NOT NULL);
+DELETE FROM {schema}.about;
+INSERT INTO {schema}.about VALUES (3);
+CREATE TABLE IF NOT EXISTS {schema}.factor (
     who bytea NOT NULL, factor_id bytea NOT NULL, sealed bytea NOT NULL, created_at float8 NOT NULL,
     last_step bigint NOT NULL, label bytea NOT NULL, drift integer NOT NULL, arrived bigserial,
     PRIMARY KEY (who, factor_id));
-CREATE TABLE {schema}.recovery (who bytea NOT NULL, digest bytea NOT NULL, PRIMARY KEY (who, digest));
-CREATE TABLE {schema}.account (
+CREATE TABLE IF NOT EXISTS {schema}.recovery (who bytea NOT NULL, digest bytea NOT NULL, PRIMARY KEY (who, digest));
+CREATE TABLE IF NOT EXISTS {schema}.account (
     who bytea PRIMARY KEY, failures integer NOT NULL, locked_until float8 NOT NULL, run text NOT NULL DEFAULT '');
-CREATE TABLE {schema}.hit (key bytea NOT NULL, at float8 NOT NULL, ends_at float8 NOT NULL, arrived bigserial);
-CREATE INDEX hit_key ON {schema}.hit (key, at);
-CREATE INDEX hit_end ON {schema}.hit (ends_at);
-CREATE TABLE {schema}.challenge (
+-- What happened lately under one key: the times that are in the window, newest first.
+CREATE TABLE IF NOT EXISTS {schema}.moment (key bytea PRIMARY KEY, times float8[] NOT NULL, ends_at float8 NOT NULL);
+CREATE INDEX IF NOT EXISTS moment_end ON {schema}.moment (ends_at);
+CREATE TABLE IF NOT EXISTS {schema}.challenge (
     challenge_id bytea PRIMARY KEY, who bytea NOT NULL, match bytea NOT NULL, created_at float8 NOT NULL,
     expires_at float8 NOT NULL, attempts integer NOT NULL, state text NOT NULL, settled_at float8 NOT NULL,
     logged boolean NOT NULL, claimed_at float8 NOT NULL, body bytea NOT NULL, arrived bigserial);
-CREATE INDEX challenge_user ON {schema}.challenge (who, created_at) WHERE state = 'open';
-CREATE INDEX challenge_end ON {schema}.challenge (expires_at) WHERE state = 'open';
-CREATE INDEX challenge_unlogged ON {schema}.challenge (claimed_at) WHERE state <> 'open' AND NOT logged;
-CREATE INDEX challenge_logged ON {schema}.challenge (settled_at) WHERE logged;
-CREATE TABLE {schema}.epoch (who bytea PRIMARY KEY, number bigint NOT NULL);
-CREATE TABLE {schema}.granted (
+CREATE INDEX IF NOT EXISTS challenge_user ON {schema}.challenge (who, created_at) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS challenge_end ON {schema}.challenge (expires_at) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS challenge_unlogged ON {schema}.challenge (claimed_at) WHERE state <> 'open' AND NOT logged;
+CREATE INDEX IF NOT EXISTS challenge_logged ON {schema}.challenge (settled_at) WHERE logged;
+CREATE TABLE IF NOT EXISTS {schema}.epoch (who bytea PRIMARY KEY, number bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.granted (
     grant_id bytea PRIMARY KEY, who bytea NOT NULL, epoch bigint NOT NULL, proved_at float8 NOT NULL,
     expires_at float8 NOT NULL, uses_left bigint, body bytea NOT NULL, arrived bigserial);
-CREATE INDEX granted_user ON {schema}.granted (who, proved_at);
-CREATE INDEX granted_end ON {schema}.granted (expires_at);
-CREATE TABLE {schema}.sighting (
+CREATE INDEX IF NOT EXISTS granted_user ON {schema}.granted (who, proved_at);
+CREATE INDEX IF NOT EXISTS granted_end ON {schema}.granted (expires_at);
+CREATE TABLE IF NOT EXISTS {schema}.sighting (
     who bytea NOT NULL, kind text NOT NULL, value bytea NOT NULL, at float8 NOT NULL, arrived bigserial,
     PRIMARY KEY (who, kind, value));
+
+-- The life of this state (stores/lives.py), and what it has used up: counts side by side, for writers need not wait
+-- for one row. Every step that takes something away answers the count it raised, times 16, plus which it is.
+CREATE TABLE IF NOT EXISTS {schema}.life (
+    name text NOT NULL, before text NOT NULL, lost_at float8 NOT NULL, found text NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.spent (stripe integer PRIMARY KEY, number bigint NOT NULL) WITH (fillfactor = 10);
+INSERT INTO {schema}.life SELECT replace(gen_random_uuid()::text, '-', ''), '', 0, ''
+    WHERE NOT EXISTS (SELECT FROM {schema}.life);
+INSERT INTO {schema}.spent SELECT stripe, 0 FROM generate_series(0, 15) AS stripe ON CONFLICT DO NOTHING;
+
+CREATE FUNCTION {schema}.spend(_who bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE raised bigint;
+BEGIN
+    UPDATE {schema}.spent SET number = number + 1 WHERE stripe = get_byte(sha256(_who), 0) % 16
+        RETURNING number * 16 + stripe INTO raised;
+    RETURN raised;
+END $$;
+
+-- Nothing of the life that ends is good once more. False where it has ended already.
+CREATE FUNCTION {schema}.end_life(
+    ended text, _name text, _before text, _lost_at float8, _found text, counts bigint[], step bigint, guess integer
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('{schema}', 4));
+    IF (SELECT name FROM {schema}.life) IS DISTINCT FROM ended THEN RETURN false; END IF;
+    DELETE FROM {schema}.granted;
+    DELETE FROM {schema}.epoch;
+    DELETE FROM {schema}.recovery;
+    DELETE FROM {schema}.kept;
+    UPDATE {schema}.factor SET last_step = greatest(last_step, step);
+    UPDATE {schema}.account SET failures = greatest(failures, guess);
+    INSERT INTO {schema}.account SELECT DISTINCT who, guess, 0 FROM {schema}.factor ON CONFLICT DO NOTHING;
+    INSERT INTO {schema}.spent SELECT n - 1, counts[n] FROM generate_series(1, 16) AS n
+        ON CONFLICT (stripe) DO UPDATE SET number = greatest(spent.number, excluded.number);
+    DELETE FROM {schema}.life;
+    INSERT INTO {schema}.life VALUES (_name, _before, _lost_at, _found);
+    RETURN true;
+END $$;
 
 -- Steps of one user, or one key, come one after the other. A user's lock is always taken before an address's.
 CREATE FUNCTION {schema}.alone(kind integer, name bytea) RETURNS void LANGUAGE sql AS $$
@@ -44,23 +91,31 @@ BEGIN
     RETURN live;
 END $$;
 
-CREATE FUNCTION {schema}.begin_epoch(_who bytea, drawn bigint, anew boolean) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.begin_epoch(_who bytea, drawn bigint, anew boolean, OUT number bigint, OUT raised bigint)
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
-    IF anew THEN PERFORM {schema}.end_epoch(_who); END IF;
+    IF anew THEN PERFORM {schema}.end_epoch(_who); raised := {schema}.spend(_who); END IF;
     INSERT INTO {schema}.epoch VALUES (_who, drawn) ON CONFLICT DO NOTHING;
-    RETURN (SELECT number FROM {schema}.epoch WHERE who = _who);
+    SELECT e.number INTO number FROM {schema}.epoch e WHERE who = _who;
 END $$;
 
-CREATE FUNCTION {schema}.put_recovery(_who bytea, digests bytea[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.put_recovery(_who bytea, digests bytea[]) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
     DELETE FROM {schema}.recovery WHERE who = _who;
     INSERT INTO {schema}.recovery SELECT _who, digest FROM unnest(digests) AS digest ON CONFLICT DO NOTHING;
+    RETURN {schema}.spend(_who);
 END $$;
 
-CREATE FUNCTION {schema}.remove_factors(_who bytea, sightings boolean) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE removed bigint;
+CREATE FUNCTION {schema}.consume_recovery(_who bytea, _digest bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {schema}.recovery WHERE who = _who AND digest = _digest;
+    RETURN CASE WHEN FOUND THEN {schema}.spend(_who) END;
+END $$;
+
+CREATE FUNCTION {schema}.remove_factors(_who bytea, sightings boolean, OUT removed bigint, OUT raised bigint)
+LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
     PERFORM {schema}.end_epoch(_who);
@@ -68,62 +123,63 @@ BEGIN
     IF sightings THEN DELETE FROM {schema}.sighting WHERE who = _who; END IF;
     DELETE FROM {schema}.factor WHERE who = _who;
     GET DIAGNOSTICS removed = ROW_COUNT;
-    RETURN removed;
+    raised := {schema}.spend(_who);
 END $$;
 
 CREATE FUNCTION {schema}.put_factor(
-    _who bytea, _id bytea, _sealed bytea, _created float8, _step bigint, _label bytea, _drift integer, digests bytea[]
-) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE taken bigint; before bigint;
+    _who bytea, _id bytea, _sealed bytea, _created float8, _step bigint, _label bytea, _drift integer, digests bytea[],
+    OUT had boolean, OUT raised bigint
+) LANGUAGE plpgsql AS $$
+DECLARE taken bigint;
 BEGIN
     PERFORM {schema}.alone(1, _who);
     SELECT last_step INTO taken FROM {schema}.factor WHERE who = _who AND factor_id = _id FOR UPDATE;
-    before := {schema}.remove_factors(_who, false);
+    SELECT removed > 0 INTO had FROM {schema}.remove_factors(_who, false);
     DELETE FROM {schema}.account WHERE who = _who;
     INSERT INTO {schema}.factor VALUES
         (_who, _id, _sealed, _created, greatest(_step, coalesce(taken, -1)), _label, _drift);
-    PERFORM {schema}.put_recovery(_who, digests);
-    RETURN before > 0;
+    raised := {schema}.put_recovery(_who, digests);
 END $$;
 
+-- These answer nothing where they changed nothing.
 CREATE FUNCTION {schema}.add_factor(
     _who bytea, _id bytea, _sealed bytea, _created float8, _step bigint, _label bytea, _drift integer, keep integer
-) RETURNS boolean LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
     IF (SELECT count(*) FROM {schema}.factor WHERE who = _who) >= keep
-        OR EXISTS (SELECT FROM {schema}.factor WHERE who = _who AND factor_id = _id) THEN RETURN false; END IF;
+        OR EXISTS (SELECT FROM {schema}.factor WHERE who = _who AND factor_id = _id) THEN RETURN NULL; END IF;
     PERFORM {schema}.end_epoch(_who);
     INSERT INTO {schema}.factor VALUES (_who, _id, _sealed, _created, _step, _label, _drift);
-    RETURN true;
+    RETURN {schema}.spend(_who);
 END $$;
 
-CREATE FUNCTION {schema}.remove_factor(_who bytea, _id bytea) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.remove_factor(_who bytea, _id bytea) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
     DELETE FROM {schema}.factor WHERE who = _who AND factor_id = _id;
-    IF NOT FOUND THEN RETURN false; END IF;
+    IF NOT FOUND THEN RETURN NULL; END IF;
     PERFORM {schema}.end_epoch(_who);
-    RETURN true;
+    RETURN {schema}.spend(_who);
 END $$;
 
-CREATE FUNCTION {schema}.add_hit(_key bytea, _now float8, window_s integer, keep integer) RETURNS void
+CREATE FUNCTION {schema}.consume_step(_who bytea, _id bytea, _step bigint, _drift integer) RETURNS bigint
 LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM {schema}.hit WHERE key = _key AND ends_at <= _now;
-    INSERT INTO {schema}.hit VALUES (_key, _now, _now + window_s);
-    DELETE FROM {schema}.hit WHERE arrived IN
-        (SELECT arrived FROM {schema}.hit WHERE key = _key ORDER BY at DESC, arrived DESC OFFSET keep);
+    UPDATE {schema}.factor SET last_step = _step, drift = _drift
+        WHERE who = _who AND factor_id = _id AND last_step < _step;
+    RETURN CASE WHEN FOUND THEN {schema}.spend(_who) END;
 END $$;
 
+-- One statement: the row lock of the key makes two at once come one after the other.
 CREATE FUNCTION {schema}.record_hit(_key bytea, _now float8, window_s integer, keep integer) RETURNS bigint
 LANGUAGE plpgsql AS $$
-DECLARE found bigint;
+DECLARE seen bigint;
 BEGIN
-    PERFORM {schema}.alone(2, _key);
-    SELECT count(*) + 1 INTO found FROM {schema}.hit WHERE key = _key AND at > _now - window_s;
-    PERFORM {schema}.add_hit(_key, _now, window_s, keep);
-    RETURN least(found, keep);
+    INSERT INTO {schema}.moment AS m VALUES (_key, ARRAY[_now], _now + window_s) ON CONFLICT (key) DO UPDATE SET
+        times = ARRAY(SELECT t FROM unnest(_now || m.times) AS t WHERE t > _now - window_s ORDER BY t DESC LIMIT keep),
+        ends_at = greatest(m.ends_at, excluded.ends_at) RETURNING cardinality(times) INTO seen;
+    RETURN seen;
 END $$;
 
 -- The same arithmetic as bounds.lock_until and bounds.address_full_until. locks[n] is how long the n-th lock lasts;
@@ -131,9 +187,9 @@ END $$;
 CREATE FUNCTION {schema}.take_attempt(
     _who bytea, address bytea, _now float8, every integer, locks float8[], ceiling integer, forever float8,
     most integer, window_s integer, keep integer,
-    OUT allowed boolean, OUT count integer, OUT until_s float8, OUT begins boolean
+    OUT allowed boolean, OUT count integer, OUT until_s float8, OUT begins boolean, OUT raised bigint
 ) LANGUAGE plpgsql AS $$
-DECLARE over bigint; seen bigint;
+DECLARE seen float8[];
 BEGIN
     PERFORM {schema}.alone(1, _who);
     SELECT failures, locked_until INTO count, until_s FROM {schema}.account WHERE who = _who;
@@ -141,18 +197,13 @@ BEGIN
     IF until_s > _now THEN RETURN; END IF;
     IF address IS NOT NULL THEN
         PERFORM {schema}.alone(2, address);
-        SELECT count(*) INTO seen FROM {schema}.hit WHERE key = address AND at > _now - window_s;
-        over := seen - most;
-        IF over >= 0 THEN
-            until_s := _now;
-            IF over < seen THEN
-                SELECT at INTO until_s FROM {schema}.hit WHERE key = address AND at > _now - window_s
-                    ORDER BY at, arrived OFFSET over LIMIT 1;
-            END IF;
-            until_s := until_s + window_s;
+        SELECT ARRAY(SELECT t FROM unnest(times) AS t WHERE t > _now - window_s) INTO seen
+            FROM {schema}.moment WHERE key = address;
+        IF coalesce(cardinality(seen), 0) >= most THEN
+            until_s := coalesce(seen[most], _now) + window_s;
             RETURN;
         END IF;
-        PERFORM {schema}.add_hit(address, _now, window_s, keep);
+        PERFORM {schema}.record_hit(address, _now, window_s, keep);
     END IF;
     count := count + 1; until_s := 0;
     IF count >= ceiling THEN until_s := forever;
@@ -163,7 +214,7 @@ BEGIN
         run = CASE WHEN a.run = '' THEN '' ELSE
             split_part(a.run, ' ', 1) || ' ' || split_part(a.run, ' ', 2) || ' 0 ' || split_part(a.run, ' ', 4) || ' 0'
             END;
-    allowed := true; begins := until_s > 0;
+    allowed := true; begins := until_s > 0; raised := {schema}.spend(_who);
 END $$;
 
 CREATE FUNCTION {schema}.clear(_who bytea) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -177,9 +228,7 @@ CREATE FUNCTION {schema}.forgive(_who bytea, address bytea) RETURNS void LANGUAG
 BEGIN
     PERFORM {schema}.clear(_who);
     IF address IS NULL THEN RETURN; END IF;
-    PERFORM {schema}.alone(2, address);
-    DELETE FROM {schema}.hit WHERE arrived =
-        (SELECT arrived FROM {schema}.hit WHERE key = address ORDER BY at DESC, arrived DESC LIMIT 1);
+    UPDATE {schema}.moment SET times = times[2:] WHERE key = address;
 END $$;
 
 CREATE FUNCTION {schema}.open_challenge(
@@ -223,7 +272,7 @@ BEGIN
             arrived FROM claimed ORDER BY was, arrived;
     DELETE FROM {schema}.challenge WHERE logged AND settled_at <= _now - kept_s;
     DELETE FROM {schema}.granted WHERE expires_at <= _now - kept_s;
-    DELETE FROM {schema}.hit WHERE ends_at <= _now - kept_s;
+    DELETE FROM {schema}.moment WHERE ends_at <= _now - kept_s;
 END $$;
 
 CREATE FUNCTION {schema}.put_grant(
@@ -240,10 +289,26 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE FUNCTION {schema}.revoke_all(_who bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.use_grant(_id bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE _who bytea;
+BEGIN
+    UPDATE {schema}.granted g SET uses_left = g.uses_left - 1 FROM {schema}.epoch e
+        WHERE g.grant_id = _id AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch RETURNING g.who INTO _who;
+    RETURN CASE WHEN FOUND THEN {schema}.spend(_who) END;
+END $$;
+
+CREATE FUNCTION {schema}.revoke_one(_who bytea, _id bytea) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {schema}.granted g USING {schema}.epoch e
+        WHERE g.who = _who AND g.grant_id = _id AND e.who = g.who AND e.number = g.epoch;
+    RETURN CASE WHEN FOUND THEN {schema}.spend(_who) END;
+END $$;
+
+CREATE FUNCTION {schema}.revoke_all(_who bytea, OUT ended bigint, OUT raised bigint) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
-    RETURN {schema}.end_epoch(_who);
+    ended := {schema}.end_epoch(_who);
+    raised := {schema}.spend(_who);
 END $$;
 
 CREATE FUNCTION {schema}.remember(_who bytea, _kind text, _value bytea, _at float8, keep integer) RETURNS void

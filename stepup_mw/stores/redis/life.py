@@ -1,0 +1,98 @@
+"""The life of what a server keeps, held against what is remembered of it (see ``stores.lives``).
+
+    {stepup:life}   name, before, lost_at, found, spent
+
+Asked on every new connection before it is used, for a server that was put back or took another's place was away
+meanwhile; and once a second. On a Cluster, whose nodes are put back one by one, it is asked at the first step, after
+every fault and once a second, and stands on one node: what another node alone has lost is not found out by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..lives import LAST_GUESS, STRIPES, Found, Life, Note, begin, begin_anew, judge, no_code_before
+from ..witness import Watch
+from .names import Names
+from .scripts import script
+
+Ask = Callable[..., Awaitable[Any]]
+"""Sends one command and gives its answer."""
+
+_AT_ONCE = 64
+
+
+class Lives:
+    def __init__(self, names: Names, watch: Watch) -> None:
+        self._names = names
+        self._watch = watch
+
+    def spent(self, count: int) -> None:
+        self._watch.spent(0, count)
+
+    async def look(self, ask: Ask) -> Life | None:
+        """The life; None where it is not, or not yet, the one that is remembered."""
+        known = self._watch.known()
+        life = parse_life(await ask("HGETALL", self._names.life))
+        if life is None or judge(known, life) is not None:
+            return None
+        self._watch.keep(known, life)
+        return life
+
+    async def mend(self, ask: Ask) -> None:
+        """Begin a life where there is none, and end one that was lost. Several may do so at once; what is done twice
+        is done once."""
+        known = self._watch.known()
+        life = parse_life(await ask("HGETALL", self._names.life))
+        found = judge(known, life)
+        if found is not None:
+            life = await self._end(ask, known, life, found)
+        elif life is None:
+            life = parse_life(await self._run(ask, "begin_life", [self._names.life], begin().name))
+        if life is None:
+            raise ValueError("the server does not keep what it was given")
+        self._watch.keep(known, life)
+
+    async def _end(self, ask: Ask, known: Note | None, life: Life | None, found: Found) -> Life | None:
+        now = self._watch.clock()
+        new = begin_anew(known, life, found, now=now)
+        users = sorted(name.decode() for name in await ask("SMEMBERS", self._names.users))
+        for start in range(0, len(users), _AT_ONCE):
+            part = users[start : start + _AT_ONCE]
+            await asyncio.gather(*(self._void(ask, user, now) for user in part))
+            if not _same(parse_life(await ask("HGETALL", self._names.life)), life):
+                break  # another process has come to the end before
+        before = life.name if life is not None else ""
+        words = (new.name, " ".join(new.before), repr(new.lost_at), found, max(new.spent))
+        await self._run(ask, "end_life", [self._names.life], before, *words)
+        return parse_life(await ask("HGETALL", self._names.life))
+
+    async def _void(self, ask: Ask, user: str, now: float) -> None:
+        keys = [self._names.user(user), self._names.grants(user)]
+        await self._run(ask, "void_user", keys, no_code_before(now), LAST_GUESS)
+
+    @staticmethod
+    async def _run(ask: Ask, name: str, keys: list[str], *words: str | int) -> Any:
+        return await ask("EVAL", script(name).text, len(keys), *keys, *words)
+
+
+def parse_life(held: Any) -> Life | None:
+    """From HGETALL, as a client gives it or as a connection does. None where there is no life."""
+    fields = held if isinstance(held, dict) else dict(zip(held[::2], held[1::2], strict=True))
+    name = fields.get(b"name")
+    if name is None:
+        return None
+    found = fields.get(b"found", b"").decode()
+    return Life(
+        name=name.decode(),
+        spent=(int(fields[b"spent"]),) * STRIPES,
+        before=tuple(fields.get(b"before", b"").decode().split()),
+        lost_at=float(fields.get(b"lost_at", 0)) if found else 0.0,
+        found=found or None,
+    )
+
+
+def _same(now: Life | None, before: Life | None) -> bool:
+    return (now and now.name) == (before and before.name)

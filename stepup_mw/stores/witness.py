@@ -1,0 +1,117 @@
+"""What is remembered of a store outside of it: one small file, which a copy of the store put back does not take along.
+
+    3f1c…                  the name of the life, 32 hex digits
+    00000000000000000017   how far each count had come, STRIPES of them
+    …
+
+It stands where the audit trail is (``.stepup.store``), and for an SQLite file also beside that (``stepup.db-life``).
+Whoever puts back an old copy of this file too is not found out. It is written at every step that uses something up,
+and not synced: what a power failure takes of it makes a loss harder to see, never a sound store look lost.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from .lives import STRIPES, Life, Note
+
+_HEAD = 33
+_COUNT = 21
+_TEXT = re.compile(rb"([0-9a-f]{32})\n((?:[0-9]{20}\n){%d})" % STRIPES)
+_SIZE = _HEAD + _COUNT * STRIPES
+DAMAGED = Note(name="", spent=(1,) * STRIPES)
+"""What stands for a file that holds something else: no store is the one it was."""
+
+
+class Witness:
+    """One file. Every call may be an OSError. ``spent`` may come from several processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Note | None:
+        """None where there is no such file."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            text = os.read(handle, 4 * _SIZE)
+        finally:
+            os.close(handle)
+        return parse_note(text)
+
+    def keep(self, life: Life) -> None:
+        """Remember this life from now on; the folder is made where it is missing."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(handle, format_note(life), 0)
+            os.ftruncate(handle, _SIZE)
+        finally:
+            os.close(handle)
+
+    def spent(self, stripe: int, count: int) -> None:
+        """One count has come so far."""
+        handle = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.pwrite(handle, b"%020d\n" % count, _HEAD + _COUNT * stripe)
+        finally:
+            os.close(handle)
+
+
+def format_note(life: Life) -> bytes:
+    return life.name.encode("ascii") + b"\n" + b"".join(b"%020d\n" % count for count in life.spent)
+
+
+def parse_note(text: bytes) -> Note:
+    """``DAMAGED`` for what ``format_note`` does not write."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        return DAMAGED
+    return Note(name=match[1].decode("ascii"), spent=tuple(map(int, match[2].split())))
+
+
+class Memory:
+    """What stands in for a witness where there is no file: what this process has seen."""
+
+    def __init__(self) -> None:
+        self._note: Note | None = None
+
+    def read(self) -> Note | None:
+        return self._note
+
+    def keep(self, life: Life) -> None:
+        self._note = Note(name=life.name, spent=life.spent)
+
+    def spent(self, stripe: int, count: int) -> None:
+        if self._note is not None:
+            counts = list(self._note.spent)
+            counts[stripe] = count
+            self._note = Note(name=self._note.name, spent=tuple(counts))
+
+
+class Watch:
+    """A server's life as this process remembers it. Read ``known`` before the server is asked, never after: others
+    go on meanwhile. ``clock``: Unix seconds."""
+
+    def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
+        self._witness: Witness | Memory = Witness(path) if path else Memory()
+        self.clock = clock
+
+    def known(self) -> Note | None:
+        return self._witness.read()
+
+    def keep(self, known: Note | None, life: Life) -> None:
+        """The server is as it should be, or has begun a new life: remember it, and how far others have come in it."""
+        if known is None or known.name != life.name or known.spent != life.spent:
+            self._witness.keep(life)
+
+    def spent(self, stripe: int, count: int) -> None:
+        """A step of ours has used something up. Where the file is gone, the next look at the server makes it anew."""
+        with suppress(FileNotFoundError):
+            self._witness.spent(stripe, count)
