@@ -39,7 +39,9 @@ OTHER: Mapping[str, frozenset[str]] = {
         {"start", "stop", "rotated", "recovered", "checkpoint", "pruned", "file_replaced", "io_error", "gap"}
         | {"sink_failed", "sink_recovered", "heartbeat", "key_changed", "hold"}
     ),
-    "alert": frozenset({"unavailable", "recovered", "duplicate_code", "unanchored", "notice_failed"}),
+    "alert": frozenset(
+        {"unavailable", "recovered", "duplicate_code", "unanchored", "notice_failed"} | {"store_lost", "store_accepted"}
+    ),
     "drill": frozenset({"begun", "ended"}),
 }
 """The kinds (``phase``) of every other event type."""

@@ -20,6 +20,7 @@ SLOW = (
     "http/test_workers.py",
     "policy/test_routers.py",
     "ship/",
+    "stores/test_losses.py",
     "stores/test_postgres_",
     "stores/test_redis_",
     "stores/test_services.py",

@@ -17,6 +17,7 @@ from ..encoding import format_duration, format_instant, parse_timestamp
 from ..errors import AmbiguousRequest
 from ..gate.codes import is_enrolled
 from ..gate.cookies import cookie_name
+from ..gate.losses import is_missed
 from ..gate.services import Services
 from ..gate.visit import Visit, survey
 from ..identity import Identity
@@ -210,7 +211,7 @@ async def _demand(services: Services, visit: Visit, user: str, known: dict[str, 
         if takes_tokens(rule):
             why = f"{cause(rule, assessment)}: a new access token, for this user has no authenticator here"
             return Forecast(decision="challenge", status=401, why=why, **known)
-        return _unenrolled(services, visit, known)
+        return _unenrolled(services, visit, known, missed=await is_missed(services, user))
     failures, until = await services.store.failures(user)
     if visit.now < until:
         known["notes"] += (f"the account is locked until {format_instant(until)}, after {failures} failures: 429",)
@@ -218,8 +219,11 @@ async def _demand(services: Services, visit: Visit, user: str, known: dict[str, 
     return Forecast(decision="challenge", status=401, why=f"{cause(rule, assessment)}: {proof}", **known)
 
 
-def _unenrolled(services: Services, visit: Visit, known: dict[str, Any]) -> Forecast:
+def _unenrolled(services: Services, visit: Visit, known: dict[str, Any], *, missed: bool) -> Forecast:
     settings = services.settings.challenge
+    if missed:
+        why = "no authenticator, and one may have been lost with the store: stepup enroll, or stepup store accept"
+        return Forecast(decision="not_enrolled", status=403, why=why, **known)
     if settings.enroll == "grace" and visit.now < settings.grace_until:
         why = f"no authenticator, and grace lasts until {format_instant(settings.grace_until)}"
         return Forecast(decision="allow", would="challenge", why=why, **known)

@@ -49,8 +49,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "code": Entry("factors", "Show a user's current code; for development only."),
         "grants": Entry("grants", "List a user's grants, the newest first."),
     },
-    "Keys": {
+    "Keys and store": {
         "keys": Entry("keys", "Show the secret keys by name, and rotate them."),
+        "store": Entry("store", "Say whether the store lost what it knew, and accept it."),
     },
     "Audit trail": {
         "tail": Entry("tail", "Show the audit lines, one readable row each."),

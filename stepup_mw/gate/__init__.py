@@ -13,6 +13,7 @@ from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
 from . import admission, answers, challenges, endpoints
+from .losses import Losses
 from .matching import find_rule, own_place
 from .services import Services
 from .visit import action_of, survey, trace_of
@@ -28,6 +29,7 @@ class Gate:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self._losses = Losses()
 
     async def handle(self, request: Request) -> Pass | Response:
         """Decide. A Pass lets the request through to the app, a Response answers in its place. Never raises, but
@@ -53,10 +55,11 @@ class Gate:
 
     async def sweep(self) -> int:
         """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done.
-        Takes the secret keys as they are now, too."""
+        Takes the secret keys as they are now, too, and puts on record what the store has lost."""
         keyring, journal = self.services.keyring, self.services.journal
         if keyring.refresh():
             journal.post(journal.notice("config", "keys_changed", detail={"keys": list(keyring.key_ids)}))
+        await self._losses.tell(self.services)
         return await challenges.sweep(self.services)
 
 

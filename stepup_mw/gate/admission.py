@@ -20,6 +20,7 @@ from .asserted import Wanted, judge_token, provider_required, want
 from .codes import prepare
 from .cookies import device_cookie, new_device, read_device
 from .journal import proof
+from .losses import is_missed
 from .services import Services
 from .trial import Attempting, forgive, try_code
 from .visit import Person, Visit, facts_of
@@ -159,10 +160,13 @@ async def _ask(
 async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decision:
     """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so."""
     settings, facts = services.settings.challenge, facts_of(services, visit, services.new_id(visit.now))
-    if settings.enroll == "grace" and visit.now < settings.grace_until:
+    missed = await is_missed(services, person.user)
+    if settings.enroll == "grace" and visit.now < settings.grace_until and not missed:
         return await _let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
-    await services.journal.write(services.journal.line(facts, "trigger", "not_enrolled", reason=_reason(visit)))
-    return replies.not_enrolled(services, visit.request, person)
+    detail = "missed" if missed else None
+    line = services.journal.line(facts, "trigger", "not_enrolled", reason=_reason(visit), detail=detail)
+    await services.journal.write(line)
+    return replies.not_enrolled(services, visit.request, person, missed=missed)
 
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:

@@ -13,15 +13,17 @@ from .. import recovery, totp
 from ..state import MAX_FACTORS, Factor
 from .change import Change, Kind, Outcome, count, count_and_prove, done, prove, reject, write
 from .codes import Judged, is_enrolled, own_factors, recovery_digest
+from .losses import is_missed
 from .pending import Pending, claim
 from .services import Services
 
 
-def may_begin(services: Services, now: float) -> bool:
+async def may_begin(services: Services, user: str, now: float) -> bool:
     """Whether a person without an authenticator may enroll one here: where enrollment is theirs, and while grace
-    lasts; never after, for that would be a way around the authenticator."""
+    lasts; never after, for that would be a way around the authenticator. Nor where the one they had may be lost."""
     settings = services.settings.challenge
-    return settings.enroll == "self" or (settings.enroll == "grace" and now < settings.grace_until)
+    open_now = settings.enroll == "self" or (settings.enroll == "grace" and now < settings.grace_until)
+    return open_now and not await is_missed(services, user)
 
 
 async def enroll(services: Services, change: Change) -> Outcome:
@@ -29,7 +31,7 @@ async def enroll(services: Services, change: Change) -> Outcome:
     pending, user = change.pending, change.person.user
     held = await own_factors(services, user)
     had = await is_enrolled(services, user)
-    refused = _unfit(services, change, held, had)
+    refused = await _unfit(services, change, held, had)
     if pending is None or refused is not None:
         return refused or Outcome(kind="gone")
     counted = await count(services, change)
@@ -97,9 +99,9 @@ async def renew_codes(services: Services, change: Change) -> Outcome:
     return Outcome(kind="recovery_codes", recovery_codes=codes)
 
 
-def _unfit(services: Services, change: Change, held: Sequence[Factor], had: bool) -> Outcome | None:
+async def _unfit(services: Services, change: Change, held: Sequence[Factor], had: bool) -> Outcome | None:
     """Why this enrollment cannot be, before any code is looked at."""
-    if not had and not may_begin(services, change.now):
+    if not had and not await may_begin(services, change.person.user, change.now):
         return Outcome(kind="admin")
     if change.factor_id and change.factor_id not in {factor.factor_id for factor in held}:
         return Outcome(kind="unknown")

@@ -45,7 +45,7 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
     if person is None:
         return replies.login_required(services, request)
     now = services.clock()
-    if not await is_enrolled(services, person.user) and not authenticators.may_begin(services, now):
+    if not await is_enrolled(services, person.user) and not await authenticators.may_begin(services, person.user, now):
         return receipts.not_yours(services, request)
     if method == "POST":
         return await _change(services, request, person, now)

@@ -250,7 +250,7 @@ class MemoryStore:
                 self._hits.add(key, now=now, window_s=window_s)
             return min(len(before) + 1, HITS_KEPT)
 
-    # What was lost: nothing outside knows of this process, and with it everything is gone
+    # What was lost: with this process everything, and nothing outside would know
 
     async def loss(self) -> Loss | None:
         return None

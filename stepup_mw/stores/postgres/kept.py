@@ -25,11 +25,11 @@ class Requests:
         return _to_kept(row, user, kept_id)
 
     async def take(self, user: str, kept_id: str, *, now: float) -> Kept | None:
-        row = await self._connections.one(
-            "DELETE FROM {s}.kept WHERE kept_id = %s AND who = %s AND expires_at > %s RETURNING sealed, expires_at",
+        row = await self._connections.spend_row(
+            "SELECT kept_sealed, ends_at, raised FROM {s}.take_request(%s, %s, %s)",
             *(pack(kept_id), pack(user), float(now)),
         )
-        return _to_kept(row, user, kept_id)
+        return _to_kept(row if row[0] is not None else None, user, kept_id)
 
 
 def _to_kept(row: Row | None, user: str, kept_id: str) -> Kept | None:

@@ -70,7 +70,7 @@ class Lives:
         return parse_life(await ask("HGETALL", self._names.life))
 
     async def _void(self, ask: Ask, user: str, now: float) -> None:
-        keys = [self._names.user(user), self._names.grants(user)]
+        keys = [self._names.user(user), self._names.grants(user), self._names.kept(user)]
         await self._run(ask, "void_user", keys, no_code_before(now), LAST_GUESS)
 
     @staticmethod

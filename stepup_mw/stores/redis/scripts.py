@@ -39,7 +39,7 @@ _PARTS = {
 OFTEN = frozenset({"consume_step", "swap_run", "take_attempt", "use_grant"})
 SELDOM = frozenset(
     {"add_factor", "consume_recovery", "put_factor", "put_recovery", "raise_epoch", "remove_factor", "remove_factors"}
-    | {"revoke_grants"}
+    | {"revoke_grants", "take_request"}
 )
 """The steps that use something up, or take it away: they are counted (see ``stores.lives``)."""
 

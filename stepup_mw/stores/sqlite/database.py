@@ -14,7 +14,6 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -23,6 +22,7 @@ from anyio import CapacityLimiter, fail_after, to_thread
 from anyio.lowlevel import RunVar
 
 from ...errors import StoreUnavailable
+from . import forks
 from .life import Lives
 from .schema import check_version, connect, identify, prepare
 
@@ -41,7 +41,6 @@ _FAULTS = (sqlite3.Error, OSError, OverflowError, TypeError, ValueError)
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _writers: RunVar[CapacityLimiter] = RunVar("stepup_mw_store_writers")
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _inherited: list[_Handles] = []
 
 
@@ -77,7 +76,7 @@ class Database:
         except _FAULTS as error:
             raise self._unavailable(error) from error
         self._handles = _Handles()
-        _databases.add(self)
+        forks.watch(self)
 
     # Reading
 
@@ -229,25 +228,3 @@ def _turn() -> CapacityLimiter:
 
 def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
-
-
-_paused: list[Database] = []
-
-
-def _before_fork() -> None:
-    for database in list(_databases):
-        database.pause()
-        _paused.append(database)
-
-
-def _after_fork_in_parent() -> None:
-    while _paused:
-        _paused.pop().resume()
-
-
-def _after_fork_in_child() -> None:
-    while _paused:
-        _paused.pop().start_again()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -16,3 +16,12 @@ BEGIN
         SELECT arrived FROM {schema}.kept WHERE who = _who ORDER BY arrived DESC OFFSET greatest(most - 1, 0));
     INSERT INTO {schema}.kept VALUES (_id, _who, _sealed, _expires);
 END $$;
+
+CREATE OR REPLACE FUNCTION {schema}.take_request(
+    _id bytea, _who bytea, _now float8, OUT kept_sealed bytea, OUT ends_at float8, OUT raised bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {schema}.kept WHERE kept_id = _id AND who = _who AND expires_at > _now
+        RETURNING sealed, expires_at INTO kept_sealed, ends_at;
+    IF FOUND THEN raised := {schema}.spend(_who); END IF;
+END $$;
