@@ -11,6 +11,7 @@ import pytest
 
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import FOREVER, Store
+from stepup_mw.state import Kept as KeptRequest
 from stepup_mw.stores.lives import LAST_GUESS
 from stepup_mw.testing.records import attempt, keep_grant, make_factor, make_grant
 from stepup_mw.totp import time_step
@@ -20,6 +21,7 @@ from .kept import NOW, Kept, KeptFile, KeptPostgres, KeptRedis
 
 STEP = time_step(NOW)
 LATER = STEP + 4
+KEPT = KeptRequest(kept_id="c1", user="alice", sealed=b"sealed", expires_at=NOW + 300)
 Server = PostgresServer | RedisServer | None
 
 
@@ -44,6 +46,7 @@ async def _fill(kept: Kept) -> None:
     await store.put_factor(make_factor(), ["r1", "r2"])
     await store.add_factor(make_factor(factor_id="f2"))
     await keep_grant(store, make_grant(uses_left=1))
+    await store.keep_request(KEPT, now=NOW, limit=9)
     await store.aclose()
 
 
@@ -61,6 +64,7 @@ USES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "a grant's use": lambda store: store.use_grant("g1"),
     "one revoked": lambda store: store.revoke_grants("alice", "g1"),
     "all revoked": lambda store: store.revoke_grants("alice"),
+    "a kept request": lambda store: store.take_request("alice", "c1", now=NOW),
     "epoch": lambda store: store.raise_epoch("alice"),
     "a new factor": lambda store: store.put_factor(make_factor(factor_id="f3"), []),
     "a factor removed": lambda store: store.remove_factor("alice", "f2"),
@@ -71,6 +75,7 @@ USES: dict[str, Callable[[Store], Awaitable[object]]] = {
 async def _check_void(store: Store) -> None:
     assert await store.grant("g1") is None
     assert await store.use_grant("g1") is False
+    assert await store.take_request("alice", "c1", now=NOW) is None
     assert [await store.consume_recovery("alice", code) for code in ("r1", "r2", "r3")] == [False] * 3
     assert await store.consume_step("alice", "f1", STEP + 3) is False, "every code of this minute and before"
     assert await store.failures("alice") == (LAST_GUESS, 0.0)
@@ -85,7 +90,7 @@ def test_what_was_used_up_since_the_copy_stays_used_up(kept: Kept, use: str) -> 
         await _fill(kept)
         kept.copy()
         store = kept.open()
-        assert await USES[use](store) is not False
+        assert await USES[use](store) not in (False, None) or use == "new recovery codes"
         await store.aclose()
         kept.put_back()
 

@@ -18,7 +18,6 @@ from stepup_mw.settings import AccountThrottle
 from stepup_mw.state import Kept, Store
 from stepup_mw.stores.bounds import lock_until
 from stepup_mw.stores.postgres import PostgresStore
-from stepup_mw.stores.postgres.clients import VERSION
 from stepup_mw.stores.postgres.people import lock_lengths
 from stepup_mw.testing.records import attempt, keep_grant, make_challenge, make_factor, make_grant
 
@@ -204,7 +203,7 @@ def test_tables_of_the_first_version_are_brought_up(server: PostgresServer, url:
         with psycopg.connect(server.url(), autocommit=True) as db:
             for statement in ("DROP TABLE {s}.kept", "UPDATE {s}.about SET version = 1"):
                 db.execute(statement.replace("{s}", schema).encode())
-        later = [PostgresStore(url) for _ in range(4)]
+        later = [PostgresStore(url.replace(f"timeout={TIMEOUT_S}", "timeout=9")) for _ in range(4)]
         kept = Kept(kept_id="k1", user="alice", sealed=b"x", expires_at=2.0)
         await asyncio.gather(*(one.factors("alice") for one in later))
         await later[0].keep_request(kept, now=1.0, limit=4)
