@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from .app_secrets import SecretProvider
 from .config.keyfile import open_keyring
+from .data_files import open_sources
 from .doors.driver import Driver
 from .errors import ConfigError, ConfigProblem, StepUpError
 from .forwarding import Clients
 from .gate import Gate
 from .gate.journal import Journal
+from .gate.refreshing import in_force
 from .gate.services import Services
 from .identifiers import IdentifierSource
 from .messages import Pass, Request, Response
-from .named import make_provider, make_signal
+from .named import make_provider, make_signals, remembered_by
 from .notices import Notice
 from .origin import Networks
 from .pages import Pages
@@ -96,8 +98,7 @@ class Assembly:
             self._started_in = pid
             self._closed = False
         services = self.gate.services
-        detail = {"policy": services.settings.policy_version, "routes": len(services.settings.rules)}
-        self.trail.post([services.journal.notice("config", "loaded", detail=detail)])
+        self.trail.post([services.journal.notice("config", "loaded", detail=in_force(services))])
         self.driver.portal().start_task_soon(self._keep_house)
         if self.shipper is not None:
             self.shipper.start()
@@ -153,7 +154,7 @@ class Assembly:
             detail = {"policy": before, "problems": len(error.problems)}
             await journal.write(journal.notice("config", "reload_failed", detail=detail))
             raise
-        detail = {"policy": config.settings.policy_version, "before": before}
+        detail = {**in_force(self.gate.services), "before": before}
         await journal.write(journal.notice("config", "reloaded", detail=detail))
         return config
 
@@ -222,15 +223,19 @@ def make_services(
         window=window,
     )
     trusted = Networks(settings.identity.trusted_proxies)
+    keyring, sources = open_keyring(settings, os.urandom), open_sources(settings)
     return Services(
         settings=settings,
         policy=Policy(settings.rules, settings.challenge.prefix),
         store=store,
         journal=journal,
         pages=Pages(settings.page, settings.service),
-        keyring=open_keyring(settings, os.urandom),
+        keyring=keyring,
         identify=make_provider(settings.identity, trusted, clock),
-        signals=tuple(make_signal(spec) for spec in settings.risk.signals),
+        signals=make_signals(settings.risk, sources, keyring),
+        sources=sources,
+        remembers=remembered_by(settings.risk),
+        remembers_places=any(spec.name == "impossible_travel" for spec in settings.risk.signals),
         clients=Clients(trusted, settings.identity.forwarded_header),
         clock=clock,
         random=os.urandom,

@@ -14,6 +14,8 @@ codes; nowhere else does either happen.
     │   ├── StoreUnavailable   the state store did not answer, or answered with an error
     │   ├── TrailUnavailable   an audit line could not be made durable
     │   └── IdentityUnavailable  the identity provider raised
+    ├── DataError              a data file (geo, addresses) that cannot be used or asked
+    ├── SignalError            a risk signal that cannot tell
     ├── EnrollmentError        a user name or a secret that cannot be enrolled
     ├── SealError              a sealed secret that does not open under any configured key
     ├── NoteError              a signed note or a key file that does not parse or verify
@@ -136,6 +138,23 @@ class TrailUnavailable(Unavailable):
 
 class IdentityUnavailable(Unavailable):
     code = "identity_unavailable"
+
+
+class DataError(StepUpError):
+    """``source`` is the file, or where its data are from; ``why`` what is wrong with it."""
+
+    code = "data"
+
+    def __init__(self, source: object, why: str) -> None:
+        self.source = str(source)
+        self.why = why
+        super().__init__(f"{source}: {why}")
+
+
+class SignalError(StepUpError):
+    """The message says what it does not know."""
+
+    code = "signal"
 
 
 class EnrollmentError(StepUpError):

@@ -34,7 +34,9 @@ OTHER: Mapping[str, frozenset[str]] = {
     "enrollment": frozenset({"enrolled", "replaced", "removed", "recovery_codes", "rejected"}),
     "grant": frozenset({"revoked", "used_up"}),
     "throttle": frozenset({"locked", "unlocked"}),
-    "config": frozenset({"loaded", "reloaded", "reload_failed"}),
+    "config": frozenset(
+        {"loaded", "reloaded", "reload_failed", "keys_changed", "data_changed", "data_failed", "data_old"}
+    ),
     "audit": frozenset(
         {"start", "stop", "rotated", "recovered", "checkpoint", "pruned", "file_replaced", "io_error", "gap"}
         | {"sink_failed", "sink_recovered", "heartbeat", "key_changed", "hold"}

@@ -26,9 +26,20 @@ from .errors import BadToken, SealError
 TokenPurpose = Literal["grant", "grant_cookie", "device"]
 _PURPOSES: tuple[TokenPurpose, ...] = ("grant", "grant_cookie", "device")
 DigestPurpose = Literal[
-    "session", "device", "fingerprint", "network", "address", "user", "recovery", "binding", "burst", "asked"
+    "session",
+    "device",
+    "fingerprint",
+    "network",
+    "asn",
+    "country",
+    "address",
+    "user",
+    "recovery",
+    "binding",
+    "burst",
+    "asked",
 ]
-SealPurpose = Literal["totp", "return_to", "pending"]
+SealPurpose = Literal["totp", "return_to", "pending", "place"]
 
 _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4

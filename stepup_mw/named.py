@@ -6,27 +6,34 @@ import importlib
 import inspect
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .couriers import Destination
 from .couriers.function import Function
 from .couriers.webhook import Webhook, parse_key
 from .errors import ConfigError, ConfigProblem
+from .gate.sources import Sources
 from .identity import Provider
 from .identity.call import CallProvider
 from .identity.header import HeaderProvider
 from .identity.remote_user import RemoteUserProvider
 from .identity.scope_user import ScopeUserProvider
 from .identity.session import SessionProvider
+from .keyring import Keyring
 from .origin import Networks
-from .settings import IdentitySettings, NoticeSettings, SignalSpec
-from .signals import Signal
+from .settings import IdentitySettings, NoticeSettings, RiskSettings, SignalSpec
+from .signals import Signal, Weighted
+from .signals.address_list import OnAddressList
 from .signals.burst import Burst
 from .signals.call import Call
+from .signals.impossible_travel import ImpossibleTravel
+from .signals.new_country import NewCountry
 from .signals.new_device import NewDevice
 from .signals.new_network import NewNetwork
 from .signals.off_hours import OffHours
 from .signals.recent_failures import RecentFailures
+from .state import SightingKind
 
 
 def make_provider(settings: IdentitySettings, trusted: Networks, clock: Callable[[], float] = time.time) -> Provider:
@@ -46,18 +53,41 @@ def make_provider(settings: IdentitySettings, trusted: Networks, clock: Callable
     return makers[settings.provider]()
 
 
-def make_signal(spec: SignalSpec) -> Signal:
-    """A risk signal by its name, or your own callable."""
-    if "call" in spec.params:
-        return Call(spec.name, spec.points, import_named(spec.params["call"], f"risk.signals.{spec.name}.call"))
-    makers: dict[str, Callable[..., Signal]] = {
-        "recent_failures": RecentFailures,
-        "burst": Burst,
-        "off_hours": OffHours,
-        "new_device": NewDevice,
-        "new_network": NewNetwork,
+def make_signals(settings: RiskSettings, sources: Sources, keyring: Keyring) -> tuple[Weighted, ...]:
+    """The risk signals, each by its name, or your own callable."""
+    return tuple(
+        Weighted(_make_signal(spec, sources, keyring), spec.points if spec.on_failure is None else spec.on_failure)
+        for spec in settings.signals
+    )
+
+
+def _make_signal(spec: SignalSpec, sources: Sources, keyring: Keyring) -> Signal:
+    points, params = spec.points, spec.params
+    if "call" in params:
+        call = import_named(params["call"], f"risk.signals.{spec.name}.call")
+        return Call(spec.name, points, call, timeout_s=params["timeout_s"])
+    makers: dict[str, Callable[[], Signal]] = {
+        "recent_failures": lambda: RecentFailures(points),
+        "burst": lambda: Burst(points, **params),
+        "off_hours": lambda: OffHours(points, **params),
+        "new_device": lambda: NewDevice(points),
+        "new_network": lambda: NewNetwork(points, **params),
+        "new_country": lambda: NewCountry(points),
+        "impossible_travel": lambda: ImpossibleTravel(points, **params, unseal=partial(_unseal_place, keyring)),
+        "address_list": lambda: OnAddressList(points, lists=sources.lists),
     }
-    return makers[spec.name](spec.points, **spec.params)
+    return makers[spec.name]()
+
+
+def _unseal_place(keyring: Keyring, user: str, sealed: bytes) -> bytes:
+    return keyring.unseal("place", sealed, user)
+
+
+def remembered_by(settings: RiskSettings) -> tuple[SightingKind, ...]:
+    """What these signals want to know again after a proof. Networks always: the signal may come later."""
+    specs = {spec.name: spec.params for spec in settings.signals}
+    asn: tuple[SightingKind, ...] = ("asn",) if specs.get("new_network", {}).get("by") == "asn" else ()
+    return ("network", *asn, "country") if "new_country" in specs else ("network", *asn)
 
 
 def make_destinations(settings: NoticeSettings) -> list[Destination]:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from .messages import Request
+
 _MAX_ADDRESS = 64
 """Characters. Nothing longer is an address, nor kept by a cache."""
 _MAX_AGENT = 512
@@ -82,3 +84,27 @@ def coarse_user_agent(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _coarse(text: str) -> str:
     return " ".join(_VERSION.sub("", text).split())
+
+
+_HINTS = (b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform")
+"""Those that a browser sends unasked (User-Agent Client Hints, section 3); others come and go with the app's wishes."""
+_BRAND = re.compile(r'"((?:[^"\\]|\\.){0,64})"\s*;\s*v=')
+_MAX_HINT = 512
+
+
+def coarse_client_hints(request: Request) -> str:
+    """The brands, without versions and without the one that is made up to keep readers honest; mobile or not; and the
+    platform. "" where none was sent."""
+    brands, mobile, platform = (request.header_text(name)[:_MAX_HINT] for name in _HINTS)
+    return _coarse_hints(brands, mobile, platform) if brands or mobile or platform else ""
+
+
+@lru_cache(maxsize=4096)
+def _coarse_hints(brands: str, mobile: str, platform: str) -> str:
+    named = sorted(brand for brand in _BRAND.findall(brands) if not _is_made_up(brand))
+    return "\0" + "\0".join([",".join(named), mobile.strip(), platform.strip()])
+
+
+def _is_made_up(brand: str) -> bool:
+    """``Not?A_Brand`` and its like: letters that stay, with other signs between them each time."""
+    return "".join(filter(str.isalpha, brand)).casefold() == "notabrand"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,26 +14,29 @@ Verdict = Literal["allow", "challenge", "deny"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """``score`` is 0 to 100. ``signals`` are the points by name, the rule's base score first, as ``route``."""
+    """``score`` is 0 to 100. ``signals`` are the points by name, the rule's base score first, as ``route``; ``failed``
+    are the signals that could not tell."""
 
     score: int
     challenge_at: int
     deny_at: int
     signals: Mapping[str, int]
+    failed: Sequence[str]
     verdict: Verdict
     reason: Literal["route_policy", "elevated_risk_score", "below_threshold", "risk_denied"]
 
     def as_line(self) -> dict[str, Any]:
-        """The ``risk`` object of an audit line."""
+        """The ``risk`` object of an audit line; ``failed`` stands in it where something has."""
         return {
             "score": self.score,
             "challenge_at": self.challenge_at,
             "deny_at": self.deny_at,
             "signals": self.signals,
+            **({"failed": self.failed} if self.failed else {}),
         }
 
 
-def assess(rule: Rule, points: Mapping[str, int], settings: RiskSettings) -> Assessment:
+def assess(rule: Rule, points: Mapping[str, int], settings: RiskSettings, failed: Sequence[str] = ()) -> Assessment:
     """Add up the base score and the points of the signals that hold, cap at 100, and compare with the thresholds.
 
     ``deny_at`` counts for every rule. Below it, ``challenge`` decides: always, never, or by ``challenge_at``. The
@@ -55,6 +58,7 @@ def assess(rule: Rule, points: Mapping[str, int], settings: RiskSettings) -> Ass
         challenge_at=settings.challenge_at,
         deny_at=settings.deny_at,
         signals={"route": rule.risk, **points},
+        failed=failed,
         verdict=verdict,
         reason=reason,
     )

@@ -56,14 +56,18 @@ class CookieSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalSpec:
-    """One entry of ``[risk.signals]``: its name, the points it adds, and its own parameters.
+    """One entry of ``[risk.signals]``: its name, the points it adds, those it adds when it cannot tell (None: the
+    same), and its parameters.
 
     burst: ``{"limit": int, "window_s": int}``. off_hours: ``{"start": "22:00", "end": "06:00",
-    "timezone": "Europe/Berlin"}``. Your own: ``{"call": "package.module:callable"}``. The rest: ``{}``.
+    "timezone": "Europe/Berlin"}``. new_network: ``{"by": "prefix"}``. impossible_travel: ``{"max_kmh": 900}``.
+    address_list: ``{"files": (Path,)}``. Your own: ``{"call": "package.module:callable", "timeout_s": 2}``. The rest:
+    ``{}``.
     """
 
     name: str
     points: int
+    on_failure: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -72,6 +76,23 @@ class RiskSettings:
     challenge_at: int = 50
     deny_at: int = 90
     signals: tuple[SignalSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeoSettings:
+    """``database``: an MMDB file, or ``"iptocc"``. ``asn_database``: one more for what the first does not know.
+    ``stale_after_s``: how old a file may be before it is complained of."""
+
+    database: Path | str | None = None
+    asn_database: Path | None = None
+    stale_after_s: int = 90 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSettings:
+    """``describe``: put the browser into words."""
+
+    describe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +228,8 @@ class Settings:
     policy_version: str
     cookie: CookieSettings = CookieSettings()
     risk: RiskSettings = RiskSettings()
+    geo: GeoSettings | None = None
+    device: DeviceSettings = DeviceSettings()
     challenge: ChallengeSettings = ChallengeSettings()
     page: PageSettings = PageSettings()
     account_throttle: AccountThrottle = AccountThrottle()

@@ -16,10 +16,11 @@ import stepup_mw
 ROOT = Path(stepup_mw.__file__).parent
 FLOORS: dict[str, int] = {
     **dict.fromkeys(["errors", "messages", "encoding", "identifiers"], 0),
-    **dict.fromkeys(["gate", "trail", "signals", "pages", "enrollment", "revocation", "rotation", "outbound"], 2),
-    **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers"], 3),
-    **dict.fromkeys(["config", "compose", "congruence", "parts", "named", "logout", "cli", "demo", "testing"], 4),
-    **dict.fromkeys(["asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
+    **dict.fromkeys(["gate", "trail", "signals", "watched", "pages", "enrollment", "revocation", "rotation"], 2),
+    **dict.fromkeys(["outbound"], 2),
+    **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers", "geodata", "agents"], 3),
+    **dict.fromkeys(["config", "compose", "congruence", "data_files", "parts", "named", "logout", "cli", "demo"], 4),
+    **dict.fromkeys(["testing", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""
 
@@ -39,6 +40,9 @@ ONLY_UNDER = {
     "redis": ("stores",),
     "jwt": ("identity",),
     "boto3": ("ship",),
+    "maxminddb": ("geodata",),
+    "iptocc": ("geodata",),
+    "ua_parser": ("agents",),
 }
 
 

@@ -234,7 +234,7 @@ def _unenrolled(services: Services, visit: Visit, known: dict[str, Any], *, miss
 
 def _notes(services: Services, asked: Asked) -> tuple[str, ...]:
     notes = []
-    names = [signal.name for signal in services.signals]
+    names = [weighted.signal.name for weighted in services.signals]
     if asked.user is None and names:
         notes.append("signals are measured for a user only: --user")
     elif asked.ip is None and "new_network" in names:

@@ -48,7 +48,8 @@ def _without_callables(settings: Settings) -> Settings:
     """An operator's shell need not be able to import the app's code to work on factors."""
     identity = replace(settings.identity, provider="remote_user")
     notices = replace(settings.notices, on_notice=None)
-    return replace(settings, identity=identity, risk=replace(settings.risk, signals=()), notices=notices)
+    risk = replace(settings.risk, signals=())
+    return replace(settings, identity=identity, risk=risk, notices=notices, geo=None)
 
 
 def look(path: Path, task: Callable[[Services], Awaitable[T]]) -> T:

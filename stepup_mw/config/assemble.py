@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..geodata.countries import NAME
 from ..policy import Rule
 from ..settings import (
     AccountThrottle,
@@ -15,6 +16,8 @@ from ..settings import (
     AnchorSettings,
     ChallengeSettings,
     CookieSettings,
+    DeviceSettings,
+    GeoSettings,
     IdentitySettings,
     NoticeSettings,
     RiskSettings,
@@ -23,6 +26,7 @@ from ..settings import (
     TrailSettings,
 )
 from .anchors import Anchor
+from .geo import Geo
 from .identity import Identity
 from .models import StepUpFile
 from .notices import Notices
@@ -30,7 +34,7 @@ from .page import page_settings
 from .risk import Risk
 from .routes import Route
 from .secret import Secrets
-from .signals import Burst, OffHours, Own, Plain
+from .signals import AddressList, Burst, ImpossibleTravel, NewNetwork, OffHours, Own, Plain
 from .throttle import Throttle
 from .tokens import demanded, jwt_settings
 from .trail import Audit
@@ -53,7 +57,9 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
         secret_key_file=secrets.file,
         policy_version="",
         cookie=CookieSettings(secure=file.cookie.secure, same_site=file.cookie.same_site),
-        risk=_risk(file.risk, signals),
+        risk=_risk(file.risk, signals, folder),
+        geo=_geo(file.geo, folder) if file.geo is not None else None,
+        device=DeviceSettings(describe=file.device.describe),
         challenge=ChallengeSettings(
             prefix=file.challenge.prefix,
             ttl_s=file.challenge.ttl,
@@ -134,21 +140,36 @@ def _account(throttle: Throttle) -> AccountThrottle:
     )
 
 
-def _risk(risk: Risk, names: Iterable[str]) -> RiskSettings:
-    signals = tuple(_signal(name, getattr(risk.signals, name)) for name in names)
+def _risk(risk: Risk, names: Iterable[str], folder: Path) -> RiskSettings:
+    signals = tuple(_signal(name, getattr(risk.signals, name), folder) for name in names)
     return RiskSettings(challenge_at=risk.challenge_at, deny_at=risk.deny_at, signals=signals)
 
 
-def _signal(name: str, signal: Plain) -> SignalSpec:
+def _signal(name: str, signal: Plain, folder: Path) -> SignalSpec:
     params: dict[str, Any] = {}
     match signal:
         case Burst():
             params = {"limit": signal.limit, "window_s": signal.window}
         case OffHours():
             params = {"start": signal.hours[0], "end": signal.hours[1], "timezone": signal.timezone}
+        case NewNetwork():
+            params = {"by": signal.by}
+        case ImpossibleTravel():
+            params = {"max_kmh": signal.max_kmh}
+        case AddressList():
+            params = {"files": tuple(resolve(folder, file) for file in signal.files)}
         case Own():
-            params = {"call": signal.call}
-    return SignalSpec(name=name, points=signal.points, params=params)
+            params = {"call": signal.call, "timeout_s": signal.timeout}
+    return SignalSpec(name=name, points=signal.points, on_failure=signal.on_failure, params=params)
+
+
+def _geo(geo: Geo, folder: Path) -> GeoSettings:
+    database = resolve(folder, geo.database) if geo.database not in (None, NAME) else geo.database
+    return GeoSettings(
+        database=database,
+        asn_database=resolve(folder, geo.asn_database) if geo.asn_database is not None else None,
+        stale_after_s=geo.stale_after,
+    )
 
 
 def _trail(audit: Audit, folder: Path) -> TrailSettings:

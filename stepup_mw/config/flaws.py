@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -71,8 +72,13 @@ def _missing(path: Path) -> Flaw:
     if path == ("identity",):
         return Flaw(path=path, message='missing; add [identity] with provider = "header", "session" or another')
     field = _model(path[:-1]).model_fields[str(path[-1])]
-    example = f"; write for example {path[-1]} = {found(field.examples[0])}" if field.examples else ""
+    example = f"; write for example {path[-1]} = {_example(field.examples[0])}" if field.examples else ""
     return Flaw(path=path, message=f"missing{example}")
+
+
+def _example(value: object) -> str:
+    """A list's spelling in TOML is JSON's."""
+    return json.dumps(value) if isinstance(value, list) else found(value)
 
 
 def _unknown_key(path: Path) -> str:
@@ -145,6 +151,6 @@ def _reserved_signals(data: dict[str, Any]) -> Iterator[Flaw]:
 def _reserved(name: str) -> str | None:
     if name == "route":
         return "this name is taken by the base score of the route; choose another"
-    if name not in later.SIGNALS and not _SIGNAL_NAME.fullmatch(name):
+    if not _SIGNAL_NAME.fullmatch(name):
         return "a signal's name is 1 to 64 letters, digits and underscores, and begins with a letter"
-    return later.SIGNALS.get(name)
+    return None

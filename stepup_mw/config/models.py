@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .accepted import Check
 from .challenge import Challenge
+from .geo import Device, Geo
 from .identity import Cookie, Identity
 from .kinds import STRICT
 from .notices import Notices
@@ -57,3 +58,5 @@ class StepUpFile(BaseModel):
     audit: Audit = Field(default_factory=Audit, description="The audit trail.")
     check: Check = Field(default_factory=Check, description="What stepup check --app may take for granted.")
     notices: Notices = Field(default_factory=Notices, description="Where people are told of changes to their proofs.")
+    geo: Geo | None = Field(default=None, description="Where addresses are; left out: nobody knows.")
+    device: Device = Field(default_factory=Device, description="What is said of the browser.")

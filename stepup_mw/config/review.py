@@ -19,11 +19,14 @@ from .anchors import anchor_flaws
 from .assemble import make_rule, resolve
 from .challenge import Challenge
 from .document import Flaw
+from .geo import Geo, origin_flaws
 from .kinds import found
 from .models import StepUpFile
 from .notices import Notices, notice_flaws
 from .page import Page, page_flaws
+from .risk import Risk
 from .routes import Route
+from .signals import Signals
 from .tokens import token_flaws
 from .trail import Audit
 
@@ -40,6 +43,8 @@ class Sound:
     audit: Audit | None
     notices: Notices | None
     page: Page | None = None
+    geo: Geo | None = None
+    signals: Signals | None = None
 
 
 def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
@@ -51,7 +56,10 @@ def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
             audit=file.audit,
             notices=file.notices,
             page=file.page,
+            geo=file.geo,
+            signals=file.risk.signals,
         )
+    risk = _try(Risk, data.get("risk", {}))
     entries = data.get("routes")
     routes = [(index, _try(Route, entry)) for index, entry in enumerate(entries if isinstance(entries, list) else [])]
     return Sound(
@@ -60,6 +68,8 @@ def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
         audit=_try(Audit, data.get("audit", {})),
         notices=_try(Notices, data.get("notices", {})),
         page=_try(Page, data.get("page", {})),
+        geo=_try(Geo, data.get("geo")),
+        signals=risk.signals if risk is not None else None,
     )
 
 
@@ -72,6 +82,7 @@ def review(data: dict[str, Any], sound: Sound, folder: Path) -> list[Flaw]:
         flaws += notice_flaws(sound.notices, folder)
     if sound.page is not None:
         flaws += page_flaws(sound.page, folder)
+    flaws += origin_flaws(sound.geo, data.get("geo") is not None, sound.signals, folder)
     return flaws
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .values import Call, Count, Hours, OrPoints, Period, Points, Timezone
+from ..signals.impossible_travel import DEFAULT_KMH
+from .kinds import choice
+from .values import Call, CallTimeout, Count, FileName, Hours, Kmh, OrPoints, Period, Points, Timezone, Unique
 
-KNOWN = ("recent_failures", "burst", "off_hours", "new_device", "new_network")
+KNOWN = (
+    "recent_failures",
+    "burst",
+    "off_hours",
+    "new_device",
+    "new_network",
+    "new_country",
+    "impossible_travel",
+    "address_list",
+)
 
 
 class Plain(BaseModel):
@@ -17,6 +28,11 @@ class Plain(BaseModel):
     model_config = ConfigDict(title="Signal", extra="forbid", strict=True, frozen=True)
 
     points: Points = Field(description="Points added when the signal holds.", examples=[20])
+    on_failure: Points | None = Field(
+        default=None,
+        description="Points added when it cannot tell; left out: as when it holds.",
+        examples=[20],
+    )
 
 
 class Burst(Plain):
@@ -37,12 +53,46 @@ class OffHours(Plain):
     timezone: Timezone = Field(default="UTC", description="The time zone of the hours.", examples=["Europe/Berlin"])
 
 
+class NewNetwork(Plain):
+    """A network this user has not proved from before."""
+
+    model_config = ConfigDict(title="New network")
+
+    by: Annotated[Literal["prefix", "asn"], choice("prefix", "asn")] = Field(
+        default="prefix",
+        description="What a network is: the /24 or /48 of the address, or its autonomous system (needs [geo]).",
+    )
+
+
+class ImpossibleTravel(Plain):
+    """Too far from the last proof for the time since."""
+
+    model_config = ConfigDict(title="Impossible travel")
+
+    max_kmh: Kmh = Field(default=DEFAULT_KMH, description="Faster than this nobody travels, in km/h.")
+
+
+class AddressList(Plain):
+    """An address that stands on a list of yours."""
+
+    model_config = ConfigDict(title="Address list")
+
+    files: Annotated[list[FileName], Unique] = Field(
+        description="Files with an address or a network in CIDR form on each line; read again when they change.",
+        examples=[["lists/tor-exits.txt"]],
+        min_length=1,
+    )
+
+
 class Own(Plain):
     """A signal of your own: a function that says whether it holds."""
 
     model_config = ConfigDict(title="Your own signal")
 
     call: Call = Field(description="The function, sync or async.", examples=["bank.risk:large_amount"])
+    timeout: CallTimeout = Field(
+        default="2s", validate_default=True, description="How long it may take before it has failed.", examples=["2s"]
+    )
 
 
 class Signals(BaseModel):
@@ -65,6 +115,17 @@ class Signals(BaseModel):
     new_device: Annotated[Plain, OrPoints()] | None = Field(
         default=None, description="A browser this user has not proved from before.", examples=[20]
     )
-    new_network: Annotated[Plain, OrPoints()] | None = Field(
+    new_network: Annotated[NewNetwork, OrPoints()] | None = Field(
         default=None, description="A network this user has not proved from before.", examples=[15]
+    )
+    new_country: Annotated[Plain, OrPoints()] | None = Field(
+        default=None, description="A country this user has not proved from before; needs [geo].", examples=[25]
+    )
+    impossible_travel: Annotated[ImpossibleTravel, OrPoints()] | None = Field(
+        default=None, description="Too far from the last proof for the time since; needs [geo].", examples=[40]
+    )
+    address_list: Annotated[AddressList, OrPoints()] | None = Field(
+        default=None,
+        description="An address that stands on a list of yours.",
+        examples=[{"points": 40, "files": ["lists/tor-exits.txt"]}],
     )

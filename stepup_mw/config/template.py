@@ -111,6 +111,9 @@ new_network = 15
 recent_failures = 10
 # burst = { points = 20, limit = 10, window = "1m" }
 # off_hours = { points = 10, hours = "22:00-06:00", timezone = "Europe/Berlin" }
+# new_country = 25        # needs [geo]
+# impossible_travel = 40  # needs [geo] with a database of cities
+# address_list = { points = 40, files = ["lists/tor-exits.txt"] }  # read again when it changes
 # large_amount = { points = 30, call = "bank.risk:large_amount" }  # your own function, sync or async
 
 [cookie]
@@ -154,6 +157,12 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # support = "Call the help desk, 1234"
 # language = "en"        # where the browser asks for none that is spoken
 # templates = "pages"    # a folder whose challenge.html, layout.html, de.toml … go before this package's
+# [geo]
+# database = "GeoLite2-City.mmdb"     # any MMDB file; "iptocc": a table of countries that needs no file
+# asn_database = "GeoLite2-ASN.mmdb"  # one more, for what the first does not know
+
+# [device]
+# describe = false  # true: the browser in words, as origin.client
 
 # [throttle]  # wrong codes of one account, and from one address
 # account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }

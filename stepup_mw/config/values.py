@@ -91,6 +91,9 @@ FileName = Annotated[str, text("the path of a file", forms.read_file_name, minLe
 KeyFileName = Annotated[
     str, text("the path of a file, not the key itself", forms.read_file_name, quiet=True, minLength=1)
 ]
+GeoDatabase = Annotated[str, text('the path of an MMDB file, or "iptocc"', forms.read_file_name, minLength=1)]
+Kmh = Annotated[int, whole(1, 100_000)]
+CallTimeout = Annotated[int, duration("1s", "1m")]
 StoreUrl = Annotated[
     str,
     text(
@@ -134,8 +137,8 @@ class OrPoints:
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         table = handler(core)
-        if "call" in handler.resolve_ref_schema(table)["properties"]:
-            return table  # a signal of your own needs more than points
+        if set(handler.resolve_ref_schema(table)["required"]) != {"points"}:
+            return table  # it needs more than points
         return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 100}, table]}
 
 

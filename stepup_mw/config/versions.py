@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..policy import Rule
 from ..settings import Settings
 
 _NOT_MEANING = ("service", "trail", "store_url", "secret_keys", "digest_key", "secret_key_file", "policy_version",
-                "notices", "page", "public")  # fmt: skip
+                "notices", "page", "public", "device")  # fmt: skip
 
 
 def rule_version(rule: Rule) -> str:
@@ -37,6 +38,8 @@ def _fields(value: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return _fields(value)
+    if isinstance(value, Path):
+        return value.name  # where it lies is the host's affair
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, frozenset):

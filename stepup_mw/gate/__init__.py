@@ -15,6 +15,7 @@ from ..pages import say
 from . import admission, answers, challenges, endpoints
 from .losses import Losses
 from .matching import find_rule, own_place
+from .refreshing import refresh
 from .services import Services
 from .visit import action_of, survey, trace_of
 from .whereabouts import locate, origin_of
@@ -55,11 +56,12 @@ class Gate:
 
     async def sweep(self) -> int:
         """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done.
-        Takes the secret keys as they are now, too, and puts on record what the store has lost."""
+        Takes the secret keys and the data files as they are now, too, and puts on record what the store has lost."""
         keyring, journal = self.services.keyring, self.services.journal
         if keyring.refresh():
             journal.post(journal.notice("config", "keys_changed", detail={"keys": list(keyring.key_ids)}))
         await self._losses.tell(self.services)
+        await refresh(self.services)
         return await challenges.sweep(self.services)
 
 
@@ -78,7 +80,6 @@ async def _refused(services: Services, request: Request, reply: Response, status
     """Put the refusal on record if that can be done; the answer is a refusal either way."""
     try:
         now = services.clock()
-        address = locate(services, request)
         facts = Facts(
             user_id=None,
             session_id=None,
@@ -86,7 +87,7 @@ async def _refused(services: Services, request: Request, reply: Response, status
             request_id=services.new_id(now),
             service=services.settings.service,
             action=action_of(None, request),
-            origin=origin_of(services, request, address, "", known=False),
+            origin=origin_of(services, request, locate(services, request), "", known=False),
             risk=None,
             policy={"version": services.settings.policy_version, "mode": None},
             trace=trace_of(request),

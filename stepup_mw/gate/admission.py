@@ -182,8 +182,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     attempting = Attempting(
         request=visit.request,
         person=person,
-        address=visit.address,
-        network=visit.network,
+        where=visit.where,
         challenge=challenge,
         rule=rule,
         code=code,

@@ -13,7 +13,6 @@ import orjson
 from ..encoding import format_instant
 from ..errors import BodyTooLarge
 from ..messages import Request, Response
-from ..origin import network_of
 from ..pages import say
 from ..policy import Rule
 from ..state import Challenge
@@ -94,12 +93,10 @@ async def _verify(services: Services, request: Request, person: Person, challeng
         text = say("code.send", example='{"code": "123456"}')
         return answers.refusal(services, request, "bad-request", 400, text)
     now = services.clock()
-    address = locate(services, request)
     attempting = Attempting(
         request=request,
         person=person,
-        address=address,
-        network=network_of(address.ip),
+        where=locate(services, request),
         challenge=challenge,
         rule=rule,
         code=code,

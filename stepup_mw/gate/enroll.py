@@ -23,7 +23,6 @@ from .pending import new_pending, open_pending
 from .services import Services
 from .targets import open_target
 from .visit import Person, identify
-from .whereabouts import locate
 
 MAX_FORM = 8192
 """Bytes of a body."""
@@ -103,7 +102,7 @@ async def _change(services: Services, request: Request, person: Person, now: flo
         return answers.refusal(services, request, "bad-request", 400, text)
     change = Change(
         person=person,
-        address=locate(services, request),
+        address=services.clients.of(request),
         now=now,
         pending=open_pending(services, person, asked.pending, now),
         code=asked.code,

@@ -13,17 +13,19 @@ from ..notices import Notice
 from ..pages import Pages
 from ..policy import Policy
 from ..settings import Settings
-from ..signals import Signal
-from ..state import Store
+from ..signals import Weighted
+from ..state import SightingKind, Store
 from .journal import Journal
+from .sources import NO_SOURCES, Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """clock: Unix seconds. random: n random bytes, for secrets. new_id: a UUIDv7 for a Unix second.
 
-    reads_body: some signal wants to see the body. secrets: the app's own authenticators, if it has any. notify: hands
-    a notice over, if anybody wants one; never waits, never raises.
+    sources: what is known about origins. remembers: what signals want to know again after a proof, remembers_places
+    the place. reads_body: some signal wants to see the body. secrets: the app's own authenticators, if it has any.
+    notify: hands a notice over, if anybody wants one; never waits, never raises.
     """
 
     settings: Settings
@@ -33,11 +35,14 @@ class Services:
     pages: Pages
     keyring: Keyring
     identify: Provider
-    signals: Sequence[Signal]
+    signals: Sequence[Weighted]
     clients: Clients
     clock: Callable[[], float]
     random: Callable[[int], bytes]
     new_id: Callable[[float], str]
+    sources: Sources = NO_SOURCES
+    remembers: Sequence[SightingKind] = ("network",)
+    remembers_places: bool = False
     reads_body: bool = False
     secrets: SecretProvider | None = None
     notify: Callable[[Notice], None] | None = None

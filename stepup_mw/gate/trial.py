@@ -18,7 +18,6 @@ from .. import totp
 from ..encoding import format_uuid7
 from ..errors import StoreUnavailable
 from ..events import Facts
-from ..forwarding import Address
 from ..messages import Request
 from ..policy import Rule
 from ..state import Attempt, Challenge
@@ -28,9 +27,7 @@ from .journal import proof
 from .services import Services
 from .told import lock_begun, seen_from, tell_of_proof
 from .visit import Person, shown_user
-from .whereabouts import origin_of
-
-KEEP_SIGHTINGS = 50
+from .whereabouts import Whereabouts, origin_of, remember
 
 _log = logging.getLogger("stepup_mw")
 
@@ -65,8 +62,7 @@ class Attempting:
 
     request: Request
     person: Person
-    address: Address
-    network: str
+    where: Whereabouts
     challenge: Challenge
     rule: Rule
     code: str
@@ -85,7 +81,7 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
         return Trial(kind="gone", challenge=challenge, facts=facts)
     counted = await services.store.take_attempt(
         attempting.person.user,
-        services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else "",
+        services.keyring.digest("address", attempting.where.address.ip) if attempting.where.address.ip else "",
         now=now,
         account=services.settings.account_throttle,
         limit=services.settings.address_throttle,
@@ -125,18 +121,14 @@ async def _approve(
 
 
 async def forgive(services: Services, attempting: Attempting, trial: Trial) -> None:
-    """What a right code does beside opening: the count begins anew, the device and the network are known. To be called
+    """What a right code does beside opening: the count begins anew, and where it came from is known. To be called
     once the trial is on record; where the store fails, the count stays."""
-    person, now, store = attempting.person, attempting.now, services.store
-    address = services.keyring.digest("address", attempting.address.ip) if attempting.address.ip else ""
+    person, store = attempting.person, services.store
+    address = services.keyring.digest("address", attempting.where.address.ip) if attempting.where.address.ip else ""
     try:
         await store.forgive(person.user, address)
-        await tell_of_proof(services, person, trial.method, seen_from(attempting.address, attempting.request))
-        if person.device:
-            await store.remember(person.user, "device", person.device, now=now, keep=KEEP_SIGHTINGS)
-        if attempting.network:
-            network = services.keyring.digest("network", attempting.network)
-            await store.remember(person.user, "network", network, now=now, keep=KEEP_SIGHTINGS)
+        await tell_of_proof(services, person, trial.method, seen_from(attempting.where.address, attempting.request))
+        await remember(services, person.user, person.device, attempting.where, attempting.now)
     except StoreUnavailable as error:
         _log.warning("a right code has not reset the count of failures: %s", error)
 
@@ -156,10 +148,10 @@ async def _reject(
     detail = "clock_skew" if verdict == "skewed" else None
     records = [services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)]
     if verdict == "replayed":
-        records.append(duplicates.alert(services, attempting.person, attempting.address, challenge=challenge))
-        await duplicates.remember(services, attempting.person, attempting.address, attempting.now)
+        records.append(duplicates.alert(services, attempting.person, attempting.where.address, challenge=challenge))
+        await duplicates.remember(services, attempting.person, attempting.where.address, attempting.now)
     if counted.locks:
-        records.append(lock_begun(services, attempting.person, counted, attempting.address))
+        records.append(lock_begun(services, attempting.person, counted, attempting.where.address))
     settled = (
         number >= limit
         and verdict != "replayed"  # the same code may just now be winning this challenge from another request
@@ -233,5 +225,5 @@ def facts_of_challenge(services: Services, challenge: Challenge, attempting: Att
     if attempting is None:
         return facts
     known = bool((shared["origin"] or {}).get("device_known"))
-    origin = origin_of(services, attempting.request, attempting.address, attempting.person.device, known)
+    origin = origin_of(services, attempting.request, attempting.where, attempting.person.device, known)
     return facts._replace(request_id=attempting.request_id, origin=origin)

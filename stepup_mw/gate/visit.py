@@ -5,7 +5,7 @@ Gathers and never decides; what it gathers is the same whether the request is li
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,21 +13,17 @@ import orjson
 
 from ..assertion import Assertion
 from ..encoding import safe_text
-from ..errors import BodyTooLarge
 from ..events import Facts
-from ..forwarding import Address
 from ..identity import Identity, checked
 from ..messages import Request
-from ..origin import network_of
 from ..policy import Match, Rule
 from ..risk import Assessment, assess
-from ..signals import Signal, Subject
+from ..signals import Finding
 from ..trace_context import parse_traceparent, parse_tracestate
 from .cookies import read_device
+from .scoring import NOTHING_FOUND, make_subject, measure
 from .services import Services
-from .whereabouts import locate, origin_of
-
-_log = logging.getLogger("stepup_mw")
+from .whereabouts import Whereabouts, locate, origin_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +48,8 @@ class Visit(NamedTuple):
     rule: Rule
     path: str
     person: Person | None
-    address: Address
-    network: str
+    where: Whereabouts
+    findings: Mapping[str, Finding]
     assessment: Assessment
     now: float
     request_id: str
@@ -81,28 +77,39 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
     """Gather everything about a request that a rule matches. ``record = False`` counts nothing (explain)."""
     now = services.clock()
     person = await identify(services, request)
-    address = locate(services, request)
-    network = network_of(address.ip)
+    where = locate(services, request)
     known = False
-    points: dict[str, int] = {}
+    findings = NOTHING_FOUND
     if person is not None:
         if person.device:
             known = (await services.store.sighting(person.user, "device", person.device)).known
         if services.signals:
-            subject = await _subject(services, request, match, person, address, network, known, now, record)
-            points = await _measure(services, subject)
-    assessment = assess(match.rule, points, services.settings.risk)
+            subject = await make_subject(
+                services,
+                request,
+                match,
+                where,
+                user=person.user,
+                device=person.device,
+                known=known,
+                now=now,
+                record=record,
+            )
+            findings = await measure(services, subject)
+    points = {name: found.points for name, found in findings.items() if found.points}
+    failed = [name for name, found in findings.items() if found.failed]
+    assessment = assess(match.rule, points, services.settings.risk, failed)
     return Visit(
         request=request,
         rule=match.rule,
         path=match.path,
         person=person,
-        address=address,
-        network=network,
+        where=where,
+        findings=findings,
         assessment=assessment,
         now=now,
         request_id=services.new_id(now),
-        shared=_shared(services, request, match, person, address, known, assessment),
+        shared=_shared(services, request, match, person, where, known, assessment),
     )
 
 
@@ -128,68 +135,18 @@ def shown_user(services: Services, user: str) -> str:
     return services.keyring.pseudonym(user) if services.settings.trail.user_id == "hmac" else user
 
 
-async def _subject(
-    services: Services,
-    request: Request,
-    match: Match,
-    person: Person,
-    address: Address,
-    network: str,
-    known: bool,
-    now: float,
-    record: bool,
-) -> Subject:
-    body: bytes | None = None
-    if services.reads_body:
-        try:
-            body = await request.read_body(services.settings.challenge.resume_max_body)
-        except BodyTooLarge:
-            body = None
-    return Subject(
-        request=request,
-        rule=match.rule,
-        user=person.user,
-        ip=address.ip,
-        device=person.device,
-        device_known=known,
-        network=services.keyring.digest("network", network) if network else "",
-        path=match.path,
-        params=dict(match.params),
-        now=now,
-        record=record,
-        body=body,
-    )
-
-
-async def _measure(services: Services, subject: Subject) -> dict[str, int]:
-    points: dict[str, int] = {}
-    for signal in services.signals:
-        found = await _points(services, signal, subject)
-        if found:
-            points[signal.name] = found
-    return points
-
-
-async def _points(services: Services, signal: Signal, subject: Subject) -> int:
-    try:
-        return await signal.measure(subject, services.store)
-    except Exception as error:  # noqa: BLE001 - a signal of the user's may raise anything; doubt adds its points
-        _log.warning("signal %s failed (%s), its points are added", signal.name, type(error).__name__)
-        return signal.points
-
-
 def _shared(
     services: Services,
     request: Request,
     match: Match,
     person: Person | None,
-    address: Address,
+    where: Whereabouts,
     known: bool,
     assessment: Assessment,
 ) -> dict[str, Any]:
     return {
         "action": action_of(match.rule, request),
-        "origin": origin_of(services, request, address, person.device if person else "", known),
+        "origin": origin_of(services, request, where, person.device if person else "", known),
         "risk": assessment.as_line(),
         "policy": {"version": services.settings.policy_version, "mode": match.rule.mode},
         "trace": trace_of(request),

@@ -1,19 +1,82 @@
-"""Where a request comes from, as the gate sees it and as lines show it."""
+"""Where a request comes from, as the gate sees it and as lines show it, and what is remembered of it after a proof."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from typing import Any
 
 from ..encoding import safe_text
+from ..errors import DataError
 from ..forwarding import Address, Doubt
+from ..geo import UNKNOWN, Geo, format_spot
 from ..messages import Request
-from ..origin import coarse_user_agent, truncated
+from ..origin import coarse_client_hints, coarse_user_agent, network_of, truncated
+from ..state import SightingKind
 from .services import Services
 
+KEEP_SIGHTINGS = 50
 
-def locate(services: Services, request: Request) -> Address:
-    """The client's address, through the trusted proxies."""
-    return services.clients.of(request)
+_log = logging.getLogger("stepup_mw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """``network``: the /24 or /48 of the address. ``geo``: where it is, None where no database is configured, or it
+    failed (``failed`` says why)."""
+
+    address: Address
+    network: str
+    geo: Geo | None = None
+    failed: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody can say for sure where the request comes from; "" where that is sure."""
+        if self.address.doubt is not None:
+            return f"the client's address is in doubt: {self.address.doubt.why}"
+        return self.failed
+
+
+def locate(services: Services, request: Request) -> Whereabouts:
+    """The client's address, through the trusted proxies, and where it is."""
+    address = services.clients.of(request)
+    geo, failed = None, ""
+    if services.sources.geo is not None:
+        try:
+            geo = services.sources.geo.locate(address.ip) if address.ip is not None else UNKNOWN
+        except DataError as error:
+            _log.warning("where a request comes from is not known: %s", error)
+            failed = str(error)
+    return Whereabouts(address=address, network=network_of(address.ip), geo=geo, failed=failed)
+
+
+def mark_of(services: Services, where: Whereabouts, kind: SightingKind) -> str:
+    """What stands for a network, an autonomous system or a country in the store: a keyed hash. For a network that is
+    none, "". A country that is not known is one of its own, and the network stands in for a system that is not."""
+    if kind == "country":
+        text = where.geo.country or "?" if where.geo is not None else ""
+    elif kind == "asn" and where.geo is not None and where.geo.asn is not None:
+        text = f"AS{where.geo.asn}"
+    else:
+        text = where.network
+    return services.keyring.digest(kind, text) if text and kind != "device" else ""
+
+
+async def remember(services: Services, user: str, device: str, where: Whereabouts, now: float) -> None:
+    """A user has proved themself, from here. What no signal asks for is not kept, and in doubt nothing of a place."""
+    store = services.store
+    if device:
+        await store.remember(user, "device", device, now=now, keep=KEEP_SIGHTINGS)
+    if where.address.doubt is not None:
+        return
+    for kind in services.remembers:
+        mark = mark_of(services, where, kind)
+        if mark and (kind == "network" or where.geo is not None):
+            await store.remember(user, kind, mark, now=now, keep=KEEP_SIGHTINGS)
+    spot = where.geo.spot if where.geo is not None else None
+    if services.remembers_places and spot is not None:
+        await store.put_place(user, services.keyring.seal("place", format_spot(spot), user), now=now)
 
 
 def shown_address(services: Services, address: Address) -> dict[str, Any]:
@@ -32,16 +95,24 @@ def _shown_doubt(services: Services, doubt: Doubt | None) -> dict[str, Any] | No
     return {"why": doubt.why, **{name: ip if whole else truncated(ip)[0] for name, ip in claims.items()}}
 
 
-def origin_of(services: Services, request: Request, address: Address, device: str, known: bool) -> dict[str, Any]:
+def _shown_geo(services: Services, where: Whereabouts) -> dict[str, Any] | None:
+    """None only where no database is configured."""
+    return (where.geo or UNKNOWN).as_line() if services.sources.geo is not None else None
+
+
+def origin_of(services: Services, request: Request, where: Whereabouts, device: str, known: bool) -> dict[str, Any]:
     """The ``origin`` object of a line. ``device`` is a keyed hash, "" for none."""
     agent = request.header_text(b"user-agent")
+    describe = services.sources.describe
+    coarse = coarse_user_agent(agent) + coarse_client_hints(request)
     return {
-        **shown_address(services, address),
-        "ip_source": address.source,
-        "ip_doubt": _shown_doubt(services, address.doubt),
-        "geo": None,
+        **shown_address(services, where.address),
+        "ip_source": where.address.source,
+        "ip_doubt": _shown_doubt(services, where.address.doubt),
+        "geo": _shown_geo(services, where),
         "device_id": device or None,
         "device_known": known,
-        "fingerprint": services.keyring.digest("fingerprint", coarse_user_agent(agent)) if agent else None,
+        "fingerprint": services.keyring.digest("fingerprint", coarse) if coarse else None,
+        "client": describe(agent) if describe is not None and agent else None,
         "user_agent": safe_text(agent, 256) if agent else None,
     }

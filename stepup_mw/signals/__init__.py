@@ -1,13 +1,16 @@
 """Risk signals: one file each. A signal looks at the subject and says how many points it adds, at most its own.
 
-A signal decides nothing. One that raises or takes too long adds its configured points: doubt never lowers a score.
+A signal decides nothing. One that raises or takes too long adds the points configured for that, its own unless told
+otherwise: doubt never lowers a score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+from ..errors import SignalError
+from ..geo import UNKNOWN, Geo
 from ..messages import Request
 from ..policy import Rule
 from ..state import Store
@@ -15,9 +18,12 @@ from ..state import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What signals see. ``device`` and ``network`` are keyed hashes, "" where there is none.
+    """What signals see. ``device``, ``network`` (the address's /24 or /48), ``autonomous_system`` and ``country`` are
+    keyed hashes, "" where there is none.
 
-    record: count this request (live) or only say what it would be (explain); the answer is the same.
+    ip: the client's address, in doubt (``ip_doubt``) the nearest one that is sure. geo: where it is, None where no
+    database is configured. doubt: why nobody can say where the request comes from, "" where that is sure. record:
+    count this request (live) or only say what it would be (explain); the answer is the same.
     """
 
     request: Request
@@ -32,12 +38,47 @@ class Subject:
     now: float
     record: bool
     body: bytes | None = None
+    geo: Geo | None = None
+    autonomous_system: str = ""
+    country: str = ""
+    ip_doubt: bool = False
+    doubt: str = ""
+
+    def sure_ip(self) -> str | None:
+        """The client's address. SignalError in doubt."""
+        if self.ip_doubt:
+            raise SignalError(self.doubt)
+        return self.ip
+
+    def sure_geo(self) -> Geo:
+        """Where the client is. SignalError in doubt."""
+        if self.doubt:
+            raise SignalError(self.doubt)
+        return self.geo or UNKNOWN
+
+
+class Finding(NamedTuple):
+    """What a signal found: its points, 0 where it does not hold, and what was compared with what. The words are put
+    together when somebody asks for them."""
+
+    points: int
+    words: str
+    values: tuple[Any, ...] = ()
+    failed: bool = False
+
+    def __str__(self) -> str:
+        return self.words.format(*self.values)
 
 
 class Signal(Protocol):
     name: str
     points: int
 
-    async def measure(self, subject: Subject, store: Store) -> int:
-        """Points to add: 0 where the signal does not hold."""
-        ...
+    async def measure(self, subject: Subject, store: Store) -> Finding: ...
+
+
+class Weighted(NamedTuple):
+    """A signal, and the points it adds when it fails."""
+
+    signal: Signal
+    on_failure: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..encoding import format_duration
 from ..state import Store
-from . import Subject
+from . import Finding, Subject
 
 
 class Burst:
@@ -16,8 +17,11 @@ class Burst:
         self._limit = limit
         self._window_s = window_s
 
-    async def measure(self, subject: Subject, store: Store) -> int:
+    async def measure(self, subject: Subject, store: Store) -> Finding:
         hits = await store.hits(
             f"burst:{subject.user}", now=subject.now, window_s=self._window_s, record=subject.record
         )
-        return self.points if hits > self._limit else 0
+        values = (hits, format_duration(self._window_s), self._limit)
+        if hits > self._limit:
+            return Finding(self.points, "{} sensitive requests in the last {}, this one included: more than {}", values)
+        return Finding(0, "{} sensitive requests in the last {}, this one included: at most {}", values)

@@ -13,24 +13,26 @@ from typing import Any
 from anyio import fail_after, to_thread
 
 from ..state import Store
-from . import Subject
+from . import Finding, Subject
 
-TIMEOUT_S = 2.0
-"""A call that has not answered by then counts as one that raised."""
+TIMEOUT_S = 2
+"""Unless told otherwise. A call that has not answered by then counts as one that raised."""
 
 
 class Call:
-    def __init__(self, name: str, points: int, call: Callable[[Subject], Any]) -> None:
+    def __init__(self, name: str, points: int, call: Callable[[Subject], Any], *, timeout_s: float = TIMEOUT_S) -> None:
         self.name = name
         self.points = points
         self._call = call
+        self._timeout_s = timeout_s
 
-    async def measure(self, subject: Subject, store: Store) -> int:  # noqa: ARG002 - one shape for all signals
-        with fail_after(TIMEOUT_S):
+    async def measure(self, subject: Subject, store: Store) -> Finding:  # noqa: ARG002 - one shape for all signals
+        with fail_after(self._timeout_s):
             found = await self._ask(subject)
         if isinstance(found, bool):
-            return self.points if found else 0
-        return max(0, min(self.points, int(found)))
+            found = self.points if found else 0
+        points = max(0, min(self.points, int(found)))
+        return Finding(points, "your function says {} of {} points", (points, self.points))
 
     async def _ask(self, subject: Subject) -> Any:
         if inspect.iscoroutinefunction(self._call):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..state import Store
-from . import Subject
+from . import Finding, Subject
 
 
 class NewDevice:
@@ -12,5 +12,9 @@ class NewDevice:
     def __init__(self, points: int) -> None:
         self.points = points
 
-    async def measure(self, subject: Subject, store: Store) -> int:  # noqa: ARG002 - one shape for all signals
-        return 0 if subject.device_known else self.points
+    async def measure(self, subject: Subject, store: Store) -> Finding:  # noqa: ARG002 - one shape for all signals
+        if subject.device_known:
+            return Finding(0, "this user has proved themself in this browser before")
+        if not subject.device:
+            return Finding(self.points, "the client sent no device cookie of this service")
+        return Finding(self.points, "this user has not proved themself in this browser before")

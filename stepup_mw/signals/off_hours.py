@@ -6,7 +6,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from ..state import Store
-from . import Subject
+from . import Finding, Subject
 
 
 class OffHours:
@@ -19,11 +19,17 @@ class OffHours:
         self._start = time.fromisoformat(start)
         self._end = time.fromisoformat(end)
         self._zone = ZoneInfo(timezone)
+        self._hours = f"{start}-{end}"
 
-    async def measure(self, subject: Subject, store: Store) -> int:  # noqa: ARG002 - one shape for all signals
-        moment = datetime.fromtimestamp(subject.now, self._zone).time()
+    async def measure(self, subject: Subject, store: Store) -> Finding:  # noqa: ARG002 - one shape for all signals
+        moment = datetime.fromtimestamp(subject.now, self._zone)
+        if self.hold(subject.now):
+            return Finding(self.points, "{:%H:%M} in {} lies within {}", (moment, self._zone.key, self._hours))
+        return Finding(0, "{:%H:%M} in {} lies outside of {}", (moment, self._zone.key, self._hours))
+
+    def hold(self, now: float) -> bool:
+        """Whether a moment (Unix seconds) is outside working hours."""
+        moment = datetime.fromtimestamp(now, self._zone).time()
         if self._start <= self._end:
-            holds = self._start <= moment < self._end
-        else:
-            holds = moment >= self._start or moment < self._end
-        return self.points if holds else 0
+            return self._start <= moment < self._end
+        return moment >= self._start or moment < self._end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..state import Store
-from . import Subject
+from . import Finding, Subject
 
 
 class RecentFailures:
@@ -12,6 +12,8 @@ class RecentFailures:
     def __init__(self, points: int) -> None:
         self.points = points
 
-    async def measure(self, subject: Subject, store: Store) -> int:
+    async def measure(self, subject: Subject, store: Store) -> Finding:
         failures, _ = await store.failures(subject.user)
-        return self.points if failures else 0
+        if failures:
+            return Finding(self.points, "{} wrong codes since the last right one", (failures,))
+        return Finding(0, "no wrong code since the last right one")

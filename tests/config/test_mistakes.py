@@ -97,7 +97,7 @@ MANY_PLACES = [
     (17, 20, "risk.signals.burst.points"),
     (17, 25, "risk.signals.burst.limitt"),
     (19, 7, "challenge.ttl"),
-    (20, 2, "geo"),
+    (21, 12, "geo.database"),
     (None, None, "STEPUP_SECRET_KEY"),
 ]
 

@@ -73,11 +73,11 @@ def test_signals_keep_the_order_of_the_file(bank: Path) -> None:
     assert load_config(bank / "stepup.toml", ENVIRON).settings.risk == RiskSettings(
         signals=(
             SignalSpec(name="new_device", points=20),
-            SignalSpec(name="new_network", points=15),
+            SignalSpec(name="new_network", points=15, params={"by": "prefix"}),
             SignalSpec(name="recent_failures", points=10),
             SignalSpec(name="burst", points=20, params={"limit": 10, "window_s": 60}),
             SignalSpec(name="off_hours", points=10, params=night),
-            SignalSpec(name="large_amount", points=30, params={"call": "bank.risk:large_amount"}),
+            SignalSpec(name="large_amount", points=30, params={"call": "bank.risk:large_amount", "timeout_s": 2}),
         )
     )
 

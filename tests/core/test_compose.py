@@ -6,16 +6,21 @@ from pathlib import Path
 import pytest
 
 from stepup_mw.errors import ConfigError
+from stepup_mw.gate.sources import NO_SOURCES
 from stepup_mw.identity.call import CallProvider
 from stepup_mw.identity.header import HeaderProvider
 from stepup_mw.identity.remote_user import RemoteUserProvider
 from stepup_mw.identity.scope_user import ScopeUserProvider
 from stepup_mw.identity.session import SessionProvider
-from stepup_mw.named import import_named, make_provider, make_signal
+from stepup_mw.keyring import Keyring
+from stepup_mw.named import import_named, make_provider, make_signals
 from stepup_mw.origin import Networks
-from stepup_mw.settings import IdentitySettings, SignalSpec
+from stepup_mw.settings import IdentitySettings, RiskSettings, SignalSpec
+from stepup_mw.signals.address_list import OnAddressList
 from stepup_mw.signals.burst import Burst
 from stepup_mw.signals.call import Call
+from stepup_mw.signals.impossible_travel import ImpossibleTravel
+from stepup_mw.signals.new_country import NewCountry
 from stepup_mw.signals.new_device import NewDevice
 from stepup_mw.signals.new_network import NewNetwork
 from stepup_mw.signals.off_hours import OffHours
@@ -52,15 +57,18 @@ def test_a_provider_is_made_by_its_name(name: str, kind: type) -> None:
             OffHours,
         ),
         (SignalSpec(name="new_device", points=5), NewDevice),
-        (SignalSpec(name="new_network", points=5), NewNetwork),
-        (SignalSpec(name="mine", points=5, params={"call": f"{__name__}:a_function"}), Call),
+        (SignalSpec(name="new_network", points=5, params={"by": "asn"}), NewNetwork),
+        (SignalSpec(name="new_country", points=5, on_failure=0), NewCountry),
+        (SignalSpec(name="impossible_travel", points=5, on_failure=90, params={"max_kmh": 900}), ImpossibleTravel),
+        (SignalSpec(name="address_list", points=5, params={"files": ()}), OnAddressList),
+        (SignalSpec(name="mine", points=5, params={"call": f"{__name__}:a_function", "timeout_s": 2}), Call),
     ],
     ids=lambda value: value.name if isinstance(value, SignalSpec) else "",
 )
 def test_a_signal_is_made_by_its_name(spec: SignalSpec, kind: type) -> None:
-    made = make_signal(spec)
+    ((made, on_failure),) = make_signals(RiskSettings(signals=(spec,)), NO_SOURCES, Keyring([b"k" * 32], bytes))
     assert isinstance(made, kind)
-    assert (made.name, made.points) == (spec.name, 5)
+    assert (made.name, made.points, on_failure) == (spec.name, 5, 5 if spec.on_failure is None else spec.on_failure)
 
 
 def test_a_name_may_lead_into_a_class_and_an_object() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stepup_mw.gate.visit import survey
 from stepup_mw.messages import Request
 from stepup_mw.settings import AccountThrottle, AddressThrottle
-from stepup_mw.signals import Signal, Subject
+from stepup_mw.signals import Finding, Signal, Subject
 from stepup_mw.signals.burst import Burst
 from stepup_mw.signals.call import TIMEOUT_S, Call
 from stepup_mw.signals.new_device import NewDevice
@@ -47,6 +47,10 @@ def subject(**changes: Any) -> Subject:
 
 
 def measure(signal: Signal, store: Store | None = None, **changes: Any) -> int:
+    return find(signal, store, **changes).points
+
+
+def find(signal: Signal, store: Store | None = None, **changes: Any) -> Finding:
     return asyncio.run(signal.measure(subject(**changes), store or MemoryStore()))
 
 

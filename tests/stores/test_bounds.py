@@ -12,7 +12,7 @@ import pytest
 
 from stepup_mw.gate.challenges import KEEP_OPEN
 from stepup_mw.gate.grants import KEEP
-from stepup_mw.gate.trial import KEEP_SIGHTINGS
+from stepup_mw.gate.whereabouts import KEEP_SIGHTINGS
 from stepup_mw.state import MAX_FACTORS, Store
 from stepup_mw.stores.bounds import HITS_KEPT, SETTLED_KEPT, SETTLED_KEPT_S
 from stepup_mw.stores.memory import MemoryStore
