@@ -157,6 +157,12 @@ class SignalError(StepUpError):
     code = "signal"
 
 
+class PasskeyError(StepUpError):
+    """A browser's answer that proves no passkey; the message is a word for the log."""
+
+    code = "passkey"
+
+
 class EnrollmentError(StepUpError):
     """A user name or a secret that cannot be enrolled; the message says why, and never holds the secret."""
 

@@ -38,8 +38,9 @@ DigestPurpose = Literal[
     "binding",
     "burst",
     "asked",
+    "passkey",
 ]
-SealPurpose = Literal["totp", "return_to", "pending", "place"]
+SealPurpose = Literal["totp", "passkey", "return_to", "pending", "place"]
 
 _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4

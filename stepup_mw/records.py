@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .passkeys import PREFIX
+
 ChallengeState = Literal["open", "approved", "denied", "expired", "abandoned", "locked", "error"]
 SightingKind = Literal["device", "network", "asn", "country"]
 
@@ -14,9 +16,9 @@ FOREVER = 2**53
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factor:
-    """One authenticator of one user. ``sealed`` is the TOTP secret under AES-GCM with the user id as associated
-    data; ``last_step`` the highest time step ever accepted from it, -1 for none. ``drift``: by how many steps its
-    clock was off when it was last right; ``label``: its owner's name for it."""
+    """One authenticator of one user. ``sealed`` is the TOTP secret, or the passkey, under AES-GCM with the user id as
+    associated data; ``last_step`` the highest time step ever accepted from it, -1 for none. ``drift``: by how many
+    steps its clock was off when it was last right; ``label``: its owner's name for it."""
 
     user: str
     factor_id: str
@@ -25,6 +27,11 @@ class Factor:
     last_step: int = -1
     label: str = ""
     drift: int = 0
+
+    @property
+    def kind(self) -> Literal["totp", "passkey"]:
+        """What it is, and what its secret is sealed as: the id says so."""
+        return "passkey" if self.factor_id.startswith(PREFIX) else "totp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

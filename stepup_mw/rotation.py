@@ -34,7 +34,7 @@ async def survey_sealed(store: Store, keyring: Keyring) -> Sealed:
     lost: list[tuple[Factor, str]] = []
     for factor in await _sealed_factors(store):
         try:
-            keyring.unseal("totp", factor.sealed, factor.user)
+            keyring.unseal(factor.kind, factor.sealed, factor.user)
         except SealError:
             lost.append((factor, sealed_under(factor.sealed)))
         else:
@@ -50,10 +50,10 @@ async def reseal(store: Store, keyring: Keyring) -> int:
         if sealed_under(factor.sealed) == keyring.key_ids[-1]:
             continue
         try:
-            plain = keyring.unseal("totp", factor.sealed, factor.user)
+            plain = keyring.unseal(factor.kind, factor.sealed, factor.user)
         except SealError:
             continue
-        anew = keyring.seal("totp", plain, factor.user)
+        anew = keyring.seal(factor.kind, plain, factor.user)
         count += await store.replace_sealed(factor.user, factor.factor_id, anew, expected=factor.sealed)
     return count
 

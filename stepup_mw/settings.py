@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from .forwarding import ForwardedHeader
 from .notices import KINDS
+from .passkeys import RelyingParty
 from .policy import Rule
 
 
@@ -236,5 +237,6 @@ class Settings:
     address_throttle: AddressThrottle = AddressThrottle()
     notices: NoticeSettings = NoticeSettings()
     public: tuple[str, ...] = ()
+    passkeys: RelyingParty | None = None
     digest_key: bytes | None = field(default=None, repr=False)
     secret_key_file: Path | None = None

@@ -43,6 +43,7 @@ ONLY_UNDER = {
     "maxminddb": ("geodata",),
     "iptocc": ("geodata",),
     "ua_parser": ("agents",),
+    "webauthn": ("passkeys",),
 }
 
 

@@ -219,7 +219,7 @@ def code(user: str, development: bool, config: Path, as_json: bool) -> int:
     async def task(services: Services) -> str | None:
         if services.settings.cookie.secure and not development:
             raise CommandError("cookie.secure is true, so this is no development set-up; --development insists")
-        for factor in await own_factors(services, user):
+        for factor in await own_factors(services, user, kind="totp"):
             return services.keyring.unseal("totp", factor.sealed, user).decode("ascii")
         return None
 

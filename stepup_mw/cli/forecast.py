@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..encoding import format_duration, format_instant, parse_timestamp
 from ..errors import AmbiguousRequest
-from ..gate.codes import is_enrolled
+from ..gate.codes import prepare
 from ..gate.cookies import cookie_name
 from ..gate.losses import is_missed
 from ..gate.services import Services
@@ -207,7 +207,7 @@ async def _decide(services: Services, asked: Asked, visit: Visit, match: Match) 
 async def _demand(services: Services, visit: Visit, user: str, known: dict[str, Any]) -> Forecast:
     rule, assessment = visit.rule, visit.assessment
     known["notes"] += token_notes(rule)
-    if not await is_enrolled(services, user):
+    if not await prepare(services, user, visit.now, allowed=rule.factors):
         if takes_tokens(rule):
             why = f"{cause(rule, assessment)}: a new access token, for this user has no authenticator here"
             return Forecast(decision="challenge", status=401, why=why, **known)

@@ -9,7 +9,7 @@ export interface Texts {
   code: string;
   recovery: string;
   useRecovery: string;
-  useCode: string;
+  passkey: string;
   confirm: string;
   cancel: string;
   /** Followed by the number of tries left. */

@@ -15,7 +15,7 @@ const TEXTS = {
     code: "Code from your authenticator app",
     recovery: "Recovery code",
     useRecovery: "Use a recovery code",
-    useCode: "Use a code from the app",
+    passkey: "Use a passkey",
     confirm: "Confirm",
     cancel: "Cancel",
     wrong: "That code is wrong or has been used before. Tries left: ",
@@ -28,7 +28,7 @@ const TEXTS = {
     code: "Code aus der Authenticator-App",
     recovery: "Wiederherstellungscode",
     useRecovery: "Wiederherstellungscode verwenden",
-    useCode: "Code aus der App verwenden",
+    passkey: "Passkey verwenden",
     confirm: "Bestätigen",
     cancel: "Abbrechen",
     wrong: "Der Code ist falsch oder wurde schon verwendet. Verbleibende Versuche: ",
@@ -140,6 +140,7 @@ function ask(asked, request, options) {
   const input = make("input", { id: "stepup-code", required: "", autocapitalize: "characters", spellcheck: "false" });
   const confirm = make("button", { type: "submit" }, words.confirm);
   const other = make("button", { type: "button" });
+  const passkey = make("button", { type: "button" }, words.passkey);
   const cancel = make("button", { type: "button" }, words.cancel);
   const form = make("form", { autocomplete: "off" }, label, input, confirm);
   const why = asked.reason ? [make("p", {}, asked.reason)] : [];
@@ -152,13 +153,15 @@ function ask(asked, request, options) {
     alert,
     form,
   );
-  if (asked.factors?.includes("recovery_code")) dialog.append(other);
+  if (asked.factors.includes("passkey") && window.PublicKeyCredential?.parseRequestOptionsFromJSON) form.before(passkey);
+  if (!asked.factors.includes("totp")) form.remove();
+  if (asked.factors.includes("recovery_code")) dialog.append(other);
   dialog.append(cancel);
 
   let recovering = false;
   const show = () => {
     label.textContent = recovering ? words.recovery : words.code;
-    other.textContent = recovering ? words.useCode : words.useRecovery;
+    other.textContent = recovering ? words.code : words.useRecovery;
     input.setAttribute("inputmode", recovering ? "text" : "numeric");
     input.setAttribute("autocomplete", recovering ? "off" : "one-time-code");
     input.setAttribute("maxlength", recovering ? "32" : "7");
@@ -196,11 +199,10 @@ function ask(asked, request, options) {
     input.addEventListener("input", () => {
       if (!recovering && /^\d{6}$/.test(input.value) && !confirm.disabled) form.requestSubmit();
     });
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      confirm.disabled = true;
+    const verify = async (prove) => {
+      confirm.disabled = passkey.disabled = true;
       try {
-        const answer = await post(asked, asked.verify_url, { code: input.value.replaceAll(" ", "") }, request, options);
+        const answer = await post(asked, asked.verify_url, await prove(), request, options);
         if (answer.ok) {
           proofs += 1;
           return close(resolve, "here");
@@ -209,9 +211,20 @@ function ask(asked, request, options) {
       } catch {
         wrong(words.failed);
       } finally {
-        confirm.disabled = false;
+        confirm.disabled = passkey.disabled = false;
       }
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      verify(() => ({ code: input.value.replaceAll(" ", "") }));
     });
+    passkey.addEventListener("click", () =>
+      verify(async () => {
+        const { publicKey } = await (await send(asked, `${asked.page_url}/passkey`, {}, request, options)).json();
+        const given = PublicKeyCredential.parseRequestOptionsFromJSON(publicKey);
+        return { passkey: (await navigator.credentials.get({ publicKey: given })).toJSON() };
+      }),
+    );
   });
 }
 
@@ -224,13 +237,12 @@ function told(words, answer, problem) {
 }
 
 function post(asked, path, body, request, options) {
+  return send(asked, path, { method: "POST", body: JSON.stringify(body) }, request, options);
+}
+
+function send(asked, path, init, request, options) {
   const headers = { "content-type": "application/json", accept: "application/json", ...options.headers };
   const who = request.headers.get("authorization");
   if (who) headers.authorization = who;
-  return globalThis.fetch(new URL(path, asked.base), {
-    method: "POST",
-    credentials: "same-origin",
-    headers,
-    body: JSON.stringify(body),
-  });
+  return globalThis.fetch(new URL(path, asked.base), { credentials: "same-origin", headers, ...init });
 }

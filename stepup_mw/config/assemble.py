@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..geodata.countries import NAME
+from ..passkeys import RelyingParty
 from ..policy import Rule
 from ..settings import (
     AccountThrottle,
@@ -31,6 +32,7 @@ from .identity import Identity
 from .models import StepUpFile
 from .notices import Notices
 from .page import page_settings
+from .passkeys import Passkeys
 from .risk import Risk
 from .routes import Route
 from .secret import Secrets
@@ -74,6 +76,7 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
         account_throttle=_account(file.throttle),
         notices=_notices(file.notices, folder),
         public=tuple(file.check.public),
+        passkeys=_party(file.service, file.passkeys),
         address_throttle=AddressThrottle(
             failures=file.throttle.address.failures, window_s=file.throttle.address.window
         ),
@@ -116,6 +119,13 @@ def _identity(identity: Identity, folder: Path) -> IdentitySettings:
         login_url=identity.login_url,
         jwt=jwt_settings(identity, folder),
     )
+
+
+def _party(service: str, passkeys: Passkeys | None) -> RelyingParty | None:
+    if passkeys is None:
+        return None
+    origins = tuple(passkeys.origins) or (f"https://{passkeys.rp_id}",)
+    return RelyingParty(rp_id=passkeys.rp_id, name=service, origins=origins)
 
 
 def _notices(notices: Notices, folder: Path) -> NoticeSettings:

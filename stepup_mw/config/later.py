@@ -7,5 +7,3 @@ KEYS: dict[tuple[str, ...], str] = {}
 
 _PROVIDER = 'it comes with a later version of stepup-mw; until then "package.module:callable" takes a function of yours'
 PROVIDERS: dict[str, str] = dict.fromkeys(("flask", "django"), _PROVIDER)
-
-FACTORS: dict[str, str] = {"passkey": "it comes with a later version of stepup-mw"}

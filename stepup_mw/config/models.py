@@ -15,6 +15,7 @@ from .identity import Cookie, Identity
 from .kinds import STRICT
 from .notices import Notices
 from .page import Page
+from .passkeys import Passkeys
 from .risk import Risk
 from .routes import Route
 from .throttle import Throttle
@@ -57,6 +58,9 @@ class StepUpFile(BaseModel):
     store: Store = Field(default_factory=Store, description="Where state is kept.")
     audit: Audit = Field(default_factory=Audit, description="The audit trail.")
     check: Check = Field(default_factory=Check, description="What stepup check --app may take for granted.")
+    passkeys: Passkeys | None = Field(
+        default=None, description="Which domain passkeys are for; left out: there are none."
+    )
     notices: Notices = Field(default_factory=Notices, description="Where people are told of changes to their proofs.")
     geo: Geo | None = Field(default=None, description="Where addresses are; left out: nobody knows.")
     device: Device = Field(default_factory=Device, description="What is said of the browser.")

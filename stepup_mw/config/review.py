@@ -24,6 +24,7 @@ from .kinds import found
 from .models import StepUpFile
 from .notices import Notices, notice_flaws
 from .page import Page, page_flaws
+from .passkeys import Passkeys, passkey_flaws
 from .risk import Risk
 from .routes import Route
 from .signals import Signals
@@ -43,6 +44,7 @@ class Sound:
     audit: Audit | None
     notices: Notices | None
     page: Page | None = None
+    passkeys: Passkeys | None
     geo: Geo | None = None
     signals: Signals | None = None
 
@@ -58,6 +60,7 @@ def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
             page=file.page,
             geo=file.geo,
             signals=file.risk.signals,
+            passkeys=file.passkeys,
         )
     risk = _try(Risk, data.get("risk", {}))
     entries = data.get("routes")
@@ -70,6 +73,7 @@ def sound_parts(data: dict[str, Any], file: StepUpFile | None) -> Sound:
         page=_try(Page, data.get("page", {})),
         geo=_try(Geo, data.get("geo")),
         signals=risk.signals if risk is not None else None,
+        passkeys=_try(Passkeys, data["passkeys"]) if "passkeys" in data else None,
     )
 
 
@@ -83,6 +87,7 @@ def review(data: dict[str, Any], sound: Sound, folder: Path) -> list[Flaw]:
     if sound.page is not None:
         flaws += page_flaws(sound.page, folder)
     flaws += origin_flaws(sound.geo, data.get("geo") is not None, sound.signals, folder)
+    flaws += passkey_flaws(sound.passkeys, sound.routes, there="passkeys" in data)
     return flaws
 
 

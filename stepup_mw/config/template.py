@@ -164,6 +164,10 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # [device]
 # describe = false  # true: the browser in words, as origin.client
 
+# [passkeys]  # factors = ["passkey", "totp"] in a rule then takes them; ["passkey"] takes nothing that can be phished
+# rp_id = "bank.example"                 # the domain; it cannot be changed without losing them
+# origins = ["https://bank.example"]
+
 # [throttle]  # wrong codes of one account, and from one address
 # account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }
 # address = { failures = 50, window = "10m" }

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from . import forms
 from .kinds import FLAG, choice, duration, found, number, refuse, refuse_all, size, suggest, text, whole
-from .later import FACTORS, PROVIDERS
+from .later import PROVIDERS
 
 _PROVIDERS = ("header", "scope_user", "session", "remote_user", "jwt")
 _CALL_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$"
@@ -58,7 +58,7 @@ RoutePath = Annotated[str, text('a route path, such as "/accounts/{account}/tran
 Method = Annotated[
     str, text('a method in capitals, such as "POST"', forms.read_method, pattern="^[!#$%&'*+.^_`|~0-9A-Z-]+$")
 ]
-Factor = Annotated[str, choice("totp", "recovery_code", why=FACTORS)]
+Factor = Annotated[str, choice("passkey", "totp", "recovery_code")]
 Provider = Annotated[
     str, text(PROVIDER_NAMES, _read_provider, anyOf=[{"enum": list(_PROVIDERS)}, {"pattern": _CALL_PATTERN}])
 ]

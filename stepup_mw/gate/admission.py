@@ -17,7 +17,7 @@ from ..pages import say
 from ..state import Grant
 from . import answers, challenges, grants, replies
 from .asserted import Wanted, judge_token, provider_required, want
-from .codes import prepare
+from .codes import is_enrolled, prepare
 from .cookies import device_cookie, new_device, read_device
 from .journal import proof
 from .losses import is_missed
@@ -128,7 +128,7 @@ async def _ask(
 ) -> Decision:
     """Issue a challenge: 401 for an API client, 303 to the page for a browser; or say that no factor is there. What is
     ``wanted`` of a token is said beside it."""
-    if not await prepare(services, person.user, visit.now):
+    if not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
         if wanted is None:
             return await _unenrolled(services, visit, person)
         facts = facts_of(services, visit, services.new_id(visit.now))
@@ -161,7 +161,8 @@ async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decis
     """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so."""
     settings, facts = services.settings.challenge, facts_of(services, visit, services.new_id(visit.now))
     missed = await is_missed(services, person.user)
-    if settings.enroll == "grace" and visit.now < settings.grace_until and not missed:
+    graceful = settings.enroll == "grace" and visit.now < settings.grace_until and not missed
+    if graceful and not await is_enrolled(services, person.user):  # another kind than the rule wants is one, too
         return await _let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
     detail = "missed" if missed else None
     line = services.journal.line(facts, "trigger", "not_enrolled", reason=_reason(visit), detail=detail)
@@ -171,7 +172,7 @@ async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decis
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:
     """The code came with the request: one round trip, and it opens this request only."""
-    if not await prepare(services, person.user, visit.now):
+    if not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
         return await _unenrolled(services, visit, person)
     rule = visit.rule
     challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)

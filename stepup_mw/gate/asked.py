@@ -14,9 +14,10 @@ from ..encoding import format_instant
 from ..errors import BodyTooLarge
 from ..messages import Request, Response
 from ..pages import say
+from ..passkeys import parse_answer
 from ..policy import Rule
 from ..state import Challenge
-from . import answers, challenges, duplicates, grants, replies, wording
+from . import answers, challenges, duplicates, grants, passkeys, replies, wording
 from .cookies import grants_cookie, renewed_device
 from .fields import read_fields
 from .services import Services
@@ -24,7 +25,7 @@ from .trial import Attempting, Trial, forgive, try_code
 from .visit import Person, identify
 from .whereabouts import locate
 
-MAX_FORM = 4096
+MAX_FORM = 16 * 1024
 """Bytes of a verify or cancel body."""
 
 
@@ -36,7 +37,7 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
 
 
 async def _challenge(services: Services, request: Request, method: str, challenge_id: str, act: str) -> Response:
-    allowed = {"": ("GET", "HEAD"), "verify": ("POST",), "cancel": ("POST",)}.get(act)
+    allowed = {"": ("GET", "HEAD"), "passkey": ("GET", "HEAD"), "verify": ("POST",), "cancel": ("POST",)}.get(act)
     if allowed is None:
         return replies.gone(services, request, 404)
     if method not in allowed:
@@ -50,12 +51,14 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     rule = services.policy.rule(challenge.rule)
     if rule is None or rule.version != challenge.rule_version:
         return replies.gone(services, request, 410)
-    if act and answers.is_cross_site(request):
+    if allowed == ("POST",) and answers.is_cross_site(request):
         return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     if act == "verify":
         return await _verify(services, request, person, challenge, rule)
     if act == "cancel":
         return await _cancel(services, request, challenge)
+    if act == "passkey":
+        return await _passkey(services, request, challenge, rule)
     return await _show(services, request, person, challenge, rule)
 
 
@@ -71,7 +74,7 @@ async def _show(services: Services, request: Request, person: Person, challenge:
     twice = await duplicates.elsewhere(services, person, services.clock())
     if answers.is_navigation(request):
         said = duplicates.in_words(twice)
-        return replies.page_of(services, request, challenge, rule, notice=said)
+        return await replies.page_of(services, request, challenge, rule, notice=said)
     return answers.as_json(
         200,
         {
@@ -85,6 +88,15 @@ async def _show(services: Services, request: Request, person: Person, challenge:
             "duplicate_codes": twice,
         },
     )
+
+
+async def _passkey(services: Services, request: Request, challenge: Challenge, rule: Rule) -> Response:
+    """What ``navigator.credentials.get`` is given to pass this challenge."""
+    wanted = "passkey" in rule.factors and challenge.state == "open"
+    options = await passkeys.options(services, challenge.user, "challenge", challenge.challenge_id) if wanted else None
+    if options is None:
+        return replies.gone(services, request, 404)
+    return answers.as_json(200, {"publicKey": options})
 
 
 async def _verify(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
@@ -108,7 +120,7 @@ async def _verify(services: Services, request: Request, person: Person, challeng
     if trial.kind == "approved":
         await forgive(services, attempting, trial)
         return await _approved(services, request, person, trial, rule, now)
-    return _not_approved(services, request, trial, rule)
+    return await _not_approved(services, request, trial, rule)
 
 
 async def _approved(
@@ -156,7 +168,7 @@ def _back(
     )
 
 
-def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule) -> Response:
+async def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule) -> Response:
     if not _wants_page(request, trial.challenge) or trial.kind == "gone":
         return replies.rejected(services, request, trial)
     if trial.kind == "locked":
@@ -170,7 +182,7 @@ def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule
             "skewed": replies.skew_text(services, trial),
         }
         text, status, headers = words[trial.kind], 401, (answers.plain_challenge(services),)
-    return replies.page_of(services, request, trial.challenge, rule, error=text, status=status, headers=headers)
+    return await replies.page_of(services, request, trial.challenge, rule, error=text, status=status, headers=headers)
 
 
 async def _cancel(services: Services, request: Request, challenge: Challenge) -> Response:
@@ -181,21 +193,25 @@ async def _cancel(services: Services, request: Request, challenge: Challenge) ->
     return answers.as_json(200, {"status": "denied", "flow_id": challenge.flow_id})
 
 
-async def _read_code(request: Request) -> str | None:
-    """The code as sent, or None where there is none. A form typed by a person may have a space in it."""
+async def _read_code(request: Request) -> str | dict[str, Any] | None:
+    """The code as sent, or the answer of a passkey; None where there is neither. A form typed by a person may have a
+    space in its code."""
     try:
         body = await request.read_body(MAX_FORM)
     except BodyTooLarge:
         return None
     if answers.is_form(request):
-        values = read_fields(body).get("code", [])
+        fields = read_fields(body)
+        if answer := fields.get("passkey", [""])[0]:
+            return parse_answer(answer)
+        values = fields.get("code", [])
         return values[0].strip(" ").replace(" ", "") if len(values) == 1 else None
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    code = data.get("code") if isinstance(data, dict) else None
-    return code if isinstance(code, str) and len(code) <= 64 else None
+    found = data.get("code", data.get("passkey")) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) or (isinstance(found, str) and len(found) <= 64) else None
 
 
 def _wants_page(request: Request, challenge: Challenge) -> bool:

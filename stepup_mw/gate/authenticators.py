@@ -29,7 +29,7 @@ async def may_begin(services: Services, user: str, now: float) -> bool:
 async def enroll(services: Services, change: Change) -> Outcome:
     """Confirm a pending secret: the person's first authenticator, one more, or one in the place of ``factor_id``."""
     pending, user = change.pending, change.person.user
-    held = await own_factors(services, user)
+    held = await own_factors(services, user, kind="totp")
     had = await is_enrolled(services, user)
     refused = await _unfit(services, change, held, had)
     if pending is None or refused is not None:
@@ -47,7 +47,7 @@ async def enroll(services: Services, change: Change) -> Outcome:
     if not await claim(services, pending, change.now):
         return Outcome(kind="gone")
     factor = _make(services, change, pending, found)
-    return await _keep(services, change, factor, held, had=had, proof=proven.method)
+    return await keep(services, change, factor, held, had=had, proof=proven.method)
 
 
 def _judge_new(services: Services, change: Change, pending: Pending) -> totp.Judgement:
@@ -72,7 +72,7 @@ def _make(services: Services, change: Change, pending: Pending, found: totp.Judg
 async def remove(services: Services, change: Change) -> Outcome:
     """Take one authenticator away. Never the last: without one the account would be back where it began."""
     held = await own_factors(services, change.person.user)
-    if change.factor_id not in {factor.factor_id for factor in held}:
+    if change.factor_id not in {factor.factor_id for factor in held if factor.kind == "totp"}:
         return Outcome(kind="unknown")
     if len(held) == 1:
         return Outcome(kind="last")
@@ -110,7 +110,7 @@ async def _unfit(services: Services, change: Change, held: Sequence[Factor], had
     return None
 
 
-async def _keep(
+async def keep(
     services: Services, change: Change, factor: Factor, held: Sequence[Factor], *, had: bool, proof: str
 ) -> Outcome:
     """Put the change on record, then into the store. A first authenticator takes no other's place, also when two
@@ -120,14 +120,14 @@ async def _keep(
     rows = await store.factors(user)
     if proof == "totp":  # a step is the user's: the code that proved it must not open anything by the new one
         factor = replace(factor, last_step=max(factor.last_step, *(row.last_step for row in rows)))
-    await write(services, change, kind, factor_id=factor.factor_id, method="totp", proof=proof or None)
+    await write(services, change, kind, factor_id=factor.factor_id, method=factor.kind, proof=proof or None)
     codes, digests = _new_codes(services, change) if change.factor_id or not had else ((), [])
     if change.factor_id and len(rows) == 1 == len(held):
         await store.put_factor(factor, digests)
     else:
         room = MAX_FACTORS + 1 if had else sum(not row.sealed for row in rows) + 1
         if not await store.add_factor(factor, keep=room):
-            await write(services, change, "rejected", factor_id=factor.factor_id, method="totp", verdict="raced")
+            await write(services, change, "rejected", factor_id=factor.factor_id, method=factor.kind, verdict="raced")
             return Outcome(kind="gone")
         if change.factor_id:
             await store.remove_factor(user, change.factor_id)

@@ -5,6 +5,7 @@ The attempt is counted before any code is compared, and every code that did not 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,8 +13,9 @@ from .. import totp
 from ..forwarding import Address
 from ..state import Attempt, Factor
 from . import duplicates
-from .codes import Judged, judge_code
-from .pending import Pending
+from .codes import Judged
+from .passkeys import judge_answer
+from .pending import Pending, claim
 from .services import Services
 from .told import lock_begun, seen_from, tell, tell_of_proof
 from .visit import Person, shown_user
@@ -25,7 +27,8 @@ Kind = Literal["enrolled", "replaced", "removed", "recovery_codes", "wrong", "re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is asked for. ``code`` is of the new authenticator, ``current_code`` of what the person has; ``factor_id``
+    """What is asked for. ``code`` is of the new authenticator, ``current_code`` of what the person has (a code as
+    sent, or a passkey's answer for ``pending``); ``factor_id``
     names the authenticator to replace or remove, "" for none."""
 
     person: Person
@@ -33,7 +36,7 @@ class Change:
     now: float
     pending: Pending | None = None
     code: str = ""
-    current_code: str = ""
+    current_code: str | Mapping[str, Any] = ""
     label: str = ""
     factor_id: str = ""
 
@@ -59,12 +62,13 @@ def current_proofs(services: Services) -> tuple[str, ...]:
     """By what a change can be proven. A recovery code counts only where every rule takes one: else it would open, by
     way of a new authenticator, what a rule keeps from it."""
     everywhere = all("recovery_code" in rule.factors for rule in services.settings.rules)
-    return ("totp", "recovery_code") if everywhere else ("totp",)
+    codes = ("totp", "recovery_code") if everywhere else ("totp",)
+    return codes if services.settings.passkeys is None else ("passkey", *codes)
 
 
-async def count_and_prove(services: Services, change: Change) -> Judged | Outcome:
+async def count_and_prove(services: Services, change: Change, *, by: Sequence[str] | None = None) -> Judged | Outcome:
     counted = await count(services, change)
-    return counted if isinstance(counted, Outcome) else await prove(services, change, counted)
+    return counted if isinstance(counted, Outcome) else await prove(services, change, counted, by=by)
 
 
 async def count(services: Services, change: Change) -> Attempt | Outcome:
@@ -88,10 +92,21 @@ async def _locked(services: Services, change: Change, until: float) -> Outcome:
     return Outcome(kind="locked", locked_until=until)
 
 
-async def prove(services: Services, change: Change, counted: Attempt) -> Judged | Outcome:
-    judged = await judge_code(
-        services, change.person.user, change.current_code, allowed=current_proofs(services), now=change.now
+async def prove(
+    services: Services, change: Change, counted: Attempt, *, by: Sequence[str] | None = None
+) -> Judged | Outcome:
+    """``by``: the proofs that count here, those of ``current_proofs`` if left out."""
+    pending = change.pending
+    judged = await judge_answer(
+        services,
+        change.person.user,
+        change.current_code,
+        allowed=current_proofs(services) if by is None else by,
+        now=change.now,
+        signed=("change", pending.factor_id if pending is not None else ""),
     )
+    if judged.method == "passkey" and not (pending and await claim(services, pending, change.now, use="proof")):
+        judged = Judged(verdict="replayed", method="passkey")
     if judged.verdict == "right":
         return judged
     return await reject(services, change, judged, counted, field="current_code")

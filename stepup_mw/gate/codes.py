@@ -22,11 +22,12 @@ Verdict = Literal["right", "wrong", "replayed", "skewed"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """``method`` is the proof that was right, "" for none; ``drift`` how many steps a clock is off, where the verdict
-    is ``skewed``."""
+    is ``skewed``; ``factor_id`` which authenticator it was, "" for a recovery code."""
 
     verdict: Verdict
     method: str = ""
     drift: int = 0
+    factor_id: str = ""
 
 
 MAX_LABEL = 64
@@ -59,18 +60,21 @@ async def is_enrolled(services: Services, user: str) -> bool:
     return bool(await own_factors(services, user)) or bool(await _provided(services, user))
 
 
-async def prepare(services: Services, user: str, now: float) -> bool:
-    """As ``is_enrolled``, before a code is asked for: what keeps the steps of the app's own secrets is there then, and
-    adding it does not end the epoch in which the code will be judged."""
+async def prepare(services: Services, user: str, now: float, *, allowed: Sequence[str]) -> bool:
+    """Whether the user has what can pass by the ``allowed`` proofs, before one is asked for: what keeps the steps of
+    the app's own secrets is there then, and adding it does not end the epoch in which the code will be judged."""
     rows = await services.store.factors(user)
     provided = await _provided(services, user)
     await _rows_of(services, user, provided, rows, now)
-    return bool(provided) or any(factor.sealed for factor in rows)
+    kinds = {factor.kind for factor in rows if factor.sealed} | ({"totp"} if provided else set())
+    return any(kind in allowed for kind in kinds) or ("recovery_code" in allowed and bool(kinds))
 
 
-async def own_factors(services: Services, user: str) -> tuple[Factor, ...]:
-    """The authenticators enrolled here, oldest first: without the rows that stand for one of the app's own."""
-    return tuple(factor for factor in await services.store.factors(user) if factor.sealed)
+async def own_factors(services: Services, user: str, *, kind: str | None = None) -> tuple[Factor, ...]:
+    """The authenticators enrolled here (of one kind), oldest first: without the rows that stand for one of the
+    app's own."""
+    rows = await services.store.factors(user)
+    return tuple(factor for factor in rows if factor.sealed and kind in (None, factor.kind))
 
 
 async def _judge_totp(services: Services, user: str, digits: str, now: float) -> Judged:
@@ -86,7 +90,7 @@ async def _judge_totp(services: Services, user: str, digits: str, now: float) ->
         )
         if found.kind == "fresh":
             if await _take(services, held.rows, factor, found.step, totp.learn_drift(factor.drift, found.drift)):
-                return Judged(verdict="right", method="totp")
+                return Judged(verdict="right", method="totp", factor_id=factor.factor_id)
             worst = Judged(verdict="replayed")
         elif found.kind != "wrong" and worst.verdict != "replayed":
             worst = Judged(verdict=found.kind, drift=found.drift)

@@ -5,7 +5,8 @@ GET shows a fresh secret that nobody keeps; only a POST from this site, with the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,8 @@ from ..encoding import format_instant
 from ..errors import BodyTooLarge
 from ..messages import Request, Response
 from ..pages import say
-from . import answers, authenticators, duplicates, receipts, replies
+from ..passkeys import parse_answer
+from . import answers, authenticators, duplicates, passkeys, receipts, replies
 from .change import Change, current_proofs
 from .codes import MAX_LABEL, is_enrolled, own_factors
 from .fields import read_fields
@@ -24,7 +26,7 @@ from .services import Services
 from .targets import open_target
 from .visit import Person, identify
 
-MAX_FORM = 8192
+MAX_FORM = 32 * 1024
 """Bytes of a body."""
 
 MAX_CODE = 64
@@ -66,13 +68,14 @@ async def _show(services: Services, request: Request, person: Person, now: float
             "enrolled": enrolled,
             "factors": [
                 {"factor_id": held.factor_id, "label": held.label, "created_at": format_instant(held.created_at)}
-                for held in await own_factors(services, person.user)
+                for held in await own_factors(services, person.user, kind="totp")
             ],
             "recovery_codes_left": await store.recovery_left(person.user),
             "current_code_by": list(current_proofs(services)) if enrolled else [],
             "secret": pending.secret,
             "uri": totp.provisioning_uri(pending.secret, person.user, services.settings.service),
             "pending": pending.token,
+            "current": await passkeys.current(services, person.user, pending.factor_id),
             "expires_at": format_instant(pending.expires_at),
             "duplicate_codes": await duplicates.elsewhere(services, person, now),
         },
@@ -86,7 +89,7 @@ class Asked:
     action: str = ""
     pending: str = ""
     code: str = ""
-    current_code: str = ""
+    current_code: str | Mapping[str, Any] = ""
     label: str = ""
     replace: str = ""
     factor_id: str = ""
@@ -132,15 +135,20 @@ async def _read(request: Request) -> Asked | None:
         return None
     if not isinstance(found, dict):
         return None
-    fields = {name: found.get(name, "") for name in _FIELDS}
-    return _checked(fields) if all(isinstance(value, str) for value in fields.values()) else None
+    answer = found.get("current_code")
+    passkey = answer if isinstance(answer, dict) else None
+    fields = {name: found.get(name, "") for name in _FIELDS} | ({"current_code": ""} if passkey is not None else {})
+    asked = _checked(fields) if all(isinstance(value, str) for value in fields.values()) else None
+    return replace(asked, current_code=passkey) if asked is not None and passkey is not None else asked
 
 
 def _parse(request: Request, body: bytes) -> Any:
     """A form's single fields, codes without the spaces that a person may type; or JSON."""
     if not answers.is_form(request):
         return orjson.loads(body)
-    found = {name: values[0] for name, values in read_fields(body).items() if len(values) == 1}
+    found: dict[str, Any] = {name: values[0] for name, values in read_fields(body).items() if len(values) == 1}
+    if signed := found.pop("current_passkey", ""):
+        return found | {"current_code": parse_answer(signed) or ""}
     return found | {name: found[name].replace(" ", "") for name in ("code", "current_code") if name in found}
 
 

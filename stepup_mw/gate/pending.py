@@ -51,9 +51,9 @@ def open_pending(services: Services, person: Person, token: str, now: float) -> 
     return Pending(factor_id=factor_id, secret=secret, expires_at=expires_at, token=token)
 
 
-async def claim(services: Services, pending: Pending, now: float) -> bool:
-    """Use a pending secret up: true for one caller, ever."""
-    return await services.store.hits(f"pending:{pending.factor_id}", now=now, window_s=2 * TTL_S, record=True) == 1
+async def claim(services: Services, pending: Pending, now: float, *, use: str = "pending") -> bool:
+    """Use a pending secret up, for one use: true for one caller, ever."""
+    return await services.store.hits(f"{use}:{pending.factor_id}", now=now, window_s=2 * TTL_S, record=True) == 1
 
 
 def _context(person: Person) -> str:

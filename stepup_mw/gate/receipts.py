@@ -16,6 +16,7 @@ from .targets import open_target
 from .visit import Person
 
 _DONE = ("enrolled", "replaced", "removed", "recovery_codes")
+_ENROLL = ("enroll", say("codes.onward_enroll"))
 _REFUSED = {
     "gone": (410, "challenge-gone"),
     "full": (400, "bad-request"),
@@ -64,30 +65,14 @@ async def on_a_page(
 ) -> Response:
     """The answer to a person: what was done, or the page again with a sentence about what was wrong."""
     if outcome.kind in _DONE:
-        target = open_target(services, change.person, back)
-        view = codes_view(
-            text=say(f"did.{outcome.kind}"),
-            codes=outcome.recovery_codes,
-            onward=target or answers.endpoint(services, request, "enroll"),
-            onward_text=say("codes.onward" if target else "codes.onward_enroll"),
-        )
-        return answers.page(services, request, "codes", view, title=say(f"done.{outcome.kind}"))
-    status, pending = 401, change.pending
-    headers: Headers = (answers.plain_challenge(services),)
-    if outcome.kind == "locked":
-        wait_s = replies.retry_after_s(services, outcome.locked_until)
-        text, status = wording.lock(wait_s, outcome.locked_until), 429
-        headers = ((b"retry-after", str(wait_s).encode("ascii")),)
-    elif outcome.kind in _REFUSED:
-        status, text = _REFUSED[outcome.kind][0], say(f"change.{outcome.kind}")
-        headers, pending = (), pending if outcome.kind != "gone" else None
-    else:
-        text = _wrong_in_words(services, outcome)
+        return done(services, request, outcome, target=open_target(services, change.person, back), begun=_ENROLL)
+    status, text, headers = refused(services, outcome)
+    fresh = None if outcome.kind == "gone" else change.pending
     return await page(
         services,
         request,
         change.person,
-        pending or new_pending(services, change.person, change.now),
+        fresh or new_pending(services, change.person, change.now),
         back=back,
         error=text,
         part=part,
@@ -95,6 +80,32 @@ async def on_a_page(
         status=status,
         headers=headers,
     )
+
+
+def is_done(outcome: Outcome) -> bool:
+    return outcome.kind in _DONE
+
+
+def done(services: Services, request: Request, outcome: Outcome, *, target: str, begun: tuple[str, Said]) -> Response:
+    """The page that says what was done, and leads on to ``target``, or back to where it was begun: an endpoint, and
+    what it is called."""
+    view = codes_view(
+        text=say(f"did.{outcome.kind}"),
+        codes=outcome.recovery_codes,
+        onward=target or answers.endpoint(services, request, begun[0]),
+        onward_text=say("codes.onward") if target else begun[1],
+    )
+    return answers.page(services, request, "codes", view, title=say(f"done.{outcome.kind}"))
+
+
+def refused(services: Services, outcome: Outcome) -> tuple[int, Said, Headers]:
+    """How a change that was not made is told to a person: the status, in words, and the headers with it."""
+    if outcome.kind == "locked":
+        wait_s = replies.retry_after_s(services, outcome.locked_until)
+        return 429, wording.lock(wait_s, outcome.locked_until), ((b"retry-after", str(wait_s).encode("ascii")),)
+    if outcome.kind in _REFUSED:
+        return _REFUSED[outcome.kind][0], say(f"change.{outcome.kind}"), ()
+    return 401, _wrong_in_words(services, outcome), (answers.plain_challenge(services),)
 
 
 def _wrong_in_words(services: Services, outcome: Outcome) -> Said:
@@ -130,7 +141,7 @@ async def page(
         back=back,
         devices=[
             Device(factor_id=held.factor_id, label=held.label, since=wording.day(held.created_at))
-            for held in await own_factors(services, person.user)
+            for held in await own_factors(services, person.user, kind="totp")
         ],
         codes_left=await services.store.recovery_left(person.user),
         by_recovery=recovery,

@@ -12,7 +12,7 @@ from ..messages import Headers, Request, Response
 from ..pages import Said, say
 from ..policy import Rule
 from ..state import FOREVER, Challenge
-from . import answers, wording
+from . import answers, passkeys, wording
 from .asserted import Wanted
 from .challenges import returns
 from .services import Services
@@ -138,7 +138,7 @@ def gone(services: Services, request: Request, status: int) -> Response:
     return answers.refusal(services, request, "challenge-gone", status, text)
 
 
-def page_of(
+async def page_of(
     services: Services,
     request: Request,
     challenge: Challenge,
@@ -166,7 +166,9 @@ def page_of(
         "ends_iso": format_instant(challenge.expires_at),
         "verify_url": f"{url}/verify",
         "cancel_url": f"{url}/cancel",
+        "codes": "totp" in rule.factors,
         "recovery": "recovery_code" in rule.factors,
+        "passkey": await _passkey(services, challenge, rule),
         "returns": returns(challenge),
         "error": error,
         "notice": notice,
@@ -174,6 +176,14 @@ def page_of(
     return answers.page(
         services, request, "challenge", view, title=say("challenge.title"), status=status, headers=headers
     )
+
+
+async def _passkey(services: Services, challenge: Challenge, rule: Rule) -> str:
+    """What the page's script gives to the browser, as JSON; "" where the person has no passkey that counts here."""
+    if "passkey" not in rule.factors:
+        return ""
+    options = await passkeys.options(services, challenge.user, "challenge", challenge.challenge_id)
+    return orjson.dumps(options).decode() if options is not None else ""
 
 
 _WHY = ("route_policy", "elevated_risk_score", "stale_grant")

@@ -21,8 +21,8 @@ from ..events import Facts
 from ..messages import Request
 from ..policy import Rule
 from ..state import Attempt, Challenge
-from . import duplicates, unlocking
-from .codes import judge_code
+from . import duplicates, passkeys, unlocking
+from .codes import Judged
 from .journal import proof
 from .services import Services
 from .told import lock_begun, seen_from, tell_of_proof
@@ -58,14 +58,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempting:
-    """One try: whose, from where, at which challenge, under which rule."""
+    """One try: whose, from where, at which challenge, under which rule; ``code`` as sent, or a passkey's answer."""
 
     request: Request
     person: Person
     where: Whereabouts
     challenge: Challenge
     rule: Rule
-    code: str
+    code: str | Mapping[str, Any]
     now: float
     request_id: str
 
@@ -92,22 +92,28 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
     if number is None:
         return Trial(kind="gone", challenge=challenge, facts=facts)
     epoch = await services.store.epoch(attempting.person.user)
-    judged = await judge_code(
-        services, attempting.person.user, attempting.code, allowed=attempting.rule.factors, now=now
+    judged = await passkeys.judge_answer(
+        services,
+        attempting.person.user,
+        attempting.code,
+        allowed=attempting.rule.factors,
+        now=now,
+        signed=("challenge", challenge.challenge_id),
     )
     if judged.verdict == "right":
-        return await _approve(services, attempting, facts, judged.method, number, epoch)
+        return await _approve(services, attempting, facts, judged, number, epoch)
     return await _reject(services, attempting, facts, judged.verdict, number, counted, judged.drift)
 
 
 async def _approve(
-    services: Services, attempting: Attempting, facts: Facts, method: str, number: int, epoch: int
+    services: Services, attempting: Attempting, facts: Facts, judged: Judged, number: int, epoch: int
 ) -> Trial:
-    challenge = attempting.challenge
+    challenge, method = attempting.challenge, judged.method
     if not await services.store.settle_challenge(challenge.challenge_id, "approved", now=attempting.now):
         return Trial(kind="gone", challenge=challenge, facts=facts)
     shown = proof(None, method=method, challenge_id=challenge.challenge_id, attempt=number)
-    record = outcome_line(services, challenge, facts, "approved", shown)
+    which = f"authenticator:{judged.factor_id}" if judged.factor_id else None
+    record = outcome_line(services, challenge, facts, "approved", shown, detail=which)
     return Trial(
         kind="approved",
         challenge=challenge,
@@ -180,6 +186,8 @@ async def _while_locked(services: Services, attempting: Attempting, facts: Facts
     if challenge.state != "open" or now >= challenge.expires_at or "totp" not in attempting.rule.factors:
         return trial
     user = attempting.person.user
+    if not isinstance(attempting.code, str):
+        return trial
     unlocked = await unlocking.look(services, user, attempting.code, now=now, locked_until=until)
     if unlocked is None:
         return trial
@@ -195,7 +203,13 @@ def _locked(services: Services, challenge: Challenge, facts: Facts, until: float
 
 
 def outcome_line(
-    services: Services, challenge: Challenge, facts: Facts, status: str, shown: Mapping[str, Any]
+    services: Services,
+    challenge: Challenge,
+    facts: Facts,
+    status: str,
+    shown: Mapping[str, Any],
+    *,
+    detail: str | None = None,
 ) -> bytes:
     """The one outcome of a challenge. Its ``event_id`` hangs on the challenge, not on who writes it: a line that had
     to be written again, since nobody could say whether it had been, is known for the same."""
@@ -206,6 +220,7 @@ def outcome_line(
         status,
         reason=challenge.reason,
         proof=shown,
+        detail=detail,
         event_id=format_uuid7(challenge.created_at, digest[:10]),
     )
 

@@ -45,7 +45,7 @@ class Outline(HTMLParser):
 def challenge(pages: Pages = PAGES, accepted: str = "", **changes: Any) -> Response:
     values: dict[str, Any] = {name: f"a {name}" for name in FIELDS}
     values |= {"verify_url": "/_stepup/challenges/x/verify", "cancel_url": "/_stepup/challenges/x/cancel"}
-    view = {**values, "recovery": True, "returns": False, **changes}
+    view = {**values, "codes": True, "recovery": True, "returns": False, **changes}
     return pages.page("challenge", view, title=say("challenge.title"), accepted=accepted)
 
 

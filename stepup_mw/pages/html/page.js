@@ -20,6 +20,31 @@
       if (field.form.hasAttribute("data-auto") && /^\d{3} ?\d{3}$/.test(field.value)) field.form.requestSubmit();
     });
   }
+  const publicKeys = {
+    passkey: (json) => navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(json) }),
+    current: (json) => navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(json) }),
+    creation: (json) => navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(json) }),
+  };
+  const fields = { passkey: "passkey", current: "current_passkey", creation: "credential" };
+  for (const form of self.PublicKeyCredential?.parseRequestOptionsFromJSON ? all("[data-passkey],[data-current]") : []) {
+    const failed = form.querySelector("[data-failed]");
+    form.querySelector("button[hidden]").hidden = false;
+    form.addEventListener("submit", async (event) => {
+      const step = Object.keys(publicKeys).find((name) => form.dataset[name] && !form.elements[fields[name]].value);
+      if (!step) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      failed.hidden = true;
+      try {
+        const answer = await publicKeys[step](JSON.parse(form.dataset[step]));
+        form.elements[fields[step]].value = JSON.stringify(answer.toJSON());
+        form.requestSubmit();
+      } catch {
+        failed.textContent = failed.dataset.failed;
+        failed.hidden = false;
+      }
+    }, { capture: true });
+  }
   for (const time of all("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (isNaN(at)) continue;
