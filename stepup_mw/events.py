@@ -44,7 +44,7 @@ OTHER: Mapping[str, frozenset[str]] = {
     "alert": frozenset(
         {"unavailable", "recovered", "duplicate_code", "unanchored", "notice_failed"} | {"store_lost", "store_accepted"}
     ),
-    "drill": frozenset({"begun", "ended"}),
+    "drill": frozenset({"begun", "ended", "line"}),
 }
 """The kinds (``phase``) of every other event type."""
 

@@ -20,7 +20,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(["outbound"], 2),
     **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers", "geodata", "agents"], 3),
     **dict.fromkeys(["config", "compose", "congruence", "data_files", "parts", "named", "logout", "cli", "demo"], 4),
-    **dict.fromkeys(["testing", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
+    **dict.fromkeys(["testing", "drill", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""
 

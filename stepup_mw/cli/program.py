@@ -57,6 +57,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "tail": Entry("tail", "Show the audit lines, one readable row each."),
         "verify": Entry("verify", "Check the audit trail: VERIFIED, or what is wrong and where."),
         "audit": Entry("audit", "Work on the audit trail itself."),
+        "drill": Entry("drill", "Put the audit trail through what trails meet, and say what held."),
     },
 }
 COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}

@@ -40,6 +40,9 @@ SIGNS = {
     ("audit", "recovered"): ASK,
     ("audit", "pruned"): ASK,
     ("alert", "recovered"): GOOD,
+    ("drill", "begun"): ASK,
+    ("drill", "ended"): ASK,
+    ("drill", "line"): QUIET,
 }
 """By phase and status, or by event type and phase. What is not here went wrong, and is red."""
 
@@ -186,6 +189,8 @@ _TELL: dict[tuple[str, str], Callable[[Event], str]] = {
     ("config", "reload_failed"): lambda detail: (
         f"{_text(detail, 'problems')} problems; {_policy(detail)} stays in force"
     ),
+    ("drill", "begun"): lambda detail: f"{_text(detail, 'scenarios')} scenarios on trails of its own",
+    ("drill", "ended"): lambda detail: f"{_text(detail, 'verdict')}; {_text(detail, 'report') or 'no report'}",
     ("audit", "start"): lambda detail: f"process {_text(detail, 'pid')} on {_text(detail, 'host')} writes",
     ("audit", "stop"): lambda detail: f"process {_text(detail, 'pid')} has stopped",
     ("audit", "checkpoint"): lambda detail: f"{_text(detail, 'size')} lines signed",
