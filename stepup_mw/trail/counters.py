@@ -77,6 +77,12 @@ class Counters:
         elif name:
             self._reach(name, n - 1, n)
 
+    def follow(self, name: str, n: int) -> None:
+        """Records that follow the last one of the writer ``name``, all of them up to ``n``."""
+        life = self._lives.get(name)
+        if life is not None:
+            life.last = max(life.last, n)
+
     def explain(self, name: str, count: int) -> None:
         """A line of the writer ``name``, already counted, accounts for ``count`` records that are not in the trail."""
         life = self._lives.get(name)

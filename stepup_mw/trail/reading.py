@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from itertools import cycle
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..chain import Tip, parse_opening
@@ -17,7 +16,7 @@ from ..events import MAX_LINE
 from .files import identity
 from .notes import read_notes
 from .pieces import SIZE, Piece, Task, check_open_piece, check_piece
-from .workers import Worker
+from .workers import check_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,32 +70,11 @@ def read_pieces(sources: tuple[Source, ...], cuts: Cuts | None, *, parse: bool, 
     """All pieces in order. ``cuts`` None: nobody asks for roots."""
     tasks = _tasks(sources, cuts, parse=parse)
     if processes > 1 and sum(source.size for source in sources) >= PARALLEL_FROM:
-        yield from _side_by_side(tasks, processes)
+        for slot in check_side_by_side(tasks, processes, _check_here):
+            yield Checked(slot.source, slot.task, slot.piece)
     else:
         for source, task in tasks:
             yield Checked(source, task, _check_here(source, task))
-
-
-def _side_by_side(tasks: Iterator[tuple[Source, Task]], processes: int) -> Iterator[Checked]:
-    with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(Worker()) for _ in range(processes)]
-        turn = cycle(workers)
-        waiting: deque[tuple[Source, Task, Worker]] = deque()
-        for source, task in tasks:
-            worker = next(turn)
-            worker.ask(task)
-            waiting.append((source, task, worker))
-            if len(waiting) > 2 * processes:
-                yield _result(*waiting.popleft())
-        while waiting:
-            yield _result(*waiting.popleft())
-
-
-def _result(source: Source, task: Task, worker: Worker) -> Checked:
-    try:
-        return Checked(source, task, worker.answer())
-    except (OSError, EOFError):
-        return Checked(source, task, _check_here(source, task))
 
 
 def _check_here(source: Source, task: Task) -> Piece | None:

@@ -6,13 +6,20 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections import deque
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from stepup_mw.chain import Tip, link
+from stepup_mw.encoding import format_uuid7
+from stepup_mw.events import Facts
 from stepup_mw.trail import verify_trail
 
-from ..core.test_events import make_facts, step_up
+from ..core.test_events import NOW, make_facts, step_up
 from .rounds import Case, interleave, table
 
 MEGABYTES = 256
@@ -33,36 +40,63 @@ def measure(rounds: int) -> str:
 
 
 def write_trail(path: Path, megabytes: int) -> int:
-    """Lines as the gate writes them, about 1 kB each. Gives how many there are."""
-    record, tip, size = sample(), Tip(), 0
+    """Lines as a service writes them, about 1 kB each: see ``traffic``. Gives how many there are."""
+    tip, size, records = Tip(), 0, traffic()
     with path.open("wb") as stream:
         while size < megabytes << 20:
-            bodies = [record[1:-1] + TAIL + b"%d}}" % number for number in range(tip.seq + 1, tip.seq + 1001)]
+            bodies = [record[1:-1] + TAIL + b"%d}}" % n for n, record in enumerate(islice(records, 1000), tip.seq + 1)]
             data, tip = link(bodies, tip)
             size += stream.write(data)
     return tip.seq
 
 
-def sample() -> bytes:
-    """A record of an access as it looks in use."""
-    return step_up(
-        make_facts(
-            session_id="h:5f1c" + "0" * 28,
-            flow_id="019ab000-0000-7000-8000-000000000000",
-            request_id="019ab000-0000-7000-8000-000000000001",
-            origin={
-                "ip": "203.0.113.9",
-                "ip_source": "xff",
-                "geo": None,
-                "device_id": "h:91" + "a" * 30,
-                "device_known": False,
-                "fingerprint": "h:ab" + "c" * 30,
-                "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-            },
-            risk={"score": 80, "challenge_at": 50, "deny_at": 90, "signals": {"route": 60, "new_device": 20}},
-            policy={"version": "sha256:" + "0" * 64, "mode": "enforce"},
+def traffic() -> Iterator[bytes]:
+    """Records of 300 people who send a request now and then: an access line and a result line for each, no two alike,
+    with some dozen requests in flight between the two."""
+    chance, now, flying = Random(7), NOW, deque[bytes]()
+    people = [_person(chance, f"user-{number}") for number in range(300)]
+    while True:
+        person, now = chance.choice(people), now + chance.expovariate(200.0)
+        account = chance.randrange(40)
+        action = {"route": "transfer", "method": "POST", "template": "/accounts/{account}/transfer"}
+        facts = person._replace(
+            flow_id=format_uuid7(now - 60, chance.randbytes(10)),
+            request_id=format_uuid7(now, chance.randbytes(10)),
+            action={**action, "path": f"/accounts/{account}/transfer"},
         )
+        proof = {"basis": "grant", "method": "totp", "challenge_id": facts.flow_id, "attempt": 1, "age_s": account}
+        shared: dict[str, Any] = {"reason": "elevated_risk_score", "proof": proof}
+        yield step_up(facts, now=now, event_id=format_uuid7(now, chance.randbytes(10)), **shared)
+        http = {"status": 200, "duration_ms": round(chance.random() * 50, 3)}
+        shared |= {"phase": "result", "status": "completed", "http": http}
+        flying.append(step_up(facts, now=now, event_id=format_uuid7(now, chance.randbytes(10)), **shared))
+        if len(flying) > 24:
+            yield flying.popleft()
+
+
+def _person(chance: Random, user: str) -> Facts:
+    agent = f"Mozilla/5.0 (X11; Linux x86_64; rv:{chance.randrange(120, 145)}.0) Gecko/20100101 Firefox/140.0"
+    origin = {
+        "ip": f"203.0.113.{chance.randrange(256)}",
+        "ip_source": "xff",
+        "geo": None,
+        "device_id": f"h:{chance.randbytes(16).hex()}",
+        "device_known": True,
+        "fingerprint": f"h:{chance.randbytes(16).hex()}",
+        "user_agent": agent,
+    }
+    return make_facts(
+        user_id=user,
+        session_id=f"h:{chance.randbytes(16).hex()}",
+        origin=origin,
+        risk={"score": 80, "challenge_at": 50, "deny_at": 90, "signals": {"route": 60, "new_device": 20}},
+        policy={"version": f"sha256:{'0' * 64}", "mode": "enforce"},
     )
+
+
+def sample() -> bytes:
+    """One record of an access."""
+    return next(traffic())
 
 
 def speed(path: Path, rounds: int) -> str:

@@ -1,0 +1,124 @@
+"""Reads every line of a piece for what it says, as strictly as ``chain.parse_line``, and fast where lines are usual.
+
+A usual line is spelt as this package spells it, and closes as one before it did: under the same policy, by the same
+writer, mostly with its next number. So its end is compared instead of read, and the rest is read and spelt back: if
+that gives the same bytes, nothing stands twice in it, or in an odd way. Any other line is given to ``parse_line``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from ..chain import parse_line
+from ..errors import LineError
+from ..events import DEL
+from .marks import event_of
+
+if TYPE_CHECKING:
+    from .told import Told
+
+_AUDIT = b'"event_type":"audit"'
+_POLICY = b',"policy":{'
+_WRITER = b',"writer":{'
+_N = b'"n":'
+_MOST = 1000
+_EXACT = orjson.OPT_STRICT_INTEGER
+
+
+class _Closing(NamedTuple):
+    """How lines of one writer close: the bytes up to the number, its ``life``, and the names that are in the bytes."""
+
+    tail: bytes
+    life: str
+    names: frozenset[str]
+
+
+class Parser:
+    """For the lines of one piece, in order; ``told`` gets what they tell."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._closings: dict[bytes, _Closing] = {}
+        self._closing = _Closing(b"\n", "", frozenset())
+        self._n = 0
+
+    def read(self, data: bytes, lines: list[bytes], seq: int) -> bool:
+        """Whether the lines, each with its LF, are all well-formed. They make up ``data``, and begin at ``seq``."""
+        plain = data.isascii() and DEL not in data
+        loads, dumps = orjson.loads, orjson.dumps
+        try:
+            for number, line in enumerate(lines, seq):
+                end = b"%b%d}}\n" % (self._closing.tail, self._n + 1)
+                cut = len(end) if plain and line.endswith(end) else self._turn(line) if plain else 0
+                if cut:
+                    body, names = line[:-cut] + b"}", self._closing.names
+                    value = loads(body)
+                    if type(value) is dict and dumps(value, option=_EXACT) == body and names.isdisjoint(value):
+                        self._n += 1
+                        if value.get("event_type") == "audit":
+                            self._settle()
+                            self._told.mark(value, number, self._closing.life)
+                        continue
+                self._settle()
+                self._told.line(self._read_whole(line[:-1]), number)
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError, LineError):
+            return False
+        self._settle()
+        return True
+
+    def _settle(self) -> None:
+        """Count the records of the last writer up to here."""
+        self._told.counters.follow(self._closing.life, self._n)
+
+    def _turn(self, line: bytes) -> int:
+        """Go on with another writer that is known, or at another number. How much of the line that closes it is; 0 if
+        it does not close in a known way."""
+        end = line.rfind(_N) + len(_N)
+        n = line[end:-3]
+        if not n.isdigit() or (n[:1] == b"0" and n != b"0") or len(n) > 15 or line[-3:-1] != b"}}":
+            return 0
+        for opening in (_POLICY, _WRITER):
+            at = line.rfind(opening, 0, end)
+            closing = self._closings.get(line[at:end]) if at > 0 else None
+            if closing is not None:
+                self._settle()
+                self._closing, self._n = closing, int(n) - 1
+                self._told.counters.number(closing.life, int(n))
+                return len(line) - at
+        return 0
+
+    def _read_whole(self, line: bytes) -> dict[str, Any]:
+        """Any line, without its LF. LineError if it is none. How it closes is known from now on, if it is usual."""
+        value = parse_line(line)
+        writer, end = value.get("writer"), line.rfind(_N) + len(_N)
+        life = writer.get("life") if type(writer) is dict else None
+        for opening in (_POLICY, _WRITER):
+            at = line.rfind(opening, 0, end)
+            names = _names_of(b"{" + line[at + 1 :]) if at > 0 and type(life) is str and life else frozenset()
+            if "writer" in names:
+                if len(self._closings) >= _MOST:
+                    self._closings.clear()
+                self._closings[line[at:end]] = _Closing(line[at:end], str(life), names)
+        return value
+
+
+def _names_of(closing: bytes) -> frozenset[str]:
+    """The names in what closes a line, if it stands for itself, so that it was cut between two members of the outermost
+    object; nothing if it does not."""
+    try:
+        value = orjson.loads(closing)
+        usual = type(value) is dict and closing.isascii() and orjson.dumps(value, option=_EXACT) == closing
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return frozenset()
+    return frozenset(value) if usual else frozenset()
+
+
+def find_marks(lines: list[bytes], seq: int, told: Told) -> None:
+    """What the trail's own lines tell, without a look into the others: they say what they are near their beginning."""
+    if _AUDIT not in b"".join([line[70:150] for line in lines]):
+        return
+    for number, line in enumerate(lines, seq):
+        if _AUDIT in line[70:150]:
+            told.mark(dict(event_of(line)), number, "")
