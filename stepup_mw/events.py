@@ -31,7 +31,7 @@ STEP_UP: Mapping[str, frozenset[str]] = {
 """The phases of a ``step_up`` line and the statuses each can have."""
 
 OTHER: Mapping[str, frozenset[str]] = {
-    "enrollment": frozenset({"enrolled", "replaced", "removed", "recovery_codes", "rejected"}),
+    "enrollment": frozenset({"enrolled", "replaced", "removed", "recovery_codes", "rejected", "device_forgotten"}),
     "grant": frozenset({"revoked", "used_up"}),
     "throttle": frozenset({"locked", "unlocked"}),
     "config": frozenset(

@@ -227,6 +227,10 @@ class Store(Protocol):
 
     async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting: ...
 
+    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
+        """The value counts as never seen; true if it was."""
+        ...
+
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         """The user has proved themself with this value; at most ``keep`` values a user and kind, the oldest go."""
         ...

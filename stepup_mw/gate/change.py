@@ -136,11 +136,16 @@ async def reject(
     )
 
 
-async def done(services: Services, change: Change, what: str, *, proof: str) -> None:
-    """It has been made: the count of failures begins anew, and the owner is told. ``proof``: by what, "" for none."""
+async def forgive(services: Services, change: Change, *, proof: str) -> None:
+    """It has been proven: the count of failures begins anew. ``proof``: by what, "" for none."""
     await services.store.forgive(change.person.user, _address(services, change))
+    await tell_of_proof(services, change.person, proof, seen_from(change.address))
+
+
+async def done(services: Services, change: Change, what: str, *, proof: str) -> None:
+    """It has been made: as ``forgive``, and the owner is told."""
+    await forgive(services, change, proof=proof)
     seen = seen_from(change.address)
-    await tell_of_proof(services, change.person, proof, seen)
     tell(services, "factor_changed", change.person.user, change=what, by="self", **seen)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..messages import Request, Response
-from . import asked, client_script, enroll, holdings, own_passkeys, preflight, replies
+from . import asked, client_script, enroll, holdings, own_passkeys, preflight, replies, security
 from .services import Services
 
 Serve = Callable[[Services, Request, tuple[str, ...]], Awaitable[Response]]
@@ -20,6 +20,7 @@ PARTS: Mapping[str, Serve] = {
     "enroll": enroll.serve,
     "grants": holdings.serve,
     "passkeys": own_passkeys.serve,
+    "security": security.serve,
     "client.js": client_script.serve,
     "client.d.ts": client_script.serve_types,
 }

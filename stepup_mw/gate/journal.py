@@ -7,7 +7,7 @@ says ``audit.on_failure = "allow"``, which lets the request go on and says so in
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from .. import events
@@ -22,6 +22,8 @@ class TrailLike(Protocol):
     async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None: ...
 
     def post(self, records: Sequence[bytes]) -> None: ...
+
+    async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]: ...
 
 
 class Journal:
@@ -103,6 +105,10 @@ class Journal:
     def post(self, *records: bytes) -> None:
         """Hands records over without waiting: for what has happened already and can no longer be stopped."""
         self._trail.post(records)
+
+    async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:
+        """The last lines that name one of these users, newest first; what is not written yet is not among them."""
+        return await self._trail.recent(users, limit=limit)
 
 
 def proof(

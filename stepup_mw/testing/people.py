@@ -155,6 +155,19 @@ async def sightings_are_of_a_user_and_kind(store: Store) -> None:
 
 
 @promise
+async def a_sighting_can_be_forgotten(store: Store) -> None:
+    """One value of one user and kind counts as never seen; nothing else does."""
+    for user, value in (("alice", "d1"), ("alice", "d2"), ("bob", "d1")):
+        await store.remember(user, "device", value, now=1.0, keep=3)
+    await store.remember("alice", "network", "d1", now=1.0, keep=3)
+    same([await store.forget_sighting("alice", "device", "d1") for _ in range(2)], [True, False])
+    same(await store.sighting("alice", "device", "d1"), Sighting(known=False, any=True))
+    same((await store.sighting("alice", "device", "d2")).known, True)
+    same((await store.sighting("bob", "device", "d1")).known, True)
+    same((await store.sighting("alice", "network", "d1")).known, True)
+
+
+@promise
 async def sightings_are_bounded(store: Store) -> None:
     """At most ``keep`` values a user and kind; the ones seen longest ago go first, never the new one."""
 

@@ -18,11 +18,12 @@ from ..chain import is_record
 from ..errors import TrailUnavailable
 from .locks import require_locks
 from .marks import ROOM, Marks
+from .recent import recent_lines
 from .waiting import Entry
 from .writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from ..note import Checkpoint
@@ -96,6 +97,15 @@ class Trail:
         else:
             with contextlib.suppress(TrailUnavailable):  # counted
                 self._submit(Entry(records, synced=False), refused=False)
+
+    async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:
+        """At most ``limit`` lines that name one of ``users``, newest first. TrailUnavailable if they cannot be read."""
+        try:
+            return await asyncio.to_thread(recent_lines, self._settings.path, users, limit=limit)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise TrailUnavailable(f"the trail cannot be read: {error.strerror}") from None
 
     def rotate_now(self) -> Path | None:
         """Seal the live file and begin another; blocks. Gives the sealed segment, None if there was none to seal."""

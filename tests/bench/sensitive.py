@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,9 @@ class Silent:
     async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None: ...
 
     def post(self, records: Sequence[bytes]) -> None: ...
+
+    async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:  # noqa: ARG002
+        return []
 
 
 def measure(rounds: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import orjson
@@ -32,6 +32,9 @@ class Shelf:
 
     def post(self, records: Sequence[bytes]) -> None:
         self.records += records
+
+    async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:
+        return [line for line in reversed(self.lines()) if line.get("user_id") in users][:limit]
 
     def lines(self) -> list[dict[str, Any]]:
         return [orjson.loads(record) for record in self.records]

@@ -24,6 +24,9 @@ class Sightings:
             del seen[old]
         seen[value] = now
 
+    def forget_one(self, user: str, kind: SightingKind, value: str) -> bool:
+        return self._seen.get(user, {}).get(kind, {}).pop(value, None) is not None
+
     def place(self, user: str) -> Place | None:
         return self._places.get(user)
 

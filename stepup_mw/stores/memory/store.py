@@ -235,6 +235,10 @@ class MemoryStore:
         with self._step():
             self._sightings.remember(user, kind, value, now=now, keep=keep)
 
+    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
+        with self._step():
+            return self._sightings.forget_one(user, kind, value)
+
     async def place(self, user: str) -> Place | None:
         with self._step():
             return self._sightings.place(user)

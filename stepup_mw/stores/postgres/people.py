@@ -84,6 +84,10 @@ class Factors:
         step = "SELECT {s}.remember(%s, %s, %s, %s, %s)"
         await self._connections.all(step, pack(user), kind, pack(value), float(now), keep)
 
+    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
+        step = "DELETE FROM {s}.sighting WHERE who = %s AND kind = %s AND value = %s RETURNING 1"
+        return await self._connections.one(step, pack(user), kind, pack(value)) is not None
+
     async def place(self, user: str) -> Place | None:
         step = "SELECT value, at FROM {s}.sighting WHERE who = %s AND kind = 'place'"
         row = await self._connections.one(step, pack(user))

@@ -176,6 +176,9 @@ class PostgresStore:
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         await self._factors.remember(user, kind, value, now=now, keep=keep)
 
+    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
+        return await self._factors.forget_sighting(user, kind, value)
+
     async def place(self, user: str) -> Place | None:
         return await self._factors.place(user)
 

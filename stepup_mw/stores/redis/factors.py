@@ -121,6 +121,10 @@ class Factors:
         words = (kind, digest(kind, value), format_number(now), keep)
         await self._connections.run("remember", [self._names.user(user)], *words, read=int)
 
+    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
+        field = f"seen:{kind}:{digest(kind, value)}"
+        return await self._connections.call("HDEL", self._names.user(user), field, read=bool)
+
     async def place(self, user: str) -> Place | None:
         return await self._connections.call("HGET", self._names.user(user), _PLACE, read=_to_place)
 

@@ -119,6 +119,11 @@ def remember(db: Connection, user: str, kind: SightingKind, value: str, *, now: 
     db.execute("INSERT INTO sighting VALUES (?, ?, ?, ?)", (user, kind, value, now))
 
 
+def forget_sighting(db: Connection, user: str, kind: SightingKind, value: str) -> bool:
+    step = "DELETE FROM sighting WHERE user = ? AND kind = ? AND value = ?"
+    return db.execute(step, (user, kind, value)).rowcount > 0
+
+
 def put_place(db: Connection, user: str, sealed: bytes, *, now: float) -> None:
     db.execute("DELETE FROM sighting WHERE user = ? AND kind = 'place'", (user,))
     db.execute("INSERT INTO sighting VALUES (?, 'place', ?, ?)", (user, sealed, now))

@@ -176,6 +176,9 @@ class SqliteStore:
     async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
         await self._db.write(grants.remember, user, kind, value, now=now, keep=keep)
 
+    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
+        return await self._db.write(grants.forget_sighting, user, kind, value)
+
     async def place(self, user: str) -> Place | None:
         return self._db.one(grants.to_place, grants.PLACE, user)
 
