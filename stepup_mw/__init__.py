@@ -5,6 +5,7 @@ from stepup_mw.wsgi import StepUpMiddleware   # Flask, Django (WSGI) …
 
 app = StepUpMiddleware(app, config="stepup.toml")
 
+await stepup_mw.require(request, reason="amount over 10k", max_age=60)   # in a handler; require_sync without a loop
 await stepup_mw.revoke(user)          # at log-out and at a change of password; revoke_sync(user) without a loop
 """
 
@@ -15,16 +16,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import asgi, wsgi
     from .config import Config, load_config
+    from .demands import Evidence, StepUpRequired
     from .errors import ConfigError, StepUpError
     from .logout import revoke, revoke_on_logout, revoke_sync
+    from .required import require, require_sync
 
 __all__ = [
     "Config",
     "ConfigError",
+    "Evidence",
     "StepUpError",
+    "StepUpRequired",
     "__version__",
     "asgi",
     "load_config",
+    "require",
+    "require_sync",
     "revoke",
     "revoke_on_logout",
     "revoke_sync",
@@ -34,8 +41,12 @@ __all__ = [
 _LATER = {
     "Config": "config",
     "ConfigError": "errors",
+    "Evidence": "demands",
     "StepUpError": "errors",
+    "StepUpRequired": "demands",
     "load_config": "config",
+    "require": "required",
+    "require_sync": "required",
     "revoke": "logout",
     "revoke_on_logout": "logout",
     "revoke_sync": "logout",

@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from .app_secrets import SecretProvider
 from .config.keyfile import open_keyring
 from .data_files import open_sources
+from .demands import Demand
 from .doors.driver import Driver
 from .errors import ConfigError, ConfigProblem, StepUpError
 from .forwarding import Clients
@@ -113,12 +114,19 @@ class Assembly:
 
     def handle_blocking(self, request: Request) -> Pass | Response:
         """Ask the gate from a thread without a loop."""
+        return self._call(self.gate.handle, request)
+
+    def demand_blocking(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
+        """Ask the gate for what code of the app wants, from a thread without a loop."""
+        return self._call(self.gate.demand, request, demand, before)
+
+    def _call(self, call: Callable[..., Awaitable[Pass | Response]], request: Request, *more: Any) -> Pass | Response:
         if self._started_in != os.getpid():
             if self._memory:
                 many = bool(request.native.get("wsgi.multiprocess"))
                 refuse_many_workers(os.environ, sys.argv, multiprocess=many)
             self.start()
-        return self.driver.call(self.gate.handle, request)
+        return self.driver.call(call, request, *more)
 
     def reload(self, config: Config) -> None:
         """Put another policy in force, whole. Raises ConfigError, and keeps the one in force, where the new one

@@ -24,6 +24,9 @@ codes; nowhere else does either happen.
     ├── AnchorError            an anchor did not take a checkpoint or a segment, or does not hold what it should
     ├── ProofError             an inclusion or consistency proof that does not hold
     ├── TemplateError          a template of a page, or a file of its texts, that cannot be read
+    ├── BadDemand              what code in the app asks for cannot be asked for; says what is allowed
+    ├── NotWrapped             a proof is asked for in a request that came through no middleware of this package
+    ├── AskedTooLate           a proof is asked for when the answer has begun
     ├── MissingExtra           an optional package that is not installed; says how to install it
     └── Unsupported            this platform or server cannot keep a promise that was asked for
 """
@@ -205,6 +208,18 @@ class NoticeError(StepUpError):
 
 class ProofError(StepUpError):
     code = "proof"
+
+
+class BadDemand(StepUpError):
+    code = "bad_demand"
+
+
+class NotWrapped(StepUpError):
+    code = "not_wrapped"
+
+
+class AskedTooLate(StepUpError):
+    code = "asked_too_late"
 
 
 class MissingExtra(StepUpError):

@@ -32,7 +32,7 @@ STEP_UP: Mapping[str, frozenset[str]] = {
 
 OTHER: Mapping[str, frozenset[str]] = {
     "enrollment": frozenset({"enrolled", "replaced", "removed", "recovery_codes", "rejected", "device_forgotten"}),
-    "grant": frozenset({"revoked", "used_up"}),
+    "grant": frozenset({"revoked", "used_up", "accepted"}),
     "throttle": frozenset({"locked", "unlocked"}),
     "config": frozenset(
         {"loaded", "reloaded", "reload_failed", "keys_changed", "data_changed", "data_failed", "data_old"}

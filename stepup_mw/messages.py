@@ -88,11 +88,13 @@ class Pass:
     """Let the request through to the app.
 
     context: what the app sees as ``scope["stepup"]`` / ``environ["stepup"]``; None on a request that no rule
-    matches. finish: to be called with the outcome of the app, None likewise.
+    matches. finish: to be called with the outcome of the app, None likewise. admitted: the gate's own memory of the
+    decision, for what the app may still ask; nothing of it is for a door.
     """
 
     context: Mapping[str, Any] | None = None
     finish: Finish | None = None
+    admitted: object = None
 
 
 UNTOUCHED = Pass()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .policy import Rule
 from .settings import RiskSettings
 
 Verdict = Literal["allow", "challenge", "deny"]
+Reason = Literal["route_policy", "elevated_risk_score", "below_threshold", "risk_denied", "app_required"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Assessment:
     signals: Mapping[str, int]
     failed: Sequence[str]
     verdict: Verdict
-    reason: Literal["route_policy", "elevated_risk_score", "below_threshold", "risk_denied"]
+    reason: Reason
 
     def as_line(self) -> dict[str, Any]:
         """The ``risk`` object of an audit line; ``failed`` stands in it where something has."""
@@ -44,7 +45,7 @@ def assess(rule: Rule, points: Mapping[str, int], settings: RiskSettings, failed
     """
     score = min(100, rule.risk + sum(points.values()))
     verdict: Verdict
-    reason: Literal["route_policy", "elevated_risk_score", "below_threshold", "risk_denied"]
+    reason: Reason
     if score >= settings.deny_at:
         verdict, reason = "deny", "risk_denied"
     elif rule.challenge == "always" or (rule.challenge == "auto" and rule.risk >= settings.challenge_at):
@@ -62,3 +63,10 @@ def assess(rule: Rule, points: Mapping[str, int], settings: RiskSettings, failed
         verdict=verdict,
         reason=reason,
     )
+
+
+def demanded(assessment: Assessment) -> Assessment:
+    """The same score where code of the app wants a proof whatever it is: only ``deny_at`` still decides."""
+    if assessment.verdict == "deny":
+        return assessment
+    return replace(assessment, verdict="challenge", reason="app_required")

@@ -15,12 +15,12 @@ import stepup_mw
 
 ROOT = Path(stepup_mw.__file__).parent
 FLOORS: dict[str, int] = {
-    **dict.fromkeys(["errors", "messages", "encoding", "identifiers"], 0),
+    **dict.fromkeys(["errors", "messages", "encoding", "identifiers", "demands"], 0),
     **dict.fromkeys(["gate", "trail", "signals", "watched", "pages", "enrollment", "revocation", "rotation"], 2),
     **dict.fromkeys(["outbound"], 2),
     **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers", "geodata", "agents"], 3),
     **dict.fromkeys(["config", "compose", "congruence", "data_files", "parts", "named", "logout", "cli", "demo"], 4),
-    **dict.fromkeys(["testing", "drill", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
+    **dict.fromkeys(["required", "testing", "drill", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""
 

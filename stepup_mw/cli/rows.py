@@ -32,6 +32,7 @@ SIGNS = {
     ("config", "loaded"): QUIET,
     ("config", "reloaded"): GOOD,
     ("grant", "used_up"): QUIET,
+    ("grant", "accepted"): GOOD,
     ("grant", "revoked"): ASK,
     ("audit", "start"): QUIET,
     ("audit", "stop"): QUIET,
@@ -184,6 +185,9 @@ _TELL: dict[tuple[str, str], Callable[[Event], str]] = {
     ("throttle", "locked"): lambda detail: f"after {_text(detail, 'failures')} wrong codes in a row",
     ("throttle", "unlocked"): lambda detail: f"{_text(detail, 'failures')} failures cleared, by {_text(detail, 'by')}",
     ("grant", "used_up"): lambda detail: f"the grant for {_text(detail, 'route')} was for one use",
+    ("grant", "accepted"): lambda detail: (
+        f"{_text(detail, 'basis')} for {_text(detail, 'route')}, which the app asked for: {_text(detail, 'reason')}"
+    ),
     ("config", "loaded"): lambda detail: f"{_policy(detail)} in force, {_text(detail, 'routes')} routes",
     ("config", "reloaded"): lambda detail: f"{_policy(detail)} in force",
     ("config", "reload_failed"): lambda detail: (

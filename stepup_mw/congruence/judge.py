@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from ..demands import Demand
 from ..doors.asgi import AsgiDoor
 from ..doors.wsgi import WsgiDoor
 from ..errors import AmbiguousRequest
@@ -75,6 +76,10 @@ class Judge:
             return UNTOUCHED
         self._said = Verdict("asked", match.rule)
         return _ANSWERED
+
+    def demand_blocking(self, _request: Request, _demand: Demand, before: Pass) -> Pass | Response:
+        """Nothing runs inside that could ask."""
+        return before
 
     def start(self) -> None:
         """Nothing to start."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from time import perf_counter
+from dataclasses import replace
 from typing import Any, Protocol
 
-from ..errors import BodyTooLarge, Unsupported
+from ..demands import KEY, Demand, required_in
+from ..errors import AskedTooLate, Unsupported
 from ..gate import Gate
-from ..messages import Ending, Finish, Pass, Request, Response
+from ..messages import UNTOUCHED, Pass, ReadBody, Request, Response
+from .asgi_input import Body, Message, Receive, read_by_the_app
+from .inside import Answer, Deciding, FirstAsked, Inside, end_first
 from .nesting import own_root_path
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -21,15 +22,10 @@ CLOSE_CODE = 4401
 """WebSocket close code of a refused handshake, where the server cannot send an HTTP answer."""
 
 
-class Running(Protocol):
+class Running(Deciding, Protocol):
     """What a door needs of the assembled service."""
 
-    @property
-    def gate(self) -> Gate: ...
-
     def concerns(self, path: str, root_path: str, raw_path: bytes | None) -> bool: ...
-
-    def start(self) -> None: ...
 
     async def aclose(self) -> None: ...
 
@@ -39,14 +35,24 @@ class AsgiDoor:
         self.app = app
         self._own_root = own_root_path(app) if own_root is None else own_root
         self._running = _Rooted(running, self._own_root) if self._own_root else running
+        self._first = FirstAsked(self._unwatched)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http" or kind == "websocket":  # noqa: PLR1714 - a third of the time of a tuple look-up
-            if self._running.concerns(scope["path"], scope.get("root_path", ""), scope.get("raw_path")):
+            path, root_path = scope["path"], scope.get("root_path", "")
+            if self._running.concerns(path, root_path, scope.get("raw_path")):
                 await self._guarded(scope, receive, send)
+            elif self._first.asked:
+                await self._watched(scope, receive, send, self._inside(scope, path, root_path))
             else:
-                await self.app(scope, receive, send)
+                scope[KEY] = (self._first, send, path, root_path)  # routers below change the paths of a scope
+                try:
+                    await self.app(scope, receive, send)
+                except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
+                    await self._first_failed(error, scope, send)
+                if self._first.asked:
+                    end_first(scope, "completed")  # type: ignore[unreachable]  # it may have changed meanwhile
         elif kind == "lifespan":
             await self.app(scope, receive, self._with_lifespan(send))
         else:
@@ -68,31 +74,49 @@ class AsgiDoor:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._running.start()
-        body = _Body(receive)
-        verdict = await self._running.gate.handle(_request(scope, body, self._own_root))
-        if isinstance(verdict, Response):
-            if scope["type"] == "websocket":
-                await _refuse_handshake(scope, receive, send, verdict)
-            else:
-                await _send(send, verdict)
+        body = Body(receive)
+        request = _request(scope, body.read, self._own_root or scope.get("root_path", ""))
+        verdict = await self._running.gate.handle(request)
+        if isinstance(verdict, Pass):
+            inside = Inside(self._running, scope, lambda: request, verdict)
+            await self._watched(scope, body.replay, send, inside)
+        elif scope["type"] == "websocket":
+            await receive()
+            await _refuse_handshake(scope, send, verdict)
         else:
-            await self._let_through(scope, body.replay, send, verdict)
+            await _send(send, verdict)
 
-    async def _let_through(self, scope: Scope, receive: Receive, send: Send, passed: Pass) -> None:
-        if passed.context is None or passed.finish is None:
-            await self.app(scope, receive, send)
-            return
-        scope["stepup"] = dict(passed.context)
-        watch = _Watch(send, receive, passed.finish)
+    async def _watched(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
+        watch = _Watch(scope, receive, send, inside)
         try:
             await self.app(scope, watch.receive, watch.send)
-        except Exception:
-            watch.end("failed")
-            raise
-        except BaseException:
-            watch.end("aborted")
-            raise
-        watch.end("completed" if scope["type"] == "websocket" else "aborted" if watch.gone else "failed")
+        except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
+            await watch.failed(error)
+        else:
+            await watch.done()
+
+    def _inside(self, scope: Scope, path: str, root_path: str, answer: Answer | None = None) -> Inside:
+        def make() -> Request:
+            return replace(_request(scope, read_by_the_app, self._own_root or root_path), path=path)
+
+        return Inside(self._running, scope, make, UNTOUCHED, answer=answer)
+
+    def _unwatched(self, scope: Scope) -> Inside:
+        _, send, path, root_path = scope[KEY]
+
+        async def answer(response: Response) -> None:
+            await (_close(send) if _is_websocket(scope) else _send(send, response))
+
+        return self._inside(scope, path, root_path, answer)
+
+    async def _first_failed(self, error: BaseException, scope: Scope, send: Send) -> None:
+        """What the app raised where nothing was watched: a demand is answered, everything else is the app's."""
+        required = required_in(error)
+        if required is None:
+            end_first(scope, "failed" if isinstance(error, Exception) else "aborted")
+            raise error
+        if not required.answered:
+            await (_close(send) if _is_websocket(scope) else _send(send, required.response))
 
 
 class _Rooted:
@@ -112,84 +136,88 @@ class _Rooted:
     def start(self) -> None:
         self._running.start()
 
+    def demand_blocking(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
+        return self._running.demand_blocking(request, demand, before)
+
     async def aclose(self) -> None:
         await self._running.aclose()
 
 
 class _Watch:
-    """Notes how the app answers, and says so once."""
+    """Notes how the app answers, and says so once; answers in its place where the app asks for a proof."""
 
-    def __init__(self, send: Send, receive: Receive, finish: Finish) -> None:
-        self._send = send
+    def __init__(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
+        self._scope = scope
         self._receive = receive
-        self._finish: Finish | None = finish
-        self._begun = perf_counter()
+        self._send = send
+        self._inside = inside
         self._status: int | None = None
-        self.gone = False
+        self._greeted = False
+        self._gone = False
 
     async def receive(self) -> Message:
         message = await self._receive()
+        self._greeted = True
         if message["type"] in ("http.disconnect", "websocket.disconnect"):
-            self.gone = True
+            self._gone = True
         return message
 
     async def send(self, message: Message) -> None:
+        if self._inside.required is not None and not self._inside.answering:
+            return  # the gate answers, whatever the app makes of it
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
+            self._inside.answering = True
         elif kind == "websocket.accept":
             self._status = 101
         elif kind == "http.response.body" and not message.get("more_body", False):
-            self.end("completed")
+            self._inside.end(self._status, "completed")
         await self._send(message)
 
-    def end(self, how: Ending) -> None:
-        finish, self._finish = self._finish, None
-        if finish is not None:
-            failed = how == "completed" and (self._status or 0) >= 500
-            finish(self._status, "failed" if failed else how, perf_counter() - self._begun)
+    async def done(self) -> None:
+        """The app has returned; a demand that it has caught is answered all the same."""
+        required = self._inside.required
+        if required is not None and not self._inside.answering:
+            await self._answer(required.response)
+        else:
+            whole = _is_websocket(self._scope)
+            self._inside.end(self._status, "completed" if whole else "aborted" if self._gone else "failed")
+
+    async def failed(self, error: BaseException) -> None:
+        """The app has raised: a demand is answered; all else is said, and raised again."""
+        required = required_in(error)
+        if required is not None and not self._inside.answering:
+            await self._answer(required.response)
+            return
+        self._inside.end(self._status, "failed" if required or isinstance(error, Exception) else "aborted")
+        if required is not None:
+            raise AskedTooLate("a proof was asked for when the answer had begun") from error
+        raise error
+
+    async def _answer(self, response: Response) -> None:
+        if not _is_websocket(self._scope):
+            await _send(self._send, response)
+        elif self._status is not None:
+            await _close(self._send)
+        else:
+            if not self._greeted:
+                await self._receive()
+            await _refuse_handshake(self._scope, self._send, response)
+        self._inside.end(response.status, "completed")
 
 
-class _Body:
-    """Reads the body for the gate without taking it from the app: what was received is given again, in one piece, so
-    that a client who sends a byte at a time costs no more than the bytes."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._held = bytearray()
-        self._begun = False
-        self._last: Message | None = None
-
-    async def read(self, limit: int) -> bytes:
-        while self._last is None:
-            if len(self._held) > limit:
-                raise BodyTooLarge(limit)
-            self._begun = True
-            message = await self._receive()
-            self._held += message.get("body", b"")
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                self._last = message
-        if len(self._held) > limit:
-            raise BodyTooLarge(limit)
-        return bytes(self._held)
-
-    async def replay(self) -> Message:
-        if self._begun:
-            self._begun = False
-            whole = self._last is not None and self._last["type"] == "http.request"
-            return {"type": "http.request", "body": bytes(self._held), "more_body": not whole}
-        if self._last is not None and self._last["type"] != "http.request":
-            return self._last
-        return await self._receive()
+def _is_websocket(scope: Scope) -> bool:
+    return bool(scope["type"] == "websocket")
 
 
-def _request(scope: Scope, body: _Body, own_root: str) -> Request:
+def _request(scope: Scope, read_body: ReadBody, root_path: str) -> Request:
     client = scope.get("client")
     is_http = scope["type"] == "http"
     return Request(
         method=scope["method"] if is_http else "GET",
         path=scope["path"],
-        root_path=own_root or scope.get("root_path", ""),
+        root_path=root_path,
         raw_path=scope.get("raw_path"),
         query=scope.get("query_string", b""),
         headers=tuple(scope["headers"]),  # the specification has names in lower case; another spelling is not seen
@@ -198,7 +226,7 @@ def _request(scope: Scope, body: _Body, own_root: str) -> Request:
         kind="http" if is_http else "websocket",
         door="asgi",
         native=scope,
-        **({"read_body": body.read} if is_http else {}),
+        **({"read_body": read_body} if is_http else {}),
     )
 
 
@@ -208,9 +236,12 @@ async def _send(send: Send, response: Response, prefix: str = "http") -> None:
     await send({"type": f"{prefix}.response.body", "body": response.body})
 
 
-async def _refuse_handshake(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
-    await receive()
+async def _refuse_handshake(scope: Scope, send: Send, response: Response) -> None:
     if "websocket.http.response" in (scope.get("extensions") or {}):
         await _send(send, response, "websocket.http")
     else:
-        await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "step-up required"})
+        await _close(send)
+
+
+async def _close(send: Send) -> None:
+    await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "step-up required"})

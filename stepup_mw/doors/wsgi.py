@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import math
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from time import perf_counter
-from typing import Any, Protocol
+from types import GeneratorType
+from typing import Any, NoReturn, Protocol
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
-
-from ..errors import BodyTooLarge
-from ..gate import Gate
-from ..messages import Ending, Finish, Pass, Request, Response
+from ..demands import KEY, required_in
+from ..errors import AskedTooLate
+from ..messages import UNTOUCHED, Pass, ReadBody, Request, Response
+from .asgi_input import read_by_the_app
+from .inside import Deciding, FirstAsked, Inside, Native
+from .wsgi_input import body_of
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-_limiters: RunVar[CapacityLimiter] = RunVar("stepup_mw_body_readers")
 
-
-class Running(Protocol):
+class Running(Deciding, Protocol):
     """What a door needs of the assembled service."""
-
-    @property
-    def gate(self) -> Gate: ...
 
     def concerns(self, path: str, root_path: str, raw_path: bytes | None) -> bool: ...
 
@@ -40,82 +34,140 @@ class WsgiDoor:
     def __init__(self, app: App, running: Running) -> None:
         self.app = app
         self._running = running
+        self._first = FirstAsked(self._inside)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        root_path = _text(environ.get("SCRIPT_NAME", ""))
-        path = root_path + _text(environ.get("PATH_INFO", ""))
-        raw_path = _raw_path(environ)
+        root_path, path, raw_path = _target(environ)
         if not self._running.concerns(path, root_path, raw_path):
-            return self.app(environ, start_response)
-        verdict = self._running.handle_blocking(_request(environ, path, root_path, raw_path))
+            return self._unconcerned(environ, start_response)
+        request = _request(environ, body_of(environ))
+        verdict = self._running.handle_blocking(request)
         if isinstance(verdict, Response):
             return _answer(environ, start_response, verdict)
-        if verdict.context is None or verdict.finish is None:
-            return self.app(environ, start_response)
-        environ["stepup"] = dict(verdict.context)
-        return self._let_through(environ, start_response, verdict.finish)
+        inside = Inside(self._running, environ, lambda: request, verdict, threaded=True)
+        return _Watch(environ, start_response, inside).run(self.app)
 
     def close(self) -> None:
         """Write what is still to be written and let go of files and connections. Good to be used again after."""
         self._running.close()
 
-    def _let_through(self, environ: Environ, start_response: StartResponse, finish: Finish) -> Iterable[bytes]:
-        watch = _Watch(start_response, finish)
+    def _unconcerned(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if self._first.asked:
+            return _Watch(environ, start_response, self._inside(environ)).run(self.app)
+        environ[KEY] = self._first
         try:
-            watch.body = self.app(environ, watch.start_response)
-        except BaseException:
-            watch.end("failed")
-            raise
-        return watch
+            body = self.app(environ, start_response)
+        except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
+            return _first_failed(error, environ, start_response)
+        inside = environ.get(KEY)
+        if isinstance(body, GeneratorType) and not isinstance(inside, Inside):
+            self._first.asked = True  # an app that is a generator runs only when the server reads it: watch it always
+            inside = self._inside(environ)
+        return _Watch(environ, start_response, inside, body) if isinstance(inside, Inside) else body
+
+    def _inside(self, environ: Native) -> Inside:
+        return Inside(self._running, environ, lambda: _request(environ, read_by_the_app), UNTOUCHED, threaded=True)
 
 
 class _Watch:
-    """The app's answer, passed on; notes how it went and says so once."""
+    """The app's answer, passed on; notes how it went and says so once. Answers in its place where the app asks for a
+    proof: until the first piece of the body, a server takes other headers (PEP 3333)."""
 
-    def __init__(self, start_response: StartResponse, finish: Finish) -> None:
+    def __init__(
+        self, environ: Environ, start_response: StartResponse, inside: Inside, body: Iterable[bytes] = ()
+    ) -> None:
+        self._environ = environ
         self._start_response = start_response
-        self._finish: Finish | None = finish
-        self._begun = perf_counter()
+        self._inside = inside
         self._status: int | None = None
         self._whole = False
-        self.body: Iterable[bytes] = ()
+        self._body: Iterable[bytes] = body
+
+    def run(self, app: App) -> Iterable[bytes]:
+        """Call the app; what it asks for is answered."""
+        try:
+            self._body = app(self._environ, self.start_response)
+        except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
+            self._body = self._failed(error)
+        else:
+            self._body = self._replaced()
+        return self
 
     def start_response(self, status: str, *rest: Any) -> Callable[[bytes], object]:
+        if self._inside.required is not None:
+            return bytearray().extend  # the gate answers, whatever the app makes of it
         self._status = int(status[:3])
         return self._start_response(status, *rest)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self.body
+            for piece in self._body:
+                if self._inside.required is not None and not self._inside.answering:
+                    raise self._inside.required
+                self._inside.answering = True
+                yield piece
         except GeneratorExit:
             raise
-        except BaseException:
-            self.end("failed")
-            raise
+        except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
+            yield from self._failed(error)
         self._whole = True
-        self.end("completed")
+        self._inside.end(self._status, "completed")
 
     def close(self) -> None:
-        close = getattr(self.body, "close", None)
+        close = getattr(self._body, "close", None)
         try:
             if close is not None:
                 close()
         finally:
-            self.end("completed" if self._whole else "aborted")
+            self._inside.end(self._status, "completed" if self._whole else "aborted")
 
-    def end(self, how: Ending) -> None:
-        finish, self._finish = self._finish, None
-        if finish is not None:
-            failed = how == "completed" and (self._status or 0) >= 500
-            finish(self._status, "failed" if failed else how, perf_counter() - self._begun)
+    def _replaced(self) -> Iterable[bytes]:
+        """The app's body; the gate's where the app has caught a demand."""
+        required = self._inside.required
+        if required is None:
+            return self._body
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
+        return self._answer(required.response)
+
+    def _failed(self, error: BaseException) -> Iterable[bytes]:
+        required = required_in(error)
+        if required is None or self._inside.answering:
+            self._inside.end(self._status, "failed")
+            _raise(error, late=required is not None)
+        return self._answer(required.response)
+
+    def _answer(self, response: Response) -> Iterable[bytes]:
+        begun, self._status = self._status is not None, response.status
+        return _answer(self._environ, self._start_response, response, sys.exc_info() if begun else None)
 
 
-def _request(environ: Environ, path: str, root_path: str, raw_path: bytes | None) -> Request:
-    async def read_body(limit: int) -> bytes:
-        # Not on the loop: it serves every request of this process, and a client may send its body slowly. There are
-        # never more readers than the server has threads.
-        return await to_thread.run_sync(_read_body, environ, limit, limiter=_readers())
+def _first_failed(error: BaseException, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """What the app raised where nothing was watched: a demand is answered, everything else is the app's."""
+    required = required_in(error)
+    if required is None:
+        inside = environ.get(KEY)
+        if isinstance(inside, Inside):
+            inside.end(None, "failed")
+        raise error
+    return _answer(environ, start_response, required.response)
 
+
+def _raise(error: BaseException, *, late: bool) -> NoReturn:
+    if late:
+        raise AskedTooLate("a proof was asked for when the answer had begun") from error
+    raise error
+
+
+def _target(environ: Native) -> tuple[str, str, bytes | None]:
+    """The root path, the whole path and the raw path."""
+    root_path = _text(environ.get("SCRIPT_NAME", ""))
+    return root_path, root_path + _text(environ.get("PATH_INFO", "")), _raw_path(environ)
+
+
+def _request(environ: Native, read_body: ReadBody) -> Request:
+    root_path, path, raw_path = _target(environ)
     return Request(
         method=environ.get("REQUEST_METHOD", ""),
         path=path,
@@ -131,15 +183,7 @@ def _request(environ: Environ, path: str, root_path: str, raw_path: bytes | None
     )
 
 
-def _readers() -> CapacityLimiter:
-    limiter = _limiters.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(math.inf)
-        _limiters.set(limiter)
-    return limiter
-
-
-def _headers(environ: Environ) -> Iterator[tuple[bytes, bytes]]:
+def _headers(environ: Native) -> Iterator[tuple[bytes, bytes]]:
     for key, value in environ.items():
         if key.startswith("HTTP_") and isinstance(value, str):
             yield key[5:].replace("_", "-").lower().encode("latin-1"), value.encode("latin-1", "replace")
@@ -154,69 +198,19 @@ def _text(native: str) -> str:
     return native.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _raw_path(environ: Environ) -> bytes | None:
+def _raw_path(environ: Native) -> bytes | None:
     """The target before decoding, without its query, where the server tells (gunicorn, uWSGI, waitress)."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     return target.partition("?")[0].encode("latin-1", "replace") if isinstance(target, str) and target else None
 
 
-def _read_body(environ: Environ, limit: int) -> bytes:
-    """The whole body, at most ``limit`` bytes; the app finds a stream that gives the same bytes again."""
-    held = environ.get("stepup.body")
-    if isinstance(held, bytes):
-        if len(held) > limit:
-            raise BodyTooLarge(limit)
-        return held
-    stream = environ["wsgi.input"]
-    body = _pull(environ, stream, limit)
-    if len(body) > limit:
-        environ["wsgi.input"] = io.BufferedReader(_Joined(body, stream))
-        raise BodyTooLarge(limit)
-    environ["stepup.body"] = body
-    environ["wsgi.input"] = io.BytesIO(body)
-    return bytes(body)
-
-
-def _pull(environ: Environ, stream: Any, limit: int) -> Any:
-    """The body from the server's stream, or the first ``limit + 1`` bytes of one without a length."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    if length.isascii() and length.isdigit():
-        if int(length) > limit:
-            raise BodyTooLarge(limit)
-        return stream.read(int(length))
-    if environ.get("wsgi.input_terminated"):
-        return stream.read(limit + 1)
-    if environ.get("HTTP_TRANSFER_ENCODING"):
-        raise BodyTooLarge(limit)  # chunked, and the server does not say that the stream ends where the body does
-    return b""
-
-
-class _Joined(io.RawIOBase):
-    """What was read already, then the rest of the stream."""
-
-    def __init__(self, head: bytes, rest: Any) -> None:
-        self._head = head
-        self._rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        size = len(buffer)
-        if self._head:
-            data, self._head = self._head[:size], self._head[size:]
-        else:
-            data = self._rest.read(size)
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _answer(environ: Environ, start_response: StartResponse, response: Response) -> Iterable[bytes]:
+def _answer(environ: Environ, start_response: StartResponse, response: Response, raised: Any = None) -> Iterable[bytes]:
+    """``raised``: what the app raised after it had called ``start_response`` (PEP 3333)."""
     try:
         phrase = HTTPStatus(response.status).phrase
     except ValueError:
         phrase = "Unknown"
     headers = [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in response.headers]
     headers.append(("Content-Length", str(len(response.body))))
-    start_response(f"{response.status} {phrase}", headers)
+    start_response(f"{response.status} {phrase}", headers, *((raised,) if raised is not None else ()))
     return [] if environ.get("REQUEST_METHOD", "").upper() == "HEAD" else [response.body]

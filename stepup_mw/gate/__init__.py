@@ -6,13 +6,15 @@ Doubt never leads to access: what raises, times out or cannot be written ends in
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 
+from ..demands import Demand
 from ..encoding import safe_text
-from ..errors import AmbiguousRequest, TokenRefused, Unavailable
+from ..errors import AmbiguousRequest, BadDemand, TokenRefused, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
-from . import admission, answers, challenges, endpoints
+from . import admission, answers, challenges, demanded, endpoints
 from .losses import Losses
 from .matching import find_rule, own_place
 from .refreshing import refresh
@@ -36,23 +38,13 @@ class Gate:
         """Decide. A Pass lets the request through to the app, a Response answers in its place. Never raises, but
         for cancellation."""
         services = self.services
-        try:
-            return await _decide(services, request)
-        except AmbiguousRequest as error:
-            status, detail = 400, error.reason
-            reply = answers.refusal(services, request, "bad-request", 400, say("refused.target", why=error.detail))
-        except TokenRefused as error:
-            status, detail = 401, f"token_{error.reason}"
-            reply = answers.token_refused(services, request, error)
-        except Unavailable as error:
-            _log.error("refused, %s: %s", error.code, error)
-            status, detail = 503, error.code
-            reply = answers.unavailable(services, request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a refusal
-            _log.exception("refused, the gate itself failed")
-            status, detail = 503, f"error:{type(error).__name__}"
-            reply = answers.unavailable(services, request)
-        return await _refused(services, request, reply, status, detail)
+        return await _without_doubt(services, request, _decide(services, request))
+
+    async def demand(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
+        """Decide what code of the app asks for in a request that came through here as ``before``. A Pass lets it go
+        on, a Response answers in its place. Raises nothing but BadDemand, and cancellation."""
+        services = self.services
+        return await _without_doubt(services, request, demanded.answer(services, request, demand, before))
 
     async def sweep(self) -> int:
         """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done.
@@ -63,6 +55,29 @@ class Gate:
         await self._losses.tell(self.services)
         await refresh(self.services)
         return await challenges.sweep(self.services)
+
+
+async def _without_doubt(services: Services, request: Request, decision: Awaitable[Pass | Response]) -> Pass | Response:
+    """The decision, or the refusal that every doubt ends in."""
+    try:
+        return await decision
+    except BadDemand:
+        raise
+    except AmbiguousRequest as error:
+        status, detail = 400, error.reason
+        reply = answers.refusal(services, request, "bad-request", 400, say("refused.target", why=error.detail))
+    except TokenRefused as error:
+        status, detail = 401, f"token_{error.reason}"
+        reply = answers.token_refused(services, request, error)
+    except Unavailable as error:
+        _log.error("refused, %s: %s", error.code, error)
+        status, detail = 503, error.code
+        reply = answers.unavailable(services, request)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a refusal
+        _log.exception("refused, the gate itself failed")
+        status, detail = 503, f"error:{type(error).__name__}"
+        reply = answers.unavailable(services, request)
+    return await _refused(services, request, reply, status, detail)
 
 
 async def _decide(services: Services, request: Request) -> Pass | Response:

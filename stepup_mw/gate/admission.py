@@ -1,18 +1,14 @@
 """The decision about one sensitive request: let it through, ask for a proof, or refuse. Writes the line first.
 
-Every way through to the app ends in ``_let_through``, which has the ``access/allowed`` line on stable storage before
-it gives a Pass.
+Every way through to the app ends in ``passing.let_through``, which has the ``access/allowed`` line on stable storage
+before it gives a Pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..assertion import Judged
 from ..errors import BodyTooLarge
-from ..events import Facts
-from ..messages import Ending, Finish, Pass, Response
+from ..messages import Pass, Response
 from ..pages import say
 from ..state import Grant
 from . import answers, challenges, grants, replies
@@ -21,6 +17,7 @@ from .codes import is_enrolled, prepare
 from .cookies import device_cookie, new_device, read_device
 from .journal import proof
 from .losses import is_missed
+from .passing import let_through
 from .services import Services
 from .trial import Attempting, forgive, try_code
 from .visit import Person, Visit, facts_of
@@ -37,7 +34,7 @@ async def admit(services: Services, visit: Visit) -> Decision:
     if visit.assessment.verdict == "deny":
         return await _deny(services, visit)
     if visit.assessment.verdict == "allow":
-        return await _let_through(
+        return await let_through(
             services, visit, facts_of(services, visit, services.new_id(visit.now)), proof("below_threshold")
         )
     return await _demand_proof(services, visit, visit.person)
@@ -55,12 +52,12 @@ async def _report(services: Services, visit: Visit) -> Decision:
             return await _by_grant(services, visit, search.grant)
     basis, would = ("below_threshold", None) if verdict == "allow" else ("report_mode", verdict)
     facts = facts_of(services, visit, services.new_id(visit.now))
-    return await _let_through(services, visit, facts, proof(basis), would=would)
+    return await let_through(services, visit, facts, proof(basis), would=would)
 
 
 async def _anonymous(services: Services, visit: Visit) -> Response:
     facts = facts_of(services, visit, services.new_id(visit.now))
-    await services.journal.write(services.journal.line(facts, "trigger", "anonymous", reason=_reason(visit)))
+    await services.journal.write(services.journal.line(facts, "trigger", "anonymous", reason=visit.assessment.reason))
     return replies.login_required(services, visit.request)
 
 
@@ -73,7 +70,7 @@ async def _deny(services: Services, visit: Visit) -> Response:
 async def _demand_proof(services: Services, visit: Visit, person: Person) -> Decision:
     code = visit.request.header(b"step-up-code")
     try:
-        binding = await grants.bind_request(services, visit.request) if visit.rule.grant == "request" else ""
+        binding = await _binding(services, visit)
     except BodyTooLarge as error:
         if code is None:
             return await refuse_large(services, visit, error)
@@ -90,17 +87,24 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
         facts = facts_of(services, visit, services.new_id(visit.now))
         detail = "forged_grant" if search.forged else "foreign_grant"
         await services.journal.write(
-            services.journal.line(facts, "access", "refused", reason=_reason(visit), detail=detail)
+            services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail=detail)
         )
     wanted = await want(services, visit, person, judged)
-    return await _ask(services, visit, person, binding, "stale_grant" if search.stale else _reason(visit), wanted)
+    stale = search.stale and visit.asked is None
+    return await _ask(services, visit, person, binding, "stale_grant" if stale else visit.assessment.reason, wanted)
+
+
+async def _binding(services: Services, visit: Visit) -> str:
+    if visit.asked is not None:
+        return visit.asked.binding
+    return await grants.bind_request(services, visit.request) if visit.rule.grant == "request" else ""
 
 
 async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) -> Response:
     """A proof for this very request needs the whole of it, and it is over the cap."""
     facts = facts_of(services, visit, services.new_id(visit.now))
     await services.journal.write(
-        services.journal.line(facts, "access", "refused", reason=_reason(visit), detail="body_too_large")
+        services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail="body_too_large")
     )
     return answers.refusal(services, visit.request, "bad-request", 413, say("refused.too_large", limit=error.limit))
 
@@ -113,14 +117,14 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
     if grant.uses_left is not None:
         detail = {"flow_id": grant.flow_id, "route": grant.rule, "challenge_id": grant.challenge_id}
         used_up = (services.journal.notice("grant", "used_up", user=facts.user_id, detail=detail),)
-    return await _let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up)
+    return await let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up)
 
 
 async def _by_token(services: Services, visit: Visit, judged: Judged) -> Decision:
     """The provider has proved enough, and recently: the access token itself is the proof."""
     facts = facts_of(services, visit, services.new_id(visit.now))
     shown = proof("token", method=judged.method, age_s=judged.age_s)
-    return await _let_through(services, visit, facts, shown, proved_at=judged.proved_at)
+    return await let_through(services, visit, facts, shown, proved_at=judged.proved_at)
 
 
 async def _ask(
@@ -163,9 +167,9 @@ async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decis
     missed = await is_missed(services, person.user)
     graceful = settings.enroll == "grace" and visit.now < settings.grace_until and not missed
     if graceful and not await is_enrolled(services, person.user):  # another kind than the rule wants is one, too
-        return await _let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
+        return await let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
     detail = "missed" if missed else None
-    line = services.journal.line(facts, "trigger", "not_enrolled", reason=_reason(visit), detail=detail)
+    line = services.journal.line(facts, "trigger", "not_enrolled", reason=visit.assessment.reason, detail=detail)
     await services.journal.write(line)
     return replies.not_enrolled(services, visit.request, person, missed=missed)
 
@@ -178,7 +182,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)
     if challenge is None or challenge.rule_version != rule.version or challenge.browser not in ("", person.device):
         challenge = await challenges.issue(
-            services, visit, person, reason=_reason(visit), binding=binding, browser="", return_to=""
+            services, visit, person, reason=visit.assessment.reason, binding=binding, browser="", return_to=""
         )
     attempting = Attempting(
         request=visit.request,
@@ -196,47 +200,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
         return replies.rejected(services, visit.request, trial)
     shown = proof("inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
-    passed = await _let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
+    passed = await let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
     await forgive(services, attempting, trial)
     await challenges.mark(services, challenge)
     return passed
-
-
-async def _let_through(
-    services: Services,
-    visit: Visit,
-    facts: Facts,
-    shown: Mapping[str, Any],
-    *,
-    would: str | None = None,
-    detail: str | None = None,
-    proved_at: float | None = None,
-    before: tuple[bytes, ...] = (),
-) -> Pass:
-    """Put ``access/allowed`` on stable storage, then let the request through, once."""
-    reason = _reason(visit)
-    line = services.journal.line(facts, "access", "allowed", reason=reason, proof=shown, would=would, detail=detail)
-    await services.journal.write(*before, line)
-    context = {
-        "request_id": facts.request_id,
-        "flow_id": facts.flow_id,
-        "user_id": visit.person.user if visit.person else None,
-        "basis": shown["basis"],
-        "proved_at": proved_at,
-        "risk_score": visit.assessment.score,
-    }
-    return Pass(context=context, finish=_finish(services, facts, reason, shown, would))
-
-
-def _finish(services: Services, facts: Facts, reason: str, shown: Mapping[str, Any], would: str | None) -> Finish:
-    def finish(status: int | None, how: Ending, seconds: float) -> None:
-        http = {"status": status, "duration_ms": round(seconds * 1000, 3)}
-        services.journal.post(
-            services.journal.line(facts, "result", how, reason=reason, proof=shown, http=http, would=would)
-        )
-
-    return finish
-
-
-def _reason(visit: Visit) -> str:
-    return visit.assessment.reason

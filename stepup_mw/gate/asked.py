@@ -21,6 +21,7 @@ from . import answers, challenges, duplicates, grants, passkeys, replies, wordin
 from .cookies import grants_cookie, renewed_device
 from .fields import read_fields
 from .services import Services
+from .terms import rule_of
 from .trial import Attempting, Trial, forgive, try_code
 from .visit import Person, identify
 from .whereabouts import locate
@@ -48,8 +49,8 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     challenge = await services.store.challenge(challenge_id)
     if challenge is None or not _is_theirs(challenge, person):
         return replies.gone(services, request, 404)
-    rule = services.policy.rule(challenge.rule)
-    if rule is None or rule.version != challenge.rule_version:
+    rule = rule_of(services, challenge)
+    if rule is None:
         return replies.gone(services, request, 410)
     if allowed == ("POST",) and answers.is_cross_site(request):
         return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
@@ -86,6 +87,7 @@ async def _show(services: Services, request: Request, person: Person, challenge:
             "attempts_left": left,
             "expires_at": format_instant(challenge.expires_at),
             "duplicate_codes": twice,
+            **replies.told_of(orjson.loads(challenge.facts)["action"]),
         },
     )
 

@@ -11,6 +11,7 @@ from ..errors import SealError, StoreUnavailable, TrailUnavailable
 from ..state import Challenge
 from .journal import proof
 from .services import Services
+from .terms import pack_terms
 from .trial import Trial, facts_of_challenge, outcome_line
 from .visit import Person, Visit, facts_of
 
@@ -53,7 +54,7 @@ async def issue(
         binding=binding,
         flow_id=flow_id,
         reason=reason,
-        facts=orjson.dumps({**visit.shared, "request_id": visit.request_id}),
+        facts=_facts(visit),
         created_at=visit.now,
         expires_at=visit.now + services.settings.challenge.ttl_s,
         return_to=services.keyring.seal("return_to", return_to.encode(), challenge_id) if return_to else b"",
@@ -72,6 +73,12 @@ async def issue(
     for old in evicted:
         await log_outcome(services, old)
     return challenge
+
+
+def _facts(visit: Visit) -> bytes:
+    """What the challenge's later lines share, and how a proof is judged where code of the app asked for it."""
+    terms = {"terms": pack_terms(visit.rule)} if visit.asked is not None else {}
+    return orjson.dumps({**visit.shared, "request_id": visit.request_id, **terms})
 
 
 async def _withdraw(services: Services, challenge: Challenge, now: float) -> None:

@@ -16,6 +16,7 @@ from ..messages import Request
 from ..state import Challenge, Grant
 from .cookies import MAX_GRANTS, read_grants
 from .services import Services
+from .terms import kept_age_s, rule_named, rule_of
 from .visit import Person, Visit
 
 CLOCK_LEEWAY_S = 5
@@ -98,14 +99,16 @@ def _standing(
 
 def _covers(services: Services, visit: Visit, grant: Grant, binding: str) -> bool:
     """Whether the grant's scope reaches the rule: a ``route`` or ``service`` grant never opens a rule that wants a
-    proof for each request, and a grant of a rule that has changed since opens nothing."""
+    proof for each request, and a grant of a rule that has changed since opens nothing. One that was asked for with
+    fields opens what is asked for with the same."""
     rule = visit.rule
-    earned = services.policy.rule(grant.rule)
-    if earned is None or earned.version != grant.rule_version:
+    if rule_named(services, grant.rule, grant.rule_version) is None:
         return False
     if rule.grant == "request" or grant.scope == "request":
         same = grant.scope == rule.grant and grant.rule == rule.name
         return same and bool(binding) and grant.binding == binding
+    if grant.binding and grant.binding != binding:
+        return False
     return grant.scope == "service" or grant.rule == rule.name
 
 
@@ -128,10 +131,10 @@ async def mint(
 ) -> Grant | None:
     """Keep the grant that a passed challenge has earned in the epoch its code was judged in; None where that epoch has
     ended since. Its row goes when no rule could accept it any more."""
-    rule = services.policy.rule(challenge.rule)
+    rule = rule_of(services, challenge)
     scope: Literal["request", "route", "service"] = rule.grant if rule is not None else "request"
     ages = [r.max_age_s for r in services.settings.rules if r.grant != "request"] if scope == "service" else []
-    max_age_s = max([rule.max_age_s if rule is not None else 0, *ages])
+    max_age_s = max([kept_age_s(services, challenge, rule) if rule is not None else 0, *ages])
     grant = Grant(
         grant_id=b64url_encode(services.random(16)),
         user=challenge.user,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -58,7 +59,14 @@ def challenge_required(
         verify_url=f"{page}/verify",
         page_url=page,
         **({"loop": wanted.loop} if wanted is not None else {}),
+        **told_of(visit.shared["action"]),
     )
+
+
+def told_of(action: Mapping[str, Any]) -> dict[str, Any]:
+    """What code of the app says of the action it wants a proof for: ``reason``, and ``action`` with its fields."""
+    told = {"reason": action["reason"]} if "reason" in action else {}
+    return {**told, "action": action["fields"]} if "fields" in action else told
 
 
 def _asked_for(seconds: int, wanted: Wanted | None) -> Said:
@@ -154,10 +162,11 @@ async def page_of(
     facts = orjson.loads(challenge.facts)
     view: dict[str, Any] = {
         "user": challenge.user,
-        "route": rule.name,
+        "route": facts["action"].get("reason", rule.name),
         "method": facts["action"]["method"],
         "path": facts["action"]["path"],
         "why": say(f"why.{challenge.reason if challenge.reason in _WHY else 'route_policy'}"),
+        "fields": wording.fields(facts["action"].get("fields", {})),
         "origin": wording.origin(facts["origin"] or {}),
         "asked": wording.clock(challenge.created_at),
         "asked_iso": format_instant(challenge.created_at),
@@ -186,5 +195,5 @@ async def _passkey(services: Services, challenge: Challenge, rule: Rule) -> str:
     return orjson.dumps(options).decode() if options is not None else ""
 
 
-_WHY = ("route_policy", "elevated_risk_score", "stale_grant")
+_WHY = ("route_policy", "elevated_risk_score", "stale_grant", "app_required")
 """Reasons that have words of their own."""

@@ -23,6 +23,7 @@ from ..trace_context import parse_traceparent, parse_tracestate
 from .cookies import read_device
 from .scoring import NOTHING_FOUND, make_subject, measure
 from .services import Services
+from .terms import Asked
 from .whereabouts import Whereabouts, locate, origin_of
 
 
@@ -42,7 +43,8 @@ class Person:
 
 class Visit(NamedTuple):
     """A named tuple, for one is made for every sensitive request. ``person`` is None for an anonymous one; ``shared``
-    is the part of the line that does not depend on the flow: action, origin, risk, policy, trace."""
+    is the part of the line that does not depend on the flow: action, origin, risk, policy, trace. ``asked``: code of
+    the app wants a proof."""
 
     request: Request
     rule: Rule
@@ -54,6 +56,7 @@ class Visit(NamedTuple):
     now: float
     request_id: str
     shared: dict[str, Any]
+    asked: Asked | None = None
 
 
 async def identify(services: Services, request: Request) -> Person | None:

@@ -72,3 +72,8 @@ def lock(wait_s: int, until: float) -> Said:
 def skew(drift_s: int, now: float) -> Said:
     """An authenticator's clock that is ``drift_s`` seconds off, and what the time is here."""
     return say("code.ahead" if drift_s > 0 else "code.behind", seconds=abs(drift_s), time=clock(now))
+
+
+def fields(told: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the app says of its action, one after the other; the names are the app's own."""
+    return [{"name": name, "value": "" if value is None else str(value)} for name, value in told.items()]

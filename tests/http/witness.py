@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
-from stepup_mw.doors.asgi import Receive, Scope, Send
+from stepup_mw.doors.asgi import Scope, Send
+from stepup_mw.doors.asgi_input import Receive
 from stepup_mw.signals import Subject
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepup_mw.doors.asgi import Message
+from stepup_mw.doors.asgi_input import Message
 
 from .conftest import MakeWorld
 from .world import World, asgi_scope, who

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepup_mw.doors.asgi import CLOSE_CODE, Message
+from stepup_mw.doors.asgi import CLOSE_CODE
+from stepup_mw.doors.asgi_input import Message
 from stepup_mw.errors import Unsupported
 
 from .world import World, asgi_scope, who, wsgi_environ

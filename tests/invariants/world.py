@@ -18,7 +18,8 @@ import orjson
 from stepup_mw import enrollment
 from stepup_mw.compose import Assembly, make_services
 from stepup_mw.config import Config, load_config
-from stepup_mw.doors.asgi import AsgiDoor, Message, Receive, Scope, Send
+from stepup_mw.doors.asgi import AsgiDoor, Scope, Send
+from stepup_mw.doors.asgi_input import Message, Receive
 from stepup_mw.doors.wsgi import WsgiDoor
 from stepup_mw.errors import StoreUnavailable, TrailUnavailable
 from stepup_mw.gate import Gate
