@@ -21,7 +21,7 @@ from .screen import fields, paint, problem_json, safe, say, say_json, show_probl
 if TYPE_CHECKING:
     from ..config import Config
     from ..policy import Rule
-    from ..settings import Settings, SignalSpec, TrailSettings
+    from ..settings import GeoSettings, Settings, SignalSpec, TrailSettings
 
 
 @command("check")
@@ -106,7 +106,7 @@ def _import_callables(path: Path, config: Config) -> None:
 
 
 def _summary(config: Config) -> dict[str, Any]:
-    settings = config.settings
+    settings, geo = config.settings, config.settings.geo
     return {
         "valid": True,
         "service": settings.service,
@@ -118,6 +118,7 @@ def _summary(config: Config) -> dict[str, Any]:
             "deny_at": settings.risk.deny_at,
             "signals": {signal.name: signal.points for signal in settings.risk.signals},
         },
+        "geo": [str(source) for source in (geo.database, geo.asn_database) if source] if geo is not None else None,
         "prefix": settings.challenge.prefix,
         "store": settings.store_url,
         "audit": {
@@ -193,9 +194,11 @@ def _facts(settings: Settings) -> list[tuple[str, str]]:
     who = f"{identity.provider} {identity.user}".strip()
     trusted = f", believed from {', '.join(identity.trusted_proxies)}" if identity.trusted_proxies else ""
     signals = ", ".join(_signal_text(signal) for signal in risk.signals) or "no signals"
+    geo = [("geo", _geo_text(settings.geo))] if settings.geo is not None else []
     return [
         ("identity", f"{who}{trusted}"),
         ("risk", f"a code from {risk.challenge_at} points, refused from {risk.deny_at}; {signals}"),
+        *geo,
         ("pages", f"{settings.challenge.prefix}/"),
         ("store", settings.store_url),
         ("audit", _trail_text(settings.trail)),
@@ -206,6 +209,10 @@ def _facts(settings: Settings) -> list[tuple[str, str]]:
 def _signal_text(signal: SignalSpec) -> str:
     own = f" ({signal.params['call']})" if "call" in signal.params else ""
     return f"{signal.name} +{signal.points}{own}"
+
+
+def _geo_text(geo: GeoSettings) -> str:
+    return "\n".join(str(source) for source in (geo.database, geo.asn_database) if source is not None)
 
 
 def _trail_text(trail: TrailSettings) -> str:

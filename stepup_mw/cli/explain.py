@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,10 @@ from .program import command
 from .screen import fields, paint, safe, say, say_json
 
 if TYPE_CHECKING:
+    from ..gate.whereabouts import Whereabouts
     from ..policy import Rule
+    from ..risk import Assessment
+    from ..signals import Finding
     from .forecast import Forecast
 
 COLORS = {"pass": "green", "allow": "green", "challenge": "yellow", "login": "yellow"}
@@ -56,7 +59,7 @@ def explain(
 
 
 def _as_json(method: str, path: str, found: Forecast) -> dict[str, object]:
-    risk = found.assessment
+    risk, findings = found.assessment, found.visit.findings if found.visit else {}
     return {
         "method": method,
         "path": path,
@@ -65,6 +68,8 @@ def _as_json(method: str, path: str, found: Forecast) -> dict[str, object]:
         "reading": found.reading,
         "nearest": found.nearest.name if found.nearest else None,
         "risk": {**risk.as_line(), "signals": dict(risk.signals)} if risk else None,
+        "findings": {name: {"points": each.points, "words": str(each)} for name, each in findings.items()},
+        "geo": found.visit.where.geo.as_line() if found.visit and found.visit.where.geo else None,
         "decision": found.decision,
         "would": found.would,
         "reason": found.reason,
@@ -82,7 +87,9 @@ def _show(method: str, path: str, user: str | None, found: Forecast) -> None:
     status = f" {found.status}" if found.status else ""
     lines = [("rule", _rule_text(found))]
     if found.assessment is not None:
-        lines.append(("score", _score_text(found)))
+        lines.append(("score", _score_text(found.assessment, found.visit.findings if found.visit else {})))
+    if found.visit is not None and found.visit.where.address.ip is not None:
+        lines.append(("from", _origin_text(found.visit.where)))
     lines.append(("decision", f"{paint(found.decision.upper() + status, color, bold=True)}  {found.why}"))
     lines += [("note", note) for note in found.notes]
     say(fields(lines))
@@ -101,11 +108,20 @@ def _rule_line(rule: Rule) -> str:
     return f"{paint(safe(rule.name), bold=True)}  {methods_text(rule)} {safe(rule.path)}"
 
 
-def _score_text(found: Forecast) -> str:
-    assessment = found.assessment
-    if assessment is None:
-        return ""
+def _score_text(assessment: Assessment, findings: Mapping[str, Finding]) -> str:
     limits = f"a code from {assessment.challenge_at}, refused from {assessment.deny_at}"
-    names: Sequence[tuple[str, int]] = list(assessment.signals.items())
-    points = [f"{'+' if index else ' '}{value:<3} {safe(name)}" for index, (name, value) in enumerate(names)]
-    return "\n".join([f"{paint(str(assessment.score), bold=True)}  {paint(limits, dim=True)}", *points])
+    rows = [f" {assessment.signals['route']:<3} route"]
+    width = max((len(name) for name in findings), default=0)
+    for name, each in findings.items():
+        points = f"+{each.points:<3}" if each.points else "    "
+        words = paint(safe(str(each)), "red" if each.failed else None, dim=not each.failed)
+        rows.append(f"{points} {safe(name).ljust(width)}  {words}")
+    return "\n".join([f"{paint(str(assessment.score), bold=True)}  {paint(limits, dim=True)}", *rows])
+
+
+def _origin_text(where: Whereabouts) -> str:
+    """``203.0.113.9, London, GB, AS64500``"""
+    geo = where.geo
+    asn = f"AS{geo.asn}" if geo is not None and geo.asn is not None else ""
+    place = (geo.name or "no place known") if geo is not None else ""
+    return ", ".join(part for part in (safe(where.address.ip), safe(place), asn, safe(where.doubt)) if part)

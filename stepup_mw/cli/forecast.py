@@ -88,6 +88,7 @@ class Forecast:
     rule: Rule | None = None
     nearest: Rule | None = None
     assessment: Assessment | None = None
+    visit: Visit | None = None
     would: str | None = None
     reason: str | None = None
     status: int | None = None
@@ -185,6 +186,7 @@ async def _decide(services: Services, asked: Asked, visit: Visit, match: Match) 
         "path": visit.request.path,
         "reading": match.path,
         "assessment": assessment,
+        "visit": visit,
         "reason": assessment.reason,
         "notes": _notes(services, asked),
     }

@@ -31,6 +31,8 @@ SIGNS = {
     ("throttle", "unlocked"): GOOD,
     ("config", "loaded"): QUIET,
     ("config", "reloaded"): GOOD,
+    ("config", "data_changed"): GOOD,
+    ("config", "data_old"): ASK,
     ("grant", "used_up"): QUIET,
     ("grant", "accepted"): GOOD,
     ("grant", "revoked"): ASK,
@@ -195,6 +197,11 @@ _TELL: dict[tuple[str, str], Callable[[Event], str]] = {
     ),
     ("drill", "begun"): lambda detail: f"{_text(detail, 'scenarios')} scenarios on trails of its own",
     ("drill", "ended"): lambda detail: f"{_text(detail, 'verdict')}; {_text(detail, 'report') or 'no report'}",
+    ("config", "data_changed"): lambda detail: f"{_text(detail, 'file')} loaded anew, for {_text(detail, 'key')}",
+    ("config", "data_failed"): lambda detail: f"{_text(detail, 'error')}; what was loaded before stays in force",
+    ("config", "data_old"): lambda detail: (
+        f"{_text(detail, 'file')} of {_text(detail, 'built')[:10]}, {_text(detail, 'key')}"
+    ),
     ("audit", "start"): lambda detail: f"process {_text(detail, 'pid')} on {_text(detail, 'host')} writes",
     ("audit", "stop"): lambda detail: f"process {_text(detail, 'pid')} has stopped",
     ("audit", "checkpoint"): lambda detail: f"{_text(detail, 'size')} lines signed",

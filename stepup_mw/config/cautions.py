@@ -8,10 +8,12 @@ from ..assertion import default_acr
 from ..encoding import format_instant
 from ..settings import Settings
 from .document import Flaw
+from .geo import origin_cautions
 
 
-def find_cautions(settings: Settings) -> Iterator[Flaw]:
+def find_cautions(settings: Settings, now: float) -> Iterator[Flaw]:
     """The warnings, in no order."""
+    yield from origin_cautions(settings, now)
     trail = settings.trail
     if not settings.cookie.secure:
         message = "false drops the __Host- prefix and sends grants over plain http: for development only"

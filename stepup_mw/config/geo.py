@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..data_files import load_list
 from ..errors import DataError, MissingExtra
 from ..geodata.countries import NAME, Countries
-from ..geodata.mmdb import Database
+from ..geodata.mmdb import Database, age_words
+from ..settings import Settings
 from ..watched import unreadable
 from .document import Flaw
 from .kinds import STRICT, found
@@ -118,3 +119,34 @@ def _without(geo: Geo | None, what: str, instead: str) -> str:
     if geo is None or geo.database is None:
         return _NEEDS_GEO.replace(f', or "{NAME}"', "")
     return f"needs {what}, which {found(NAME)} has not: name {instead} under [geo]"
+
+
+def origin_cautions(settings: Settings, now: float) -> Iterator[Flaw]:
+    """What a person should know of databases that can be used: their age, and what they cannot answer."""
+    geo = settings.geo
+    if geo is None:
+        return
+    files = {"database": geo.database, "asn_database": geo.asn_database}
+    known: set[str] = set()
+    for key, path in files.items():
+        if not isinstance(path, Path):
+            known |= {"country"} if path == NAME else set()
+            continue
+        try:
+            database = Database.look(path)
+            known |= database.knows()
+        except DataError as error:
+            yield Flaw(path=("geo", key), message=error.why)
+            return
+        words = age_words(database.built, now, geo.stale_after_s)
+        if words is not None:
+            yield Flaw(path=("geo", key), message=words)
+    for spec in settings.risk.signals:
+        what = _WANTS.get("asn" if spec.params.get("by") == "asn" else spec.name)
+        if what is not None and what not in known:
+            message = f"no {_CALLED[what]} in the first networks of the databases under [geo]: it may never hold"
+            yield Flaw(path=(*_SIGNALS, spec.name), message=message, at_key=True)
+
+
+_WANTS = {"new_country": "country", "impossible_travel": "place", "asn": "asn"}
+_CALLED = {"country": "country", "place": "coordinates", "asn": "AS number"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any
@@ -28,7 +29,7 @@ def read_config(source: str | PathLike[str] | Mapping[str, Any], environ: Mappin
     if problems or file is None:
         raise ConfigError(problems)
     settings = assemble(file, folder=document.folder, secrets=secrets, signals=_signal_names(document.data))
-    warnings = _place(document, find_cautions(settings), secrets.origin, secrets.cautions)
+    warnings = _place(document, find_cautions(settings, time.time()), secrets.origin, secrets.cautions)
     return Config(settings=settings, path=document.path, warnings=warnings)
 
 

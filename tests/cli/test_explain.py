@@ -17,6 +17,7 @@ from starlette.routing import Route
 from stepup_mw.asgi import StepUpMiddleware
 from stepup_mw.cli.forecast import find_nearest
 from stepup_mw.policy import Rule
+from tests.origin.databases import LONDON, NESTED, write_database
 
 from .conftest import CONFIG, Run, write_service
 
@@ -167,3 +168,21 @@ def test_the_nearest_rule(method: str, path: str, name: str | None) -> None:
     found = find_nearest(RULES, method, path)
     assert (found.name if found else None) == name
     assert find_nearest([], method, path) is None
+
+
+def test_where_it_comes_from_and_what_was_compared_with_what(service: Path, stepup: Run) -> None:
+    write_database(service / "cities.mmdb", NESTED)
+    geo = '[geo]\ndatabase = "cities.mmdb"\n[risk.signals]\nnew_country = 25\nnew_device = 20\nimpossible_travel = 5\n'
+    write_service(service, CONFIG + geo)
+    words = ["explain", "POST", "/accounts/42/transfer", "--user", "alice", "--ip", LONDON]
+    told = json.loads(stepup(*words, "--json").out)
+    assert told["geo"] == {"country": "GB", "region": "England", "city": "London", "asn": None}
+    assert told["findings"] == {
+        "new_country": {"points": 0, "words": "GB: no earlier country of this user to compare with"},
+        "new_device": {"points": 20, "words": "the client sent no device cookie of this service"},
+        "impossible_travel": {"points": 0, "words": "London, GB: no earlier place of this user to compare with"},
+    }
+    shown = stepup(*words).out
+    assert "  from      203.0.113.9, London, GB\n" in shown
+    assert " new_country        GB: no earlier country of this user to compare with\n" in shown
+    assert "+20  new_device         the client sent no device cookie of this service\n" in shown

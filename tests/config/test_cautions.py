@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stepup_mw.config import load_config
+from tests.origin.databases import write_database
 
 from .samples import ENVIRON, MINIMAL, mapping
 
@@ -124,3 +126,26 @@ def test_warnings_stand_in_the_order_of_the_file_with_their_places(tmp_path: Pat
         (17, 2, "audit.signing_key_file"),
         (18, 14, "audit.on_failure"),
     ]
+
+
+def _cautions(**changes: Any) -> list[str]:
+    found = load_config(mapping(**changes), ENVIRON).warnings
+    return [str(warning) for warning in found if str(warning) != NO_KEY]
+
+
+def test_an_old_database_and_one_that_cannot_answer(tmp_path: Path) -> None:
+    old = int(time.time()) - 100 * 86_400
+    countries = {"203.0.113.0/24": {"country_code": "GB"}}
+    path = write_database(tmp_path / "countries.mmdb", countries, kind="Test-Country", built=old)
+    signals = {"new_country": 5, "impossible_travel": 5, "new_network": {"points": 50, "by": "asn"}}
+    found = _cautions(geo={"database": str(path)}, risk={"signals": signals})
+    day = time.strftime("%Y-%m-%d", time.gmtime(old))
+    first = "in the first networks of the databases under [geo]: it may never hold"
+    assert found == [
+        f"configuration: geo.database: built on {day}, 100 days ago; addresses move, get a newer one",
+        f"configuration: risk.signals.impossible_travel: no coordinates {first}",
+        f"configuration: risk.signals.new_network: no AS number {first}",
+    ]
+    young = {"database": str(path), "stale_after": "101d"}
+    assert _cautions(geo=young, risk={"signals": {"new_country": 60}}) == []
+    assert _cautions(geo={"database": "iptocc"}, risk={"signals": {"new_country": 60}}) == []
