@@ -39,8 +39,9 @@ DigestPurpose = Literal[
     "burst",
     "asked",
     "passkey",
+    "resume",
 ]
-SealPurpose = Literal["totp", "passkey", "return_to", "pending", "place"]
+SealPurpose = Literal["totp", "passkey", "return_to", "pending", "place", "resume"]
 
 _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4

@@ -89,12 +89,16 @@ class Pass:
 
     context: what the app sees as ``scope["stepup"]`` / ``environ["stepup"]``; None on a request that no rule
     matches. finish: to be called with the outcome of the app, None likewise. admitted: the gate's own memory of the
-    decision, for what the app may still ask; nothing of it is for a door.
+    decision, for what the app may still ask; nothing of it is for a door. instead: the request that the app gets in
+    the place of the one that was asked about; its ``native`` is whole, its body is read by ``read_body``. headers: they
+    go with the app's answer.
     """
 
     context: Mapping[str, Any] | None = None
     finish: Finish | None = None
     admitted: object = None
+    instead: Request | None = None
+    headers: Headers = ()
 
 
 UNTOUCHED = Pass()

@@ -24,7 +24,8 @@ class Rule:
 
     methods: upper case, None for every method. risk: base score, 0 to 100. max_age_s: how fresh a proof must be.
     version: SHA-256 (hex) over the rule's own fields; a grant earned under another version is void. acr, amr: what an
-    access token must say to be a proof, as ``assertion.Demand`` has it; both empty: no token is one.
+    access token must say to be a proof, as ``assertion.Demand`` has it; both empty: no token is one. show: fields of a
+    body that the page names before it is sent.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Rule:
     mode: Literal["enforce", "report"] = "enforce"
     acr: tuple[str, ...] = ()
     amr: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

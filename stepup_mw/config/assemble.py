@@ -100,6 +100,7 @@ def make_rule(route: Route, identity: Identity | None = None) -> Rule:
         mode=route.mode,
         acr=acr,
         amr=amr,
+        show=tuple(route.show),
     )
     return dataclasses.replace(rule, version=rule_version(rule))
 

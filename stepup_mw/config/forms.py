@@ -192,3 +192,19 @@ def _match(pattern: re.Pattern[str], value: str) -> str:
     if not pattern.fullmatch(value):
         raise ValueError
     return value
+
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    {"password", "passwd", "pwd", "pass", "passphrase", "passcode", "secret", "token", "csrf", "csrfmiddlewaretoken",
+     "otp", "totp", "pin", "tan", "cvv", "cvc", "cvn", "key", "apikey", "credential", "credentials", "authorization"}
+)  # fmt: skip
+
+
+def read_shown_field(value: str) -> str:
+    """The name of a field that a page may show."""
+    if not 0 < len(value) <= 64 or not value.isprintable():
+        raise ValueError
+    if any(word.lower() in _SECRET_WORDS for word in _WORDS.findall(value)):
+        raise refuse(f"found {found(value)}: a field of such a name may hold a secret, and is never shown")
+    return value

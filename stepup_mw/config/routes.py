@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .kinds import STRICT, choice
 from .tokens import AcrValues
-from .values import Factor, MaxAge, Method, Points, RoutePath, RuleName, Unique
+from .values import Factor, MaxAge, Method, Points, RoutePath, RuleName, ShownField, Unique
 
 
 class Route(BaseModel):
@@ -35,6 +35,11 @@ class Route(BaseModel):
     )
     factors: Annotated[list[Factor], Field(min_length=1, json_schema_extra={"uniqueItems": True}), Unique] = Field(
         default=["totp", "recovery_code"], description="Which proofs count, in order of preference."
+    )
+    show: Annotated[list[ShownField], Field(json_schema_extra={"uniqueItems": True}), Unique] = Field(
+        default=[],
+        description="Fields of a form or of JSON that the page names before it is sent; the rest is counted.",
+        examples=[["to", "amount"]],
     )
     mode: Annotated[Literal["enforce", "report"], choice("enforce", "report")] = Field(
         default="enforce", description="report: log what would have happened, let it through."

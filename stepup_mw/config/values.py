@@ -59,6 +59,9 @@ Method = Annotated[
     str, text('a method in capitals, such as "POST"', forms.read_method, pattern="^[!#$%&'*+.^_`|~0-9A-Z-]+$")
 ]
 Factor = Annotated[str, choice("passkey", "totp", "recovery_code")]
+ShownField = Annotated[
+    str, text('the name of a field, such as "amount"', forms.read_shown_field, minLength=1, maxLength=64)
+]
 Provider = Annotated[
     str, text(PROVIDER_NAMES, _read_provider, anyOf=[{"enum": list(_PROVIDERS)}, {"pattern": _CALL_PATTERN}])
 ]

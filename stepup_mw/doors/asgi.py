@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from ..demands import KEY, Demand, required_in
 from ..errors import AskedTooLate, Unsupported
 from ..gate import Gate
-from ..messages import UNTOUCHED, Pass, ReadBody, Request, Response
-from .asgi_input import Body, Message, Receive, read_by_the_app
+from ..messages import UNTOUCHED, Headers, Pass, ReadBody, Request, Response
+from .asgi_input import Body, Message, Receive, given, read_by_the_app
 from .inside import Answer, Deciding, FirstAsked, Inside, end_first
 from .nesting import own_root_path
 
@@ -78,13 +78,24 @@ class AsgiDoor:
         request = _request(scope, body.read, self._own_root or scope.get("root_path", ""))
         verdict = await self._running.gate.handle(request)
         if isinstance(verdict, Pass):
-            inside = Inside(self._running, scope, lambda: request, verdict)
-            await self._watched(scope, body.replay, send, inside)
+            await self._run(request, body, send, verdict)
         elif scope["type"] == "websocket":
             await receive()
             await _refuse_handshake(scope, send, verdict)
         else:
             await _send(send, verdict)
+
+    async def _run(self, request: Request, body: Body, send: Send, passed: Pass) -> None:
+        """Run the app on this request, or on the one that stands in its place."""
+        receive: Receive = body.replay
+        scope = request.native
+        if passed.instead is not None:
+            request, scope = passed.instead, passed.instead.native
+            receive = given(await request.read_body(0), body.replay_rest)
+        if passed.headers:
+            send = _adding(passed.headers, send)
+        whole: Scope = scope if isinstance(scope, MutableMapping) else dict(scope)
+        await self._watched(whole, receive, send, Inside(self._running, whole, lambda: request, passed))
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
         watch = _Watch(scope, receive, send, inside)
@@ -209,6 +220,17 @@ class _Watch:
 
 def _is_websocket(scope: Scope) -> bool:
     return bool(scope["type"] == "websocket")
+
+
+def _adding(headers: Headers, send: Send) -> Send:
+    """Put headers on the app's answer."""
+
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return adding
 
 
 def _request(scope: Scope, read_body: ReadBody, root_path: str) -> Request:

@@ -34,6 +34,13 @@ class Body:
             raise BodyTooLarge(limit)
         return bytes(self._held)
 
+    async def replay_rest(self) -> Message:
+        """What comes after the body, whatever the body was."""
+        while True:
+            message = await self.replay()
+            if message["type"] != "http.request":
+                return message
+
     async def replay(self) -> Message:
         if self._begun:
             self._begun = False
@@ -42,6 +49,16 @@ class Body:
         if self._last is not None and self._last["type"] != "http.request":
             return self._last
         return await self._receive()
+
+
+def given(body: bytes, rest: Receive) -> Receive:
+    """A body that is there already, then what the server has to say."""
+    left = [body]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": left.pop(), "more_body": False} if left else await rest()
+
+    return receive
 
 
 async def read_by_the_app(limit: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 from ..demands import KEY, required_in
 from ..errors import AskedTooLate
-from ..messages import UNTOUCHED, Pass, ReadBody, Request, Response
+from ..messages import UNTOUCHED, Headers, Pass, ReadBody, Request, Response
 from .asgi_input import read_by_the_app
 from .inside import Deciding, FirstAsked, Inside, Native
 from .wsgi_input import body_of
@@ -44,6 +44,10 @@ class WsgiDoor:
         verdict = self._running.handle_blocking(request)
         if isinstance(verdict, Response):
             return _answer(environ, start_response, verdict)
+        if verdict.instead is not None:
+            request, environ = verdict.instead, dict(verdict.instead.native)
+        if verdict.headers:
+            start_response = _adding(verdict.headers, start_response)
         inside = Inside(self._running, environ, lambda: request, verdict, threaded=True)
         return _Watch(environ, start_response, inside).run(self.app)
 
@@ -152,6 +156,16 @@ def _first_failed(error: BaseException, environ: Environ, start_response: StartR
             inside.end(None, "failed")
         raise error
     return _answer(environ, start_response, required.response)
+
+
+def _adding(headers: Headers, start_response: StartResponse) -> StartResponse:
+    """Put headers on the app's answer."""
+    more = [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in headers]
+
+    def adding(status: str, given: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], object]:
+        return start_response(status, [*given, *more], *rest)
+
+    return adding
 
 
 def _raise(error: BaseException, *, late: bool) -> NoReturn:

@@ -11,7 +11,7 @@ from ..errors import BodyTooLarge
 from ..messages import Pass, Response
 from ..pages import say
 from ..state import Grant
-from . import answers, challenges, grants, replies
+from . import answers, challenges, grants, kept, replies
 from .asserted import Wanted, judge_token, provider_required, want
 from .codes import is_enrolled, prepare
 from .cookies import device_cookie, new_device, read_device
@@ -144,16 +144,20 @@ async def _ask(
     if not device:
         device = new_device(services)
         headers = (device_cookie(services, device),)
+    captured, hashed = await kept.capture(services, visit), services.keyring.digest("device", device)
     challenge = await challenges.issue(
         services,
         visit,
         person,
         reason=reason,
         binding=binding,
-        browser=services.keyring.digest("device", device) if navigation else "",
+        browser=hashed if navigation else "",
         return_to=answers.target_of(request) if navigation else "",
         detail=wanted.detail if wanted is not None else None,
+        note=kept.note_of(captured),
     )
+    if captured.digest:
+        await kept.keep(services, challenge, hashed, captured)
     if navigation:
         return answers.redirect(
             answers.endpoint(services, request, f"challenges/{challenge.challenge_id}"), headers=headers

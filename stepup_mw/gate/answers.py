@@ -17,6 +17,7 @@ from ..errors import TokenRefused
 from ..messages import Headers, Request, Response
 from ..pages import Said, english, say
 from ..policy import Rule
+from ..state import Challenge
 from .services import Services
 
 NO_STORE = (b"cache-control", b"no-store")
@@ -197,10 +198,23 @@ def is_cross_site(request: Request) -> bool:
     return not named or named != request.header_text(b"host").lower()
 
 
+def is_same_origin(request: Request) -> bool:
+    """Whether a browser says that a page of this origin made this request. False where nothing says so."""
+    site = request.header(b"sec-fetch-site")
+    if site is not None:
+        return site == b"same-origin"
+    return request.header(b"origin") is not None and not is_cross_site(request)
+
+
 def is_form(request: Request) -> bool:
     """Whether the body is a form's, by its type; a navigation without one is taken for a form."""
     kind = request.header_text(b"content-type").partition(";")[0].strip().lower()
     return kind == "application/x-www-form-urlencoded" or (not kind and is_navigation(request))
+
+
+def wants_page(request: Request, challenge: Challenge) -> bool:
+    """A person at the page, not a program: a navigation, or the form of a challenge that a navigation met."""
+    return is_navigation(request) or (is_form(request) and bool(challenge.browser))
 
 
 def is_navigation(request: Request) -> bool:

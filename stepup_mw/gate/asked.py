@@ -12,13 +12,12 @@ import orjson
 
 from ..encoding import format_instant
 from ..errors import BodyTooLarge
-from ..messages import Request, Response
+from ..messages import Pass, Request, Response
 from ..pages import say
 from ..passkeys import parse_answer
 from ..policy import Rule
 from ..state import Challenge
-from . import answers, challenges, duplicates, grants, passkeys, replies, wording
-from .cookies import grants_cookie, renewed_device
+from . import answers, challenges, duplicates, earned, kept, passkeys, replies, resume, wording
 from .fields import read_fields
 from .services import Services
 from .terms import rule_of
@@ -30,14 +29,14 @@ MAX_FORM = 16 * 1024
 """Bytes of a verify or cancel body."""
 
 
-async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
+async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Pass | Response:
     """``challenges/{id}``, ``challenges/{id}/verify`` and ``challenges/{id}/cancel``."""
     if len(rest) not in (1, 2):
         return replies.gone(services, request, 404)
     return await _challenge(services, request, request.method.upper(), rest[0], rest[1] if len(rest) == 2 else "")
 
 
-async def _challenge(services: Services, request: Request, method: str, challenge_id: str, act: str) -> Response:
+async def _challenge(services: Services, request: Request, method: str, challenge_id: str, act: str) -> Pass | Response:
     allowed = {"": ("GET", "HEAD"), "passkey": ("GET", "HEAD"), "verify": ("POST",), "cancel": ("POST",)}.get(act)
     if allowed is None:
         return replies.gone(services, request, 404)
@@ -48,7 +47,7 @@ async def _challenge(services: Services, request: Request, method: str, challeng
         return replies.login_required(services, request)
     challenge = await services.store.challenge(challenge_id)
     if challenge is None or not _is_theirs(challenge, person):
-        return replies.gone(services, request, 404)
+        return await _not_theirs(services, request, person, challenge)
     rule = rule_of(services, challenge)
     if rule is None:
         return replies.gone(services, request, 410)
@@ -57,7 +56,7 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     if act == "verify":
         return await _verify(services, request, person, challenge, rule)
     if act == "cancel":
-        return await _cancel(services, request, challenge)
+        return await _cancel(services, request, person, challenge)
     if act == "passkey":
         return await _passkey(services, request, challenge, rule)
     return await _show(services, request, person, challenge, rule)
@@ -75,7 +74,8 @@ async def _show(services: Services, request: Request, person: Person, challenge:
     twice = await duplicates.elsewhere(services, person, services.clock())
     if answers.is_navigation(request):
         said = duplicates.in_words(twice)
-        return await replies.page_of(services, request, challenge, rule, notice=said)
+        waiting = await kept.look(services, challenge, person)
+        return await replies.page_of(services, request, challenge, rule, waiting, notice=said)
     return answers.as_json(
         200,
         {
@@ -101,13 +101,25 @@ async def _passkey(services: Services, request: Request, challenge: Challenge, r
     return answers.as_json(200, {"publicKey": options})
 
 
-async def _verify(services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule) -> Response:
-    code = await _read_code(request)
-    if code is None:
-        text = say("code.send", example='{"code": "123456"}')
-        return answers.refusal(services, request, "bad-request", 400, text)
+async def _not_theirs(services: Services, request: Request, person: Person, challenge: Challenge | None) -> Response:
+    """It does not exist for them. Where it would run what somebody was sending, that they tried is on record."""
+    rule = rule_of(services, challenge) if challenge is not None and kept.digest_of(challenge) else None
+    if challenge is not None and rule is not None:
+        attempting = _attempting(services, request, person, challenge, rule, "")
+        await resume.refuse_line(services, attempting, "resume_foreign")
+    return replies.gone(services, request, 404)
+
+
+def _attempting(
+    services: Services,
+    request: Request,
+    person: Person,
+    challenge: Challenge,
+    rule: Rule,
+    code: str | dict[str, Any],
+) -> Attempting:
     now = services.clock()
-    attempting = Attempting(
+    return Attempting(
         request=request,
         person=person,
         where=locate(services, request),
@@ -117,61 +129,29 @@ async def _verify(services: Services, request: Request, person: Person, challeng
         now=now,
         request_id=services.new_id(now),
     )
+
+
+async def _verify(
+    services: Services, request: Request, person: Person, challenge: Challenge, rule: Rule
+) -> Pass | Response:
+    code, seen = await _read_code(request)
+    if code is None:
+        text = say("code.send", example='{"code": "123456"}')
+        return answers.refusal(services, request, "bad-request", 400, text)
+    attempting = _attempting(services, request, person, challenge, rule, code)
     trial = await try_code(services, attempting)
     await challenges.conclude(services, trial)
     if trial.kind == "approved":
         await forgive(services, attempting, trial)
-        return await _approved(services, request, person, trial, rule, now)
-    return await _not_approved(services, request, trial, rule)
+        return await earned.give(services, attempting, trial, seen=seen)
+    if trial.kind == "gone" and kept.digest_of(challenge):
+        await resume.refuse_line(services, attempting, "resume_gone")
+    return await _not_approved(services, attempting, trial)
 
 
-async def _approved(
-    services: Services, request: Request, person: Person, trial: Trial, rule: Rule, now: float
-) -> Response:
-    """Give the grant: as a cookie that counts in this browser only, and by name to a client without cookies."""
-    grant = await grants.mint(
-        services, trial.challenge, method=trial.method, browser=person.device, now=now, epoch=trial.epoch
-    )
-    if grant is None:
-        return replies.gone(services, request, 410)
-    held = await grants.held_tokens(services, request, person)
-    bound = services.keyring.sign("grant_cookie", grant.grant_id)
-    kept = grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now)))
-    headers = (kept, *renewed_device(services, request))
-    if _wants_page(request, trial.challenge):
-        return _back(services, request, trial.challenge, headers)
-    portable = bound if _is_browser(request) else services.keyring.sign("grant", grant.grant_id)
-    return answers.as_json(
-        200,
-        {
-            "status": "approved",
-            "flow_id": trial.challenge.flow_id,
-            "grant": portable,
-            "expires_at": format_instant(now + rule.max_age_s),
-        },
-        headers=headers,
-    )
-
-
-def _back(
-    services: Services, request: Request, challenge: Challenge, headers: tuple[tuple[bytes, bytes], ...]
-) -> Response:
-    target = challenges.where_to(services, challenge)
-    if target and challenges.returns(challenge):
-        return answers.redirect(target, headers=headers)
-    return answers.notice(
-        services,
-        request,
-        say("confirmed.title"),
-        say("confirmed.unkept"),
-        status=200,
-        back=target,
-        headers=headers,
-    )
-
-
-async def _not_approved(services: Services, request: Request, trial: Trial, rule: Rule) -> Response:
-    if not _wants_page(request, trial.challenge) or trial.kind == "gone":
+async def _not_approved(services: Services, attempting: Attempting, trial: Trial) -> Response:
+    request, rule = attempting.request, attempting.rule
+    if not answers.wants_page(request, trial.challenge) or trial.kind == "gone":
         return replies.rejected(services, request, trial)
     if trial.kind == "locked":
         wait_s = replies.retry_after_s(services, trial.locked_until)
@@ -184,42 +164,38 @@ async def _not_approved(services: Services, request: Request, trial: Trial, rule
             "skewed": replies.skew_text(services, trial),
         }
         text, status, headers = words[trial.kind], 401, (answers.plain_challenge(services),)
-    return await replies.page_of(services, request, trial.challenge, rule, error=text, status=status, headers=headers)
+    waiting = await kept.look(services, trial.challenge, attempting.person)
+    return await replies.page_of(
+        services, request, trial.challenge, rule, waiting, error=text, status=status, headers=headers
+    )
 
 
-async def _cancel(services: Services, request: Request, challenge: Challenge) -> Response:
+async def _cancel(services: Services, request: Request, person: Person, challenge: Challenge) -> Response:
     if not await challenges.cancel(services, challenge, services.clock()):
         return replies.gone(services, request, 410)
-    if _wants_page(request, challenge):
+    await resume.drop(services, challenge, person)
+    if answers.wants_page(request, challenge):
         return answers.notice(services, request, say("challenge.cancelled"), say("challenge.nothing_done"), status=200)
     return answers.as_json(200, {"status": "denied", "flow_id": challenge.flow_id})
 
 
-async def _read_code(request: Request) -> str | dict[str, Any] | None:
-    """The code as sent, or the answer of a passkey; None where there is neither. A form typed by a person may have a
-    space in its code."""
+async def _read_code(request: Request) -> tuple[str | dict[str, Any] | None, str]:
+    """The code as sent, or the answer of a passkey, None where there is neither; and what the page has shown. A form
+    typed by a person may have a space in its code."""
     try:
         body = await request.read_body(MAX_FORM)
     except BodyTooLarge:
-        return None
+        return None, ""
     if answers.is_form(request):
         fields = read_fields(body)
+        seen = fields.get("seen", [""])[-1]
         if answer := fields.get("passkey", [""])[0]:
-            return parse_answer(answer)
+            return parse_answer(answer), seen
         values = fields.get("code", [])
-        return values[0].strip(" ").replace(" ", "") if len(values) == 1 else None
+        return (values[0].strip(" ").replace(" ", "") if len(values) == 1 else None), seen
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return None
+        return None, ""
     found = data.get("code", data.get("passkey")) if isinstance(data, dict) else None
-    return found if isinstance(found, dict) or (isinstance(found, str) and len(found) <= 64) else None
-
-
-def _wants_page(request: Request, challenge: Challenge) -> bool:
-    """A person at the page, not a program: a navigation, or the form of a challenge that a navigation met."""
-    return answers.is_navigation(request) or (answers.is_form(request) and bool(challenge.browser))
-
-
-def _is_browser(request: Request) -> bool:
-    return request.header(b"sec-fetch-site") is not None or request.header(b"origin") is not None
+    return (found if isinstance(found, dict) or (isinstance(found, str) and len(found) <= 64) else None), ""

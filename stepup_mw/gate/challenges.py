@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import orjson
 
@@ -23,6 +25,8 @@ GRACE_S = 30.0
 
 _SWEEP_LIMIT = 256
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 _log = logging.getLogger("stepup_mw")
 
 
@@ -36,11 +40,13 @@ async def issue(
     browser: str,
     return_to: str,
     detail: str | None = None,
+    note: Mapping[str, str] = NOTHING,
 ) -> Challenge:
     """Open a challenge and put ``trigger/required`` and ``challenge/issued`` on record.
 
     ``browser``: the keyed hash of the browser that must answer, "" for any. ``return_to``: the target a browser
-    goes back to, "" for none; it is sealed, for queries can hold secrets. ``detail``: of the trigger's line.
+    goes back to, "" for none; it is sealed, for queries can hold secrets. ``detail``: of the trigger's line. ``note``:
+    what became of the request that met the challenge, ``{"kept": digest}`` or ``{"unkept": reason}``.
     """
     flow_id = services.new_id(visit.now)
     challenge_id = b64url_encode(services.random(18))
@@ -54,7 +60,7 @@ async def issue(
         binding=binding,
         flow_id=flow_id,
         reason=reason,
-        facts=_facts(visit),
+        facts=_facts(visit, note),
         created_at=visit.now,
         expires_at=visit.now + services.settings.challenge.ttl_s,
         return_to=services.keyring.seal("return_to", return_to.encode(), challenge_id) if return_to else b"",
@@ -65,7 +71,7 @@ async def issue(
     try:
         await services.journal.write(
             services.journal.line(facts, "trigger", "required", reason=reason, detail=detail),
-            services.journal.line(facts, "challenge", "issued", reason=reason, proof=shown),
+            services.journal.line(facts, "challenge", "issued", reason=reason, proof=shown, detail=_told(note)),
         )
     except TrailUnavailable:
         await _withdraw(services, challenge, visit.now)
@@ -75,10 +81,16 @@ async def issue(
     return challenge
 
 
-def _facts(visit: Visit) -> bytes:
-    """What the challenge's later lines share, and how a proof is judged where code of the app asked for it."""
+def _facts(visit: Visit, note: Mapping[str, str]) -> bytes:
+    """What the challenge's later lines share, what became of the request, and how a proof is judged where code of the
+    app asked for it."""
     terms = {"terms": pack_terms(visit.rule)} if visit.asked is not None else {}
-    return orjson.dumps({**visit.shared, "request_id": visit.request_id, **terms})
+    return orjson.dumps({**visit.shared, "request_id": visit.request_id, **note, **terms})
+
+
+def _told(note: Mapping[str, str]) -> str | None:
+    """``kept``, or ``unkept_elsewhere`` and the like, as the line has it."""
+    return next((name if name == "kept" else f"{name}_{why}" for name, why in note.items()), None)
 
 
 async def _withdraw(services: Services, challenge: Challenge, now: float) -> None:

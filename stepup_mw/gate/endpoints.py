@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from ..messages import Request, Response
+from ..messages import Pass, Request, Response
 from . import asked, client_script, enroll, holdings, own_passkeys, preflight, replies, security
 from .services import Services
 
-Serve = Callable[[Services, Request, tuple[str, ...]], Awaitable[Response]]
+Serve = Callable[[Services, Request, tuple[str, ...]], Awaitable[Pass | Response]]
 """Answers a request; the texts are what follows the part's own name in the path."""
 
 PARTS: Mapping[str, Serve] = {
@@ -27,7 +27,7 @@ PARTS: Mapping[str, Serve] = {
 """By the first segment below the prefix."""
 
 
-async def serve(services: Services, request: Request, below: str) -> Response:
+async def serve(services: Services, request: Request, below: str) -> Pass | Response:
     """Answer a request under the prefix; ``below`` is what follows it, ``/challenges/x/verify`` for example."""
     first, *rest = below.strip("/").split("/")
     part = PARTS.get(first)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from ..encoding import format_instant
+from ..encoding import format_instant, format_size
 from ..messages import Headers, Request, Response
 from ..pages import Said, say
 from ..policy import Rule
@@ -16,6 +16,8 @@ from ..state import FOREVER, Challenge
 from . import answers, passkeys, wording
 from .asserted import Wanted
 from .challenges import returns
+from .kept import Waiting, digest_of, reason_of
+from .sent import read_sent
 from .services import Services
 from .targets import seal_target
 from .trial import Trial
@@ -151,6 +153,7 @@ async def page_of(
     request: Request,
     challenge: Challenge,
     rule: Rule,
+    waiting: Waiting,
     *,
     error: Said | None = None,
     notice: Said | None = None,
@@ -178,7 +181,9 @@ async def page_of(
         "codes": "totp" in rule.factors,
         "recovery": "recovery_code" in rule.factors,
         "passkey": await _passkey(services, challenge, rule),
-        "returns": returns(challenge),
+        "auto": waiting.message is None,
+        "resumes": _resumes(rule, challenge, waiting),
+        "unkept": None if waiting.message else _unkept(services, challenge, waiting),
         "error": error,
         "notice": notice,
     }
@@ -193,6 +198,35 @@ async def _passkey(services: Services, challenge: Challenge, rule: Rule) -> str:
         return ""
     options = await passkeys.options(services, challenge.user, "challenge", challenge.challenge_id)
     return orjson.dumps(options).decode() if options is not None else ""
+
+
+def _resumes(rule: Rule, challenge: Challenge, waiting: Waiting) -> dict[str, Any] | None:
+    """What will run: the chosen fields of what was kept, and how much more there is."""
+    message = waiting.message
+    if message is None:
+        return None
+    kind = next((value.decode("latin-1") for name, value in message.headers if name == b"content-type"), "")
+    sent = read_sent(kind, message.body, rule.show)
+    return {
+        "seen": digest_of(challenge),
+        "fields": [{"name": name, "value": value} for name, value in sent.fields],
+        "more": say("resume.more", count=sent.more) if sent.more else None,
+        "files": say("resume.files", count=sent.files) if sent.files else None,
+        "unread": None if sent.readable else say("resume.unread"),
+        "button": say("resume.confirm", route=rule.name),
+    }
+
+
+def _unkept(services: Services, challenge: Challenge, waiting: Waiting) -> Said | None:
+    """Why nothing will run, where something was sent."""
+    if returns(challenge):
+        return None
+    reason = reason_of(challenge)
+    if reason == "elsewhere":
+        return say("unkept.elsewhere")
+    if reason == "too_large":
+        return say("unkept.too_large", limit=format_size(services.settings.challenge.resume_max_body))
+    return say("unkept.gone" if waiting.trouble else "unkept.other")
 
 
 _WHY = ("route_policy", "elevated_risk_score", "stale_grant", "app_required")

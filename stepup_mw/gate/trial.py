@@ -229,7 +229,8 @@ def facts_of_challenge(services: Services, challenge: Challenge, attempting: Att
     """The shared part of a challenge's later lines: the action and risk that raised it, the origin of this try."""
     shared: dict[str, Any] = orjson.loads(challenge.facts)
     request_id = shared.pop("request_id")
-    shared.pop("terms", None)
+    for own in ("terms", "kept", "unkept"):
+        shared.pop(own, None)
     facts = Facts(
         user_id=shown_user(services, challenge.user),
         session_id=challenge.session or None,

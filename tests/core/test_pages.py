@@ -45,7 +45,7 @@ class Outline(HTMLParser):
 def challenge(pages: Pages = PAGES, accepted: str = "", **changes: Any) -> Response:
     values: dict[str, Any] = {name: f"a {name}" for name in FIELDS}
     values |= {"verify_url": "/_stepup/challenges/x/verify", "cancel_url": "/_stepup/challenges/x/cancel"}
-    view = {**values, "codes": True, "recovery": True, "returns": False, **changes}
+    view = {**values, "codes": True, "recovery": True, "auto": True, "unkept": say("unkept.other"), **changes}
     return pages.page("challenge", view, title=say("challenge.title"), accepted=accepted)
 
 
@@ -102,7 +102,7 @@ def test_an_error_is_told_at_once_and_belongs_to_its_field() -> None:
 
 
 def test_what_does_not_apply_is_not_shown() -> None:
-    found = Outline(challenge(recovery=False, returns=True, error=None, notice=None))
+    found = Outline(challenge(recovery=False, unkept=None, error=None, notice=None))
     assert found.values["input.name"] == ["code"]
     assert "go back and send it once more" not in found.text
     assert "p.role" not in found.values

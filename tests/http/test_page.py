@@ -136,9 +136,10 @@ def test_a_recovery_code_on_the_page(door: Door, user: str, enrolled: Enrolled) 
         assert answer(browser, go(browser, EXPORT), enrolled.recovery_codes[0].lower()).status_code == 303
 
 
-def test_a_form_is_not_kept_and_the_page_says_so(door: Door, user: str, enrolled: Enrolled) -> None:
+def test_a_form_of_who_knows_where_is_not_kept_and_the_page_says_so(door: Door, user: str, enrolled: Enrolled) -> None:
     with door.client(user, **BROWSER) as browser:
-        page = go(browser, TRANSFER, "POST")
+        asked = browser.post(TRANSFER, data={"amount": "1"}, headers={"Sec-Fetch-Site": "cross-site"})
+        page = asked.headers["location"]
         shown = browser.get(page)
         confirmed = answer(browser, page, door.code(enrolled))
         again = browser.post(TRANSFER, data={"amount": "1"})

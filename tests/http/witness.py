@@ -19,6 +19,9 @@ from stepup_mw.doors.asgi_input import Receive
 from stepup_mw.signals import Subject
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 
+SEEN = {"cookie": "HTTP_COOKIE", "content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+"""Headers that a run notes, with their keys in an environ."""
+
 FOLDER = Path(os.environ.get("STEPUP_TEST_FOLDER", "."))
 
 
@@ -29,11 +32,11 @@ def clock() -> float:
         return time.time()
 
 
-def note(method: str, path: str, context: Any, body: bytes) -> bytes:
+def note(method: str, path: str, context: Any, body: bytes, **more: str) -> bytes:
     """One line a run of the app, as bytes; also the answer. ``on_record``: the line that let this run begin stands in
     the trail already; None where no rule concerns it."""
     seen = None if context is None else context["request_id"].encode() in recent_lines()
-    run = {"method": method, "path": path, "stepup": context, "body": body.decode("latin-1"), "on_record": seen}
+    run = {"method": method, "path": path, "stepup": context, "body": body.decode("latin-1"), "on_record": seen, **more}
     line = json.dumps(run) + "\n"
     with (FOLDER / "reached").open("a") as file:
         file.write(line)
@@ -64,15 +67,18 @@ async def inner_asgi(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    answer = note(scope["method"], scope["path"], scope.get("stepup"), body)
+    headers = dict(scope["headers"])
+    seen = {name: headers.get(name.encode(), b"").decode("latin-1") for name in SEEN}
+    seen["query"] = scope["query_string"].decode()
+    answer = note(scope["method"], scope["path"], scope.get("stepup"), body, **seen)
     if scope["path"] == "/fail/raise":
         raise RuntimeError("the app failed")
     if scope["path"] == "/fail/slow":
         await trickle(receive, send)
         return
     status = 500 if scope["path"] == "/fail/500" else 200
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    told = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": answer})
 
 
@@ -96,7 +102,8 @@ def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> I
     whole = length is None and environ.get("wsgi.input_terminated")
     body = environ["wsgi.input"].read() if whole else environ["wsgi.input"].read(int(length or 0))
     path = environ["PATH_INFO"]
-    answer = note(environ["REQUEST_METHOD"], path, environ.get("stepup"), body)
+    seen = {name: environ.get(key) or "" for name, key in SEEN.items()} | {"query": environ.get("QUERY_STRING", "")}
+    answer = note(environ["REQUEST_METHOD"], path, environ.get("stepup"), body, **seen)
     if path == "/fail/raise":
         raise RuntimeError("the app failed")
     if path == "/fail/slow":

@@ -1,0 +1,81 @@
+"""After the code: what was kept reaches the app, once, with its own line. Or it does not, with a line that says so.
+
+The person has seen on the page what will run and has sent the code with it. Whose session it is, the rule and the
+risk are judged anew, as of now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from ..messages import Headers, Pass, Response
+from ..pages import say
+from ..state import Challenge
+from . import answers, kept
+from .journal import proof
+from .matching import find_rule
+from .passing import let_through
+from .replay import in_place_of
+from .services import Services
+from .trial import Attempting, Trial, facts_of_challenge
+from .visit import Person, facts_of, shown_user, survey
+
+Refused = Literal["resume_gone", "resume_foreign", "resume_changed", "resume_unseen", "resume_denied"]
+"""The ``detail`` of the line: it was taken before or is past its end; it is another browser's, or not what was kept;
+its rule holds no more; the page was not on the screen; the risk is too high now."""
+
+
+async def run(
+    services: Services, attempting: Attempting, trial: Trial, *, seen: str, headers: Headers
+) -> Pass | Response:
+    """Let what was kept through to the app, or say why not. ``seen``: the digest that the page's form carries, "" for
+    none; ``headers`` go with the app's answer."""
+    challenge, request = trial.challenge, attempting.request
+    waiting = await kept.take(services, challenge, attempting.person)
+    if waiting.message is None:
+        return await _refuse(services, attempting, f"resume_{waiting.trouble}", headers)
+    if not answers.is_same_origin(request) or seen not in ("", kept.digest_of(challenge)):
+        return await _refuse(services, attempting, "resume_unseen", headers)
+    resumed = in_place_of(request, waiting.message)
+    match = find_rule(services.policy, resumed)
+    if match is None or match.rule is not attempting.rule or resumed.root_path != waiting.message.root_path:
+        return await _refuse(services, attempting, "resume_changed", headers)
+    visit = await survey(services, resumed, match, record=False)
+    if visit.person != attempting.person or visit.assessment.verdict == "deny":
+        return await _refuse(services, attempting, "resume_denied", headers)
+    shown = proof("resume", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
+    facts = facts_of(services, visit, challenge.flow_id)
+    passed = await let_through(services, visit, facts, shown, proved_at=attempting.now)
+    return replace(passed, instead=resumed, headers=headers)
+
+
+async def _refuse(services: Services, attempting: Attempting, why: str, headers: Headers) -> Response:
+    """The code was right, and its grant holds; but nothing is run."""
+    await refuse_line(services, attempting, why)
+    return answers.notice(
+        services,
+        attempting.request,
+        say("confirmed.title"),
+        say("resume.refused"),
+        status=409,
+        headers=headers,
+    )
+
+
+async def refuse_line(services: Services, attempting: Attempting, why: str) -> None:
+    """``access/refused``, by whom and from where it was tried."""
+    challenge = attempting.challenge
+    person = attempting.person
+    facts = facts_of_challenge(services, challenge, attempting)
+    facts = facts._replace(user_id=shown_user(services, person.user), session_id=person.session or None)
+    shown = proof(None, challenge_id=challenge.challenge_id)
+    await services.journal.write(
+        services.journal.line(facts, "access", "refused", reason=challenge.reason, proof=shown, detail=why)
+    )
+
+
+async def drop(services: Services, challenge: Challenge, person: Person) -> None:
+    """Whoever verifies by program, or cancels, sends the request again by itself or not at all."""
+    if kept.digest_of(challenge):
+        await services.store.take_request(person.user, challenge.challenge_id, now=services.clock())
