@@ -18,6 +18,7 @@ SLOW = (
     "demo/test_story.py",
     "examples/test_django_admin.py",
     "http/test_workers.py",
+    "invariants/test_every_store.py",
     "policy/test_routers.py",
     "ship/",
     "stores/test_losses.py",

@@ -1,7 +1,11 @@
-"""The whole service against a model, over both stores and both doors: whatever happens, in whatever order."""
+"""The whole service against a model, over every store and both doors: whatever happens, in whatever order.
+
+Here over memory and SQLite; ``test_every_store`` runs the same over real servers.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections import Counter
@@ -22,7 +26,8 @@ from stepup_mw.totp import time_step
 from stepup_mw.trail import verify_trail
 
 from . import record
-from .world import KEY, ROUTES, Answer, World, request_of, who
+from .backups import backup_of
+from .world import KEY, ROUTES, Answer, StoreKind, World, request_of, who
 
 USERS = ("alice", "bob", "carol")
 NOBODY = ""
@@ -39,8 +44,11 @@ any_user = st.sampled_from(USERS[:2]) | st.sampled_from(USERS)
 class Service(RuleBasedStateMachine):
     """``taken``: successes by user and step. ``held``: what each user's client has, cookies and grants."""
 
-    @initialize(door=st.sampled_from(["asgi", "wsgi"]), store=st.sampled_from(["memory", "sqlite"]))
-    def begin(self, door: Any, store: Any) -> None:
+    kinds: tuple[StoreKind, ...] = ("memory", "sqlite")
+
+    @initialize(door=st.sampled_from(["asgi", "wsgi"]), data=st.data())
+    def begin(self, door: Any, data: st.DataObject) -> None:
+        store = data.draw(st.sampled_from(self.kinds))
         self.folder = Path(tempfile.mkdtemp(prefix="stepup-machine-"))
         self.world = World(folder=self.folder, door=door, store=store, durability="write")
         self.taken: Counter[tuple[str, int]] = Counter()
@@ -52,6 +60,7 @@ class Service(RuleBasedStateMachine):
         self.guessed: set[str] = set()
         self.looked_through = 0
         self.fault_for = 0
+        self.unexplained = False
         for user in USERS[:2]:
             self.world.enroll(user)
 
@@ -81,7 +90,7 @@ class Service(RuleBasedStateMachine):
 
     def _explain(self, method: str, target: str, pairs: list[tuple[str, str]]) -> int | None:
         services = self.world.stage.gate.services
-        if self._faults:
+        if self._faults or self.unexplained:
             return None
         request = request_of(self.world, method, target, pairs)
         try:
@@ -260,6 +269,16 @@ class Service(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.world.restart()
+
+    @precondition(lambda self: self.world.store not in ("memory", "sqlite"))
+    @rule(user=any_user, path=st.sampled_from(PATHS[:3]))
+    def the_connections_are_cut(self, user: str, path: str) -> None:
+        """By the server: what is asked next is refused or goes over a new one, and never asked twice."""
+        backup_of(self.world.store, self.folder).cut()
+        self.world.runner.run(asyncio.sleep(0.02))  # the loop of a service runs on, and sees its connections end
+        self.unexplained = True
+        self.request(user, path, "{}", "POST", {})
+        self.unexplained = False
 
     @rule(good=st.booleans(), name=st.sampled_from(["one", "two"]))
     def reload(self, good: bool, name: str) -> None:

@@ -23,7 +23,8 @@ from stepup_mw.config import load_config
 from stepup_mw.revocation import revoke_grants
 from stepup_mw.state import Factor, Store
 
-from .world import KEY, Stage, World, who
+from .backups import backup_of
+from .world import KEY, Stage, StoreKind, World, who
 
 USERS = ("alice", "bob")
 MAX_AGE_S = 300
@@ -46,14 +47,19 @@ class Keyed(World):
 class Grants(RuleBasedStateMachine):
     """``alive``: tokens that may open, with the time of their proof. ``given``: every token ever, by user."""
 
-    @initialize(door=st.sampled_from(["asgi", "wsgi"]), store=st.sampled_from(["memory", "sqlite"]))
-    def begin(self, door: Any, store: Any) -> None:
+    kinds: tuple[StoreKind, ...] = ("memory", "sqlite")
+
+    @initialize(door=st.sampled_from(["asgi", "wsgi"]), data=st.data())
+    def begin(self, door: Any, data: st.DataObject) -> None:
+        store = data.draw(st.sampled_from(self.kinds))
         self.folder = Path(tempfile.mkdtemp(prefix="stepup-void-"))
-        throttle = {"account": {"failures": 50, "ceiling": 100}}
-        self.world = Keyed(folder=self.folder, door=door, store=store, changes={"throttle": throttle})
+        changes = {"throttle": {"account": {"failures": 50, "ceiling": 100}}, "challenge": {"enroll": "self"}}
+        self.world = Keyed(folder=self.folder, door=door, store=store, changes=changes)
+        self.backup = None if store == "memory" else backup_of(store, self.folder)
+        self.copied = self.lost = False
+        self.spent: set[str] = set()
         self.given: dict[str, list[str]] = {user: [] for user in USERS}
         self.alive: dict[str, float] = {}
-        self.copy: Path | None = None
         for user in USERS:
             self.world.enroll(user)
 
@@ -141,38 +147,77 @@ class Grants(RuleBasedStateMachine):
         self.alive.clear()
         self.world.secrets.clear()
 
+    @rule(user=any_user, data=st.data())
+    def uses_a_recovery_code(self, user: str, data: st.DataObject) -> None:
+        """One that may be good, or one that was used: that is never good again, whatever happened to the store."""
+        codes = self.world.recovery.get(user, [])
+        if not codes:
+            return
+        code = data.draw(st.sampled_from([codes[0], *[used for used in codes if used in self.spent]]))
+        answer = self.world.post(user, "/wire", step_up_code=code)
+        if answer.status == 200:
+            assert code not in self.spent, "a recovery code was good twice"
+            self.spent.add(code)
+
+    @precondition(lambda self: self.backup is not None)
     @rule()
-    @precondition(lambda self: self.world.store == "sqlite")
     def the_store_is_copied(self) -> None:
-        self.copy = self.folder / "copy"
+        assert self.backup is not None
         self._run(self.store.aclose())
-        shutil.copyfile(self.folder / "state.db", self.copy)
+        self.backup.copy()
+        self.copied = True
 
-    @rule(in_place=st.booleans())
-    @precondition(lambda self: self.copy is not None)
-    def an_older_copy_is_put_back(self, in_place: bool) -> None:
-        """What the copy holds may be void with it; what is dead stays dead."""
-        assert self.copy is not None
-        self._run(self.store.aclose())
-        if in_place:
-            shutil.copyfile(self.copy, self.folder / "state.db")
-        else:
-            shutil.copyfile(self.copy, self.folder / "moved")
-            (self.folder / "moved").rename(self.folder / "state.db")
+    def _after_a_loss(self) -> None:
         self.world.restart()
         self.alive.clear()
+        self.lost = True
+        for user in USERS:  # who is to be asked for an authenticator that is gone cannot be asked any more
+            if not self._run(self.store.factors(user)):
+                self.world.secrets.pop(user, None)
+
+    @precondition(lambda self: self.copied)
+    @rule()
+    def an_older_copy_is_put_back(self) -> None:
+        """What the copy holds may be void with it; what is dead stays dead."""
+        assert self.backup is not None
+        before = self._used_up()
+        self._run(self.store.aclose())
+        self.backup.put_back()
+        self.world.restart()
+        if self._run(self.store.loss()) is None:
+            assert self._used_up() == before, "an older copy was taken for the store"
+            return
+        self._after_a_loss()
+        for user in USERS:
+            assert self._run(self.store.recovery_left(user)) == 0
+
+    def _used_up(self) -> list[Any]:
+        """What is counted in the store: it cannot have gone back where no loss was found."""
+        return [
+            (self._run(self.store.recovery_left(user)), [f.last_step for f in self._run(self.store.factors(user))])
+            for user in USERS
+        ]
+
+    @precondition(lambda self: self.backup is not None)
+    @rule()
+    def the_store_is_emptied(self) -> None:
+        assert self.backup is not None
+        self._run(self.store.aclose())
+        self.backup.empty()
+        self._after_a_loss()
         self.world.secrets.clear()
 
     @rule()
-    @precondition(lambda self: self.world.store == "sqlite")
-    def the_store_is_lost(self) -> None:
-        self._run(self.store.aclose())
-        for file in self.folder.glob("state.db*"):
-            file.unlink()
-        self.copy = None
-        self.world.restart()
-        self.alive.clear()
-        self.world.secrets.clear()
+    def the_loss_is_accepted(self) -> None:
+        assert self._run(self.store.accept_loss()) in (self.lost, True)
+        self.lost = False
+
+    @rule(user=any_user)
+    def asks_to_enroll(self, user: str) -> None:
+        """Who has no authenticator may enroll one; who may have lost it with the store may not."""
+        enrolled = bool(self._run(self.store.factors(user)))
+        answer = self.world.ask("GET", "/_stepup/enroll", who(user))
+        assert answer.status == (200 if enrolled or not self.lost else 403)
 
     # What always holds
 

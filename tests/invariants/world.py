@@ -29,11 +29,12 @@ from stepup_mw.totp import format_code, time_step
 from stepup_mw.trail import Trail
 
 from . import record
+from .backups import url_of
 
 KEY = "uK3vY9wQ2rT7xB5nM8pL4sD6fG1hJ0zC+/aEiOqWUyk="
 START = 1_795_418_700.0
 DoorKind = Literal["asgi", "wsgi"]
-StoreKind = Literal["memory", "sqlite"]
+StoreKind = Literal["memory", "sqlite", "redis-6.2", "redis-7.0", "valkey-8", "postgres"]
 
 ROUTES: list[dict[str, Any]] = [
     {"name": "transfer", "path": "/transfer", "methods": ["POST"], "risk": 60},
@@ -193,7 +194,6 @@ class World:
 
     def mapping(self, **changes: Any) -> dict[str, Any]:
         """The configuration as a mapping."""
-        url = "memory://" if self.store == "memory" else f"sqlite:///{self.folder / 'state.db'}"
         return {
             "service": "bank",
             "identity": {
@@ -212,7 +212,7 @@ class World:
                     "new_network": 5,
                 }
             },
-            "store": {"url": url},
+            "store": {"url": url_of(self.store, self.folder)},
             "audit": {"path": str(self.trail_path), "rotate": {"every": "never"}, "durability": self.durability},
             **self.changes,
             **changes,
@@ -233,7 +233,7 @@ class World:
         inner = self.stage.faulty_store.inner
         self.stage.faulty_trail.close()
         self.stage.driver.close()
-        if self.store == "sqlite":
+        if self.store != "memory":
             self.runner.run(inner.aclose())
         self.stage = self._make(inner if self.store == "memory" else None)
         self._open_doors()
