@@ -13,7 +13,7 @@ from .test_void import Grants
 
 KINDS = (*SERVERS, "postgres")
 FEW = settings(
-    max_examples=8,
+    max_examples=15,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.generate],

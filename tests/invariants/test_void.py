@@ -54,7 +54,7 @@ class Grants(RuleBasedStateMachine):
         store = data.draw(st.sampled_from(self.kinds))
         self.folder = Path(tempfile.mkdtemp(prefix="stepup-void-"))
         changes = {"throttle": {"account": {"failures": 50, "ceiling": 100}}, "challenge": {"enroll": "self"}}
-        self.world = Keyed(folder=self.folder, door=door, store=store, changes=changes)
+        self.world = Keyed(folder=self.folder, door=door, store=store, changes=changes, durability="write")
         self.backup = None if store == "memory" else backup_of(store, self.folder)
         self.copied = self.lost = False
         self.spent: set[str] = set()
@@ -174,6 +174,9 @@ class Grants(RuleBasedStateMachine):
         for user in USERS:  # who is to be asked for an authenticator that is gone cannot be asked any more
             if not self._run(self.store.factors(user)):
                 self.world.secrets.pop(user, None)
+            self.asks_to_enroll(user)
+            for code in self.world.recovery.get(user, [])[:2]:
+                assert self.world.post(user, "/wire", step_up_code=code).status != 200, "a code of before"
 
     @precondition(lambda self: self.copied)
     @rule()
@@ -190,6 +193,18 @@ class Grants(RuleBasedStateMachine):
         self._after_a_loss()
         for user in USERS:
             assert self._run(self.store.recovery_left(user)) == 0
+
+    @precondition(lambda self: self.backup is not None)
+    @rule(user=any_user, what=st.sampled_from(["proof", "recovery code", "revocation", "nothing"]), data=st.data())
+    def goes_back_over_something(self, user: str, what: str, data: st.DataObject) -> None:
+        self.the_store_is_copied()
+        if what == "proof":
+            self.prove(user, "/transfer")
+        elif what == "recovery code":
+            self.uses_a_recovery_code(user, data)
+        elif what == "revocation":
+            self.is_revoked(user, "operator")
+        self.an_older_copy_is_put_back()
 
     def _used_up(self) -> list[Any]:
         """What is counted in the store: it cannot have gone back where no loss was found."""
@@ -251,4 +266,4 @@ class Grants(RuleBasedStateMachine):
 
 
 TestGrants = Grants.TestCase
-TestGrants.settings = settings(max_examples=12, stateful_step_count=18, deadline=None)
+TestGrants.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
