@@ -203,6 +203,7 @@ class TrailSettings:
     ip: Literal["full", "truncated"] = "full"
     rotate_size: int | None = 256 * 1024 * 1024
     rotate_every_s: int | None = 86_400
+    compress: Literal["none", "zstd"] = "none"
     retain_s: int | None = None
     checkpoint_lines: int = 1000
     checkpoint_every_s: int = 60

@@ -193,6 +193,7 @@ def _trail(audit: Audit, folder: Path) -> TrailSettings:
         ip=audit.ip,
         rotate_size=audit.rotate.size,
         rotate_every_s=audit.rotate.every,
+        compress=audit.compress,
         retain_s=audit.retain,
         checkpoint_lines=audit.checkpoint.lines,
         checkpoint_every_s=audit.checkpoint.every,

@@ -69,6 +69,9 @@ class Audit(BaseModel):
         description="How addresses stand in the lines: whole, or cut to the /24 (IPv4) or /48 (IPv6) they lie in.",
     )
     rotate: Rotate = Field(default_factory=Rotate, description="When the live file is sealed.")
+    compress: Annotated[Literal["none", "zstd"], choice("none", "zstd")] = Field(
+        default="none", description="What becomes of sealed files: kept as they are, or compressed (zstd)."
+    )
     retain: Retention | None = Field(
         default=None, description="How long sealed files are kept before they may be pruned.", examples=["400d"]
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
 from ..errors import TrailUnavailable
 from ..trail.files import Layout
 from ..trail.sources import take_view
+from ..trail.zst import SUFFIX
 from .attacks import Copy
 from .values import NotPossible
 
@@ -33,7 +33,7 @@ def read_copy(live: Path, limit: int) -> Copy:
             raise NotPossible("the trail has no lines yet")
         if size > limit:
             raise NotPossible(f"the trail has {size / 1e6:,.0f} MB, more than is copied; --copy raises that")
-        files = [(f"segments/{source.path.name}", source.path.read_bytes()) for source in view.segments]
+        files = [(f"segments/{source.path.name.removesuffix(SUFFIX)}", _read(source)) for source in view.segments]
         files += [(live.name, _read(view.live))] if view.live is not None else []
         return Copy(tuple(files), _read(view.notes) if view.notes is not None else b"")
     finally:
@@ -41,8 +41,9 @@ def read_copy(live: Path, limit: int) -> Copy:
 
 
 def _read(source: Source) -> bytes:
-    with source.descriptor() as fd:
-        return os.pread(fd, source.size, 0)
+    """The lines, also of a compressed segment."""
+    with source.open() as stream:
+        return stream.read()
 
 
 class Folder:

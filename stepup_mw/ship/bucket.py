@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .s3 import Bucket
 
 _NOTE = re.compile(r"(0|[1-9][0-9]{0,18})-[0-9a-f]{16}\.note", re.ASCII)
-_SEGMENT = re.compile(r"segment-(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})-([0-9a-f]{64})\.jsonl", re.ASCII)
+_SEGMENT = re.compile(r"segment-(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})-([0-9a-f]{64})\.jsonl(?:\.zst)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

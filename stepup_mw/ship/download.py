@@ -7,13 +7,16 @@ end are missed too.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..trail.report import GAP, NO_INTEGRITY_DATA, RANK, TAMPERED, Finding, Report
+from ..trail.sources import segment
 from ..trail.verify import verify_trail
+from ..trail.zst import SUFFIX
 from .bucket import list_bucket
 from .s3 import SEGMENT_LINES
 
@@ -50,7 +53,7 @@ def verify_bucket(
     broken = _fetch_segments(bucket, run, folder, progress)
     if broken is not None:
         run = run[: run.index(broken)]
-        why = f"the bytes of {broken.key} are not those of its name"
+        why = f"{broken.key} does not hold what its name says"
         findings.append(Finding(verdict=TAMPERED, why=why, seq=broken.first))
     lines = run[-1].last + 1 if run else 0
     _fetch_notes(bucket, [note for note in listing.notes if note.size <= lines], folder)
@@ -70,14 +73,14 @@ def _first_run(listing: Listing) -> tuple[list[StoredSegment], list[Finding]]:
     run: list[StoredSegment] = []
     findings: list[Finding] = []
     end: int | None = None
-    for segment in listing.segments:
-        if end is not None and segment.first < end:
+    for stored in listing.segments:
+        if end is not None and stored.first < end:
             continue
-        if end is not None and segment.first > end:
-            findings.append(_missing(end, segment.first))
+        if end is not None and stored.first > end:
+            findings.append(_missing(end, stored.first))
         if not findings:
-            run.append(segment)
-        end = segment.last + 1
+            run.append(stored)
+        end = stored.last + 1
     return run, findings
 
 
@@ -99,17 +102,21 @@ def _missing(start: int, stop: int) -> Finding:
 
 
 def _paths(run: list[StoredSegment], folder: Path) -> list[Path]:
-    """The last one stands in for the live file, which is never in a bucket."""
+    """The last one stands in for the live file, which is never in a bucket, and never compressed."""
     if not run:
         return []
-    sealed = [folder / "segments" / f"{number:06d}-{item.first:012d}.jsonl" for number, item in enumerate(run[:-1], 1)]
+    names = [f"{number:06d}-{item.first:012d}.jsonl" for number, item in enumerate(run[:-1], 1)]
+    sealed = [
+        folder / "segments" / (name + SUFFIX if item.key.endswith(SUFFIX) else name)
+        for name, item in zip(names, run, strict=False)
+    ]
     return [*sealed, folder / "stepup.jsonl"]
 
 
 def _fetch_segments(
     bucket: Bucket, run: list[StoredSegment], folder: Path, progress: Progress | None
 ) -> StoredSegment | None:
-    """Gives the first whose bytes are not those of its name; it is not kept."""
+    """Gives the first that does not hold what its name says; it is not kept."""
     (folder / "segments").mkdir(parents=True)
     done, total = 0, sum(item.bytes for item in run)
     for item, path in zip(run, _paths(run, folder), strict=True):
@@ -121,10 +128,24 @@ def _fetch_segments(
                 done += len(block)
                 if progress is not None:
                     progress(done, 2 * total)
-        if digest.hexdigest() != item.digest:
+        if digest.hexdigest() != item.digest or not _unpacked(item, path):
             path.unlink()
             return item
     return None
+
+
+def _unpacked(item: StoredSegment, path: Path) -> bool:
+    """Where a compressed segment stands in for the live file, put its lines in its place. False if it cannot be."""
+    if not item.key.endswith(SUFFIX) or path.suffix == SUFFIX:
+        return True
+    packed = path.rename(path.with_name(".packed" + SUFFIX))
+    source = segment(packed)
+    with path.open("wb") as stream:
+        if not source.broken:
+            with source.open() as lines:
+                shutil.copyfileobj(lines, stream)
+    packed.unlink()
+    return not source.broken and path.stat().st_size == source.size
 
 
 def _fetch_notes(bucket: Bucket, notes: list[StoredNote], folder: Path) -> None:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from ..errors import AnchorError, MissingExtra, NoteError
 from ..note import origin_of
 from ..trail.cursors import Cursor
-from ..trail.ending import last_line, tip_after
+from ..trail.ending import tip_after
 from ..trail.files import Layout, make_folder, open_regular
 from ..trail.locks import FileLock
 from ..trail.notes import read_notes
+from ..trail.packing import pack_segments
+from ..trail.sources import last_line_of
 from .receipt import Failure, Receipt, Shelf, read_receipt, write_receipt
 from .rfc3161 import TimestampSink
 from .s3 import S3Sink
@@ -67,6 +69,7 @@ class Lane:
         self._clock = clock
         self._cursor = Cursor(settings.path, anchor.name)
         self._lock = FileLock(self.shelf.lock)
+        self._compressed = settings.compress == "zstd"
         self._seen: tuple[object, ...] = ()
         self._sink = make_sink(anchor, self.shelf, origin_of(service), clock, on_bytes)
 
@@ -90,7 +93,7 @@ class Lane:
                 receipt, notes = self._save(after), notes + 1
                 if stopping():
                     return Shipped(notes=notes, size=receipt.size)
-            for piece in self._pieces(receipt):
+            for piece in self._pieces(receipt, stopping):
                 self._sink.send_segment(piece)
                 done = replace(receipt, segment=piece.number, segment_lines=piece.last + 1)
                 receipt, segments = self._save(done), segments + 1
@@ -188,7 +191,11 @@ class Lane:
             if item.index > receipt.segment and last >= item.first_seq:
                 yield item, last
 
-    def _pieces(self, receipt: Receipt) -> Iterator[Piece]:
+    def _pieces(self, receipt: Receipt, stopping: Callable[[], bool]) -> Iterator[Piece]:
+        """Where segments are compressed, they are sent so: what another process is compressing now waits for the next
+        round."""
+        if self._compressed and any(self._segments(receipt)) and pack_segments(self._layout, stopping) is None:
+            return
         for item, last in self._segments(receipt):
             with item.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").digest()
@@ -239,10 +246,6 @@ def _stamp(path: Path) -> object:
 
 
 def _last_seq(path: Path) -> int:
-    fd = open_regular(path, os.O_RDONLY)
-    try:
-        line = last_line(fd, 0, os.fstat(fd).st_size)
-    finally:
-        os.close(fd)
+    line = last_line_of(path)
     tip = tip_after(line) if line is not None else None
     return tip.seq - 1 if tip is not None else -1

@@ -2,7 +2,7 @@
 change before its time.
 
     <prefix><origin>/<size>-<root16>.note
-    <prefix><origin>/segment-<first>-<last>-<sha256>.jsonl
+    <prefix><origin>/segment-<first>-<last>-<sha256>.jsonl     or .jsonl.zst, of the compressed bytes
 
 One PutObject an object, in COMPLIANCE mode, with its SHA-256 for the server to check and ``If-None-Match: *``. Never
 reads what was stored, but for a name that is taken; never deletes.

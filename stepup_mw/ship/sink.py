@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ..trail.zst import SUFFIX
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,7 +42,8 @@ class Piece:
     @property
     def name(self) -> str:
         """Addressed by its content: a name that was used for other bytes cannot stand in its way."""
-        return f"segment-{self.first}-{self.last}-{self.digest.hex()}.jsonl"
+        suffix = self.path.suffix if self.path.suffix == SUFFIX else ""
+        return f"segment-{self.first}-{self.last}-{self.digest.hex()}.jsonl{suffix}"
 
 
 class Sink(Protocol):

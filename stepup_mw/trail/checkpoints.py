@@ -21,14 +21,14 @@ from ..chain import ZERO, leaf_hash, opening, parse_opening
 from ..errors import NoteError, ProofError, TrailUnavailable
 from ..note import Checkpoint, Note, Signer, format_checkpoint, format_note, verify_note
 from ..tree import CompactRange
-from .ending import first_line, lines_of
+from .ending import first_line
 from .files import Layout, Sealed, create, open_regular, sync_data, write_whole
 from .locks import FileLock
 from .marks import is_mark
 from .memory import Kept, Memory
 from .notes import append_note, last_checkpoint, read_signer
 from .pruned import find_start
-from .sources import take_view
+from .sources import Source, lines_from, segment, take_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +52,6 @@ class Forked(TrailUnavailable):
     """The trail does not continue what was signed before."""
 
     code = "fork"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    fd: int
-    size: int
-    first_seq: int
 
 
 @dataclass(slots=True)
@@ -174,30 +166,24 @@ class Checkpoints:
 
     def _advance(self, progress: _Progress, signed: Sequence[Checkpoint]) -> None:
         """Hash on to the end of the trail, which is made durable first: what is signed must never get lost."""
-        sealed, live = self._snapshot()
+        sealed, fd = self._snapshot()
         try:
             for item in sealed:
                 if item.first_seq >= progress.first_seq:
-                    fd = open_regular(item.path, os.O_RDONLY)
-                    try:
-                        _read(progress, _File(item.path, fd, os.fstat(fd).st_size, item.first_seq), signed)
-                    finally:
-                        os.close(fd)
-            _read(progress, live, signed)
+                    _read(progress, segment(item.path), item.first_seq, signed)
+            place, size = parse_opening(first_line(fd)), os.fstat(fd).st_size
+            _read(progress, Source(self._layout.live, size, fd=fd), 0 if place is None else place.seq, signed)
         finally:
-            os.close(live.fd)
+            os.close(fd)
         most = max((item.size for item in signed), default=0)
         if progress.range.size < most:
             raise Forked(f"only {progress.range.size} of {most} signed lines are left: nothing is signed")
 
-    def _snapshot(self) -> tuple[list[Sealed], _File]:
+    def _snapshot(self) -> tuple[list[Sealed], int]:
         """The files of the trail at one moment when nobody writes; the live one open, since it may be renamed."""
         self._writing.acquire()
         try:
-            fd = open_regular(self._layout.live, os.O_RDONLY)
-            place = parse_opening(first_line(fd))
-            size = os.fstat(fd).st_size
-            return self._layout.sealed(), _File(self._layout.live, fd, size, 0 if place is None else place.seq)
+            return self._layout.sealed(), open_regular(self._layout.live, os.O_RDONLY)
         finally:
             self._writing.release()
 
@@ -225,18 +211,19 @@ def _size(checkpoint: Checkpoint | None) -> int:
     return checkpoint.size if checkpoint is not None else 0
 
 
-def _read(progress: _Progress, file: _File, signed: Sequence[Checkpoint]) -> None:
-    sync_data(file.fd)
-    if file.first_seq != progress.first_seq:
-        progress.first_seq, progress.offset = file.first_seq, 0
-    _hash(progress, file, signed)
+def _read(progress: _Progress, source: Source, first_seq: int, signed: Sequence[Checkpoint]) -> None:
+    with source.current().descriptor() as fd:
+        sync_data(fd)
+    if first_seq != progress.first_seq:
+        progress.first_seq, progress.offset = first_seq, 0
+    _hash(progress, source, signed)
 
 
-def _hash(progress: _Progress, file: _File, signed: Sequence[Checkpoint]) -> None:
+def _hash(progress: _Progress, source: Source, signed: Sequence[Checkpoint]) -> None:
     roots = {item.size: item.root for item in signed}
-    for offset, line in lines_of(file.fd, progress.offset, file.size):
+    for offset, line in lines_from(source, progress.offset):
         if not line.startswith(opening(progress.range.size, progress.leaf)):
-            raise Forked(f"line {progress.range.size} of the trail is not in {file.path}: nothing is signed")
+            raise Forked(f"line {progress.range.size} of the trail is not in {source.path}: nothing is signed")
         progress.leaf = leaf_hash(line)
         progress.range.append(progress.leaf)
         progress.offset = offset + len(line) + 1

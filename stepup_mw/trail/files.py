@@ -1,7 +1,7 @@
 """Where the files of a trail are, and the calls that open, create and sync them.
 
     audit/stepup.jsonl            the live file
-    audit/segments/               sealed files, ``000001-000000000000.jsonl``: number and first seq
+    audit/segments/               sealed files, ``000001-000000000000.jsonl``: number and first seq; perhaps ``.zst``
     audit/torn/                   bytes that were taken out of the way
     audit/checkpoints.note        signed notes
     audit/cursors/                how far each place outside has come
@@ -22,6 +22,7 @@ import re
 import stat
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import TrailUnavailable
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 if sys.platform != "win32":
     import fcntl
 
-_SEALED = re.compile(r"([0-9]{6,})-([0-9]{12,16})\.jsonl", re.ASCII)
+_SEALED = re.compile(r"([0-9]{6,})-([0-9]{12,16})\.jsonl(?:\.zst)?", re.ASCII)
 O_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_FULL_SYNC = frozenset({errno.ENOTSUP, errno.EINVAL, errno.ENOTTY})
 
@@ -90,6 +91,10 @@ class Layout:
         return self.folder / ".stepup.signing"
 
     @property
+    def packing_lock(self) -> Path:
+        return self.folder / ".stepup.packing"
+
+    @property
     def fresh(self) -> Path:
         return self.folder / ".stepup.next"
 
@@ -99,14 +104,20 @@ class Layout:
         return self.folder / ".stepup.store"
 
     def sealed(self) -> list[Sealed]:
-        """The sealed segments, the oldest first."""
+        """The sealed segments, the oldest first. Of one that is there both compressed and not, since its compression
+        was cut off, the plain file counts."""
         try:
             names = os.listdir(self.segments)  # noqa: PTH208 - names are enough, and a Path for each is slow
         except FileNotFoundError:
             return []
         found = [(name, match) for name in names if (match := _SEALED.fullmatch(name))]
         segments = [Sealed(self.segments / name, int(match[1]), int(match[2])) for name, match in found]
-        return sorted(segments, key=lambda item: (item.index, item.first_seq))
+        segments.sort(key=lambda item: (item.index, item.first_seq, len(item.path.name)))
+        return [
+            item
+            for before, item in pairwise([None, *segments])
+            if item is not None and (before is None or (before.index, before.first_seq) != (item.index, item.first_seq))
+        ]
 
     def next_sealed(self, first_seq: int) -> Path:
         """The name for the next segment to seal."""

@@ -20,7 +20,8 @@ from ..events import MAX_LINE
 from .ending import first_line, last_end, lines_of
 from .files import Layout, identity, open_regular
 from .marks import event_of
-from .sources import find_layout
+from .sources import find_layout, lines_from, segment
+from .zst import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -102,6 +103,8 @@ class _Reader:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._fd: int | None = None
+        self._packed: Path | None = None
+        self._seq = -1
         self._offset = 0
         self._open(layout.live, at_end=True)
 
@@ -119,6 +122,9 @@ class _Reader:
             os.close(fd)
 
     def _rest(self) -> Iterator[Line]:
+        if self._packed is not None:
+            path, self._packed = self._packed, None
+            yield from _whole(path)
         if self._fd is None:
             return
         size = os.fstat(self._fd).st_size
@@ -139,11 +145,19 @@ class _Reader:
 
     def _next(self) -> bool:
         """Open the file that follows the one just read: the next segment, or the live file."""
-        paths = [item.path for item in self._layout.sealed()]
-        mine = identity(os.fstat(self._fd)) if self._fd is not None else None
-        names = [index for index, path in enumerate(paths) if mine == _identity(path)]
-        following = [*paths[names[0] + 1 :], self._layout.live] if names else [self._layout.live]
-        return any(self._open(path) for path in following)
+        if self._fd is not None:
+            place = parse_opening(first_line(self._fd))
+            self._seq = place.seq if place is not None else self._seq
+        for sealed in self._layout.sealed():
+            if sealed.first_seq > self._seq >= 0:
+                self._seq = sealed.first_seq
+                if sealed.path.suffix == SUFFIX:
+                    self.close()
+                    self._packed = sealed.path
+                    return True
+                if self._open(sealed.path):
+                    return True
+        return self._open(self._layout.live)
 
     def _open(self, path: Path, *, at_end: bool = False) -> bool:
         try:
@@ -153,13 +167,6 @@ class _Reader:
         self.close()
         self._fd, self._offset = fd, last_end(fd) if at_end else 0
         return True
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        return identity(path.stat(follow_symlinks=False))
-    except OSError:
-        return None
 
 
 def _whole(path: Path) -> Iterator[Line]:
@@ -173,21 +180,17 @@ def _end_of(path: Path, count: int) -> Iterator[Line]:
 
 def _from(path: Path, where: Callable[[int], int]) -> Iterator[Line]:
     try:
-        fd = open_regular(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise TrailUnavailable(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        size = os.fstat(fd).st_size
-        start = where(size)
-        lines = lines_of(fd, start, size)
+        source = segment(path)
+        start = where(source.size)
+        lines = lines_from(source, start)
         if start:
             next(lines, None)
         for _, raw in lines:
             yield _line(raw)
-    finally:
-        os.close(fd)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise TrailUnavailable(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _line(raw: bytes) -> Line:
@@ -211,13 +214,10 @@ def _first_file(paths: list[Path], since: float | None) -> int:
 
 def _begins(path: Path) -> float:
     try:
-        fd = open_regular(path, os.O_RDONLY)
+        with segment(path).open() as stream:
+            return _time(event_of(stream.readline(MAX_LINE)))
     except (OSError, TrailUnavailable):
         return float("inf")
-    try:
-        return _time(event_of(first_line(fd)))
-    finally:
-        os.close(fd)
 
 
 def _time(event: Mapping[str, Any]) -> float:

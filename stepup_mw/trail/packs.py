@@ -31,6 +31,7 @@ from .marks import event_of
 from .notes import read_notes
 from .pruned import Start, describe_start, find_start
 from .sources import find_layout, take_view
+from .zst import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,14 +158,20 @@ def _add_files(
     """What the manifest says of each file, and the lines in all of them."""
     total, done, lines, files = sum(source.size for source in sources), 0, 0, []
     for source in sources:
-        size = _whole(source) if source is view.live else source.size
-        name = "live.jsonl" if source is view.live else f"segments/{source.name.name}"
-        with source.open() as data:
+        name = "live.jsonl" if source is view.live else f"segments/{source.current().name.name}"
+        with source.stored() as (data, stored):
+            size = _whole(source) if source is view.live else stored
             reader = _Counting(data, size, done, lambda now: progress(now, total) if progress else None)
             pack.addfile(_member(name, size), reader)  # type: ignore[arg-type]  # tarfile only reads from it
-        done, lines = done + size, lines + reader.lines
+        done, lines = done + source.size, lines + (_count(source) if name.endswith(SUFFIX) else reader.lines)
         files.append({"name": name, "size": size, "sha256": reader.digest.hexdigest()})
     return files, lines
+
+
+def _count(source: Source) -> int:
+    """The lines of a compressed segment."""
+    with source.open() as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(_BLOCK), b""))
 
 
 def _manifest(start: Start, lines: int, files: list[dict[str, Any]], keys: list[str]) -> bytes:

@@ -8,10 +8,11 @@ place, and whoever puts the pieces together compares the seams.
 from __future__ import annotations
 
 import os
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..chain import Tip
 from ..errors import TrailUnavailable
@@ -21,6 +22,10 @@ from .files import identity, open_regular
 from .marks import event_of
 from .parsing import Parser, find_marks
 from .told import Told
+from .zst import Frame, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIZE = 4 << 20
 """Bytes of a piece, about."""
@@ -30,9 +35,10 @@ _BLOCK = 256 << 10
 
 
 class Task(NamedTuple):
-    """The bytes ``[offset, offset + size)`` of the file ``path`` (``file``: its device and inode), which say that they
-    begin at ``tip``. ``cuts``: numbers of lines at which a root will be asked for, ascending, some perhaps beyond the
-    end; None if there is no need for roots at all. ``parse``: read every line, not only the trail's own."""
+    """The bytes ``[offset, offset + size)`` of the file ``path`` (``file``: its device and inode), or of what its
+    ``frame`` unpacks to, which say that they begin at ``tip``. ``cuts``: numbers of lines at which a root will be asked
+    for, ascending, some perhaps beyond the end; None if there is no need for roots at all. ``parse``: read every line,
+    not only the trail's own."""
 
     path: str
     file: tuple[int, int]
@@ -41,6 +47,7 @@ class Task(NamedTuple):
     tip: Tip
     cuts: tuple[int, ...] | None
     parse: bool
+    frame: Frame | None = None
 
 
 class Run(NamedTuple):
@@ -78,10 +85,13 @@ def check_open_piece(task: Task, fd: int) -> Piece | None:
     """The piece, if every line of it is in its place and well-formed. OSError if it cannot be read."""
     if task.size > _MOST:
         return None
+    lines_at = _reader(task, fd)
+    if lines_at is None:
+        return None
     at, end, tip, runs, told = task.offset, task.offset + task.size, task.tip, list[Run](), Told()
     parser = Parser(told) if task.parse else None
     while at < end:
-        data = os.pread(fd, min(_BLOCK, end - at), at)
+        data = lines_at(min(_BLOCK, end - at), at)
         data = data[: data.rfind(b"\n") + 1]
         if not data:
             return None
@@ -96,7 +106,15 @@ def check_open_piece(task: Task, fd: int) -> Piece | None:
         runs += _runs(lines, leaves, tip.seq, task.cuts)
         tip = Tip(tip.seq + len(lines), leaves[-1])
         at += len(data)
-    return Piece(tip, runs, _time(os.pread(fd, MAX_LINE, task.offset).partition(b"\n")[0]), told)
+    return Piece(tip, runs, _time(lines_at(MAX_LINE, task.offset).partition(b"\n")[0]), told)
+
+
+def _reader(task: Task, fd: int) -> Callable[[int, int], bytes] | None:
+    """What reads so many bytes of lines from an offset on; None if the frame they are in is broken."""
+    if task.frame is None:
+        return partial(os.pread, fd)
+    lines, start = unpack(fd, task.frame), task.frame.start
+    return (lambda count, at: lines[at - start : at - start + count]) if lines is not None else None
 
 
 def subtrees(start: int, leaves: list[bytes]) -> list[tuple[int, bytes]]:

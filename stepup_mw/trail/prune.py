@@ -25,8 +25,9 @@ from .notes import last_checkpoint
 from .packs import export_pack
 from .pruned import describe_start, find_start
 from .recovery import sealed_tip
-from .sources import take_view
+from .sources import segment, take_view
 from .verify import verify_trail
+from .zst import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,7 +112,8 @@ def prune(
     if refused:
         raise TrailUnavailable(refused)
     for sealed in plan.segments:
-        sealed.path.unlink()
+        for form in (sealed.path, sealed.path.with_name(sealed.path.name + SUFFIX)):  # it may be compressed by now
+            form.unlink(missing_ok=True)
         sync_folder(layout.segments)
     return packed
 
@@ -141,16 +143,16 @@ def _older(layout: Layout, before: float) -> list[Sealed]:
 def _begins(path: Path) -> float:
     """When a file begins; never, for one that does not say."""
     try:
-        with path.open("rb") as stream:
+        with segment(path).open() as stream:
             return parse_timestamp(str(event_of(stream.readline(MAX_LINE)).get("timestamp")))
-    except (OSError, ValueError, OverflowError):
+    except (OSError, TrailUnavailable, ValueError, OverflowError):
         return float("inf")
 
 
 def _end_of(layout: Layout, sealed: Sealed) -> int:
     """The number of the first line after a segment, as the next file says it."""
     after = [item.path for item in layout.sealed() if item.index > sealed.index]
-    with (after[0] if after else layout.live).open("rb") as stream:
+    with segment(after[0] if after else layout.live).open() as stream:
         place = parse_opening(stream.readline(MAX_LINE))
     if place is None:
         raise TrailUnavailable(f"the file after {sealed.path} does not begin with an audit line: see `stepup verify`")

@@ -17,16 +17,19 @@ from .files import identity
 from .notes import read_notes
 from .pieces import SIZE, Piece, Task, check_open_piece, check_piece
 from .workers import check_side_by_side
+from .zst import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .sources import Source, View
+    from .zst import Frame
 
 PARALLEL_FROM = 32 << 20
 """Bytes below which other processes are not worth their start."""
 
 _LEAST_LINE = 64
+_HEAD = 128
 _NOWHERE = Tip(-1, b"")
 
 
@@ -87,16 +90,33 @@ def _check_here(source: Source, task: Task) -> Piece | None:
 
 
 def _tasks(sources: tuple[Source, ...], cuts: Cuts | None, *, parse: bool) -> Iterator[tuple[Source, Task]]:
-    for source in sources:
+    for source in (found.current() for found in sources):
         with source.descriptor() as fd:
-            file, at = identity(os.fstat(fd)), source.offset
-            end = source.offset + source.size
-            while at < end:
-                size = _whole_lines(fd, at, end)
-                tip = parse_opening(os.pread(fd, 128, at)) or _NOWHERE
+            file = identity(os.fstat(fd))
+            for at, size, frame in _stretches(source, fd):
+                tip = parse_opening(_head(fd, at, frame)) or _NOWHERE
                 wanted = None if cuts is None else cuts.between(max(0, tip.seq), tip.seq + size // _LEAST_LINE + 1)
-                yield source, Task(str(source.path), file, at, size, tip, wanted, parse)
-                at += size
+                yield source, Task(str(source.path), file, at, size, tip, wanted, parse, frame)
+
+
+def _stretches(source: Source, fd: int) -> Iterator[tuple[int, int, Frame | None]]:
+    """Where each piece begins, how long it is, and the frame it is in."""
+    at, end = source.offset, source.offset + source.size
+    for frame in source.frames or ():
+        start, stop = max(frame.start, at), min(frame.start + frame.size, end)
+        if start < stop:
+            yield start, stop - start, frame
+    while at < end and source.frames is None:
+        size = _whole_lines(fd, at, end)
+        yield at, size, None
+        at += size
+
+
+def _head(fd: int, at: int, frame: Frame | None) -> bytes:
+    if frame is None:
+        return os.pread(fd, _HEAD, at)
+    skip = at - frame.start
+    return (unpack(fd, frame, skip + _HEAD) or b"")[skip:]
 
 
 def _whole_lines(fd: int, at: int, end: int) -> int:

@@ -10,11 +10,12 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from ..chain import Tip
+from ..chain import Tip, opening
 from ..errors import NoteError, TrailUnavailable
-from .ending import continues, last_line, tip_after
-from .files import create, identity, make_folder, open_regular, put_aside, sync_folder, write_whole
+from .ending import tip_after
+from .files import create, identity, make_folder, put_aside, sync_folder, write_whole
 from .notes import last_checkpoint
+from .sources import last_line_of, segment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,11 +52,7 @@ def quarantine(layout: Layout, fd: int, end: int, size: int) -> dict[str, Any]:
 def sealed_tip(layout: Layout) -> Tip:
     """The tip after the last sealed segment; of an empty chain if there is none."""
     for sealed in reversed(layout.sealed()):
-        fd = open_regular(sealed.path, os.O_RDONLY)
-        try:
-            line = last_line(fd, 0, os.fstat(fd).st_size)
-        finally:
-            os.close(fd)
+        line = last_line_of(sealed.path)
         tip = tip_after(line) if line is not None else None
         if tip is None:
             raise TrailUnavailable(f"{sealed.path} does not end in an audit line: see `stepup verify`")
@@ -121,11 +118,9 @@ def move_aside(layout: Layout) -> Path | None:
 
 
 def _begins(path: Path, tip: Tip) -> bool:
+    begin = opening(tip.seq, tip.leaf)
     try:
-        fd = open_regular(path, os.O_RDONLY)
+        with segment(path).open() as stream:
+            return stream.read(len(begin)) == begin
     except (OSError, TrailUnavailable):
         return False
-    try:
-        return continues(fd, 0, tip)
-    finally:
-        os.close(fd)

@@ -14,6 +14,7 @@ from ..errors import TrailUnavailable
 from ..events import MAX_LINE
 from .files import Layout, open_regular
 from .locks import SharedLock
+from .zst import SUFFIX, Frame, Unpacked, read_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,14 +46,17 @@ class _Window(io.RawIOBase):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A run of lines: ``size`` bytes from byte ``offset`` of the file at ``path``. ``name`` is what findings call it;
-    ``fd``: open already, since the file may be renamed."""
+    """A run of lines: ``size`` bytes from byte ``offset`` of the file at ``path``, or, where it is compressed, of what
+    its ``frames`` unpack to. ``name`` is what findings call it; ``fd``: open already, since the file may be renamed.
+    ``broken``: why nothing in it can be read, if so."""
 
     path: Path
     size: int
     offset: int = 0
     fd: int | None = None
     member: str = ""
+    frames: tuple[Frame, ...] | None = None
+    broken: str = ""
 
     @property
     def name(self) -> Path:
@@ -69,10 +73,27 @@ class Source:
                 os.close(fd)
 
     @contextlib.contextmanager
+    def stored(self) -> Iterator[tuple[BinaryIO, int]]:
+        """The bytes of a whole file of its own, as they are stored, and how many they are."""
+        with self.current().descriptor() as fd:
+            size = self.size if self.frames is None else os.fstat(fd).st_size
+            yield io.BufferedReader(_Window(fd, self.offset if self.frames is None else 0, size), _BUFFER), size
+
+    @contextlib.contextmanager
     def open(self, skip: int = 0) -> Iterator[BinaryIO]:
         """A stream of its own over these bytes, from byte ``skip`` on."""
-        with self.descriptor() as fd:
-            yield io.BufferedReader(_Window(fd, self.offset + skip, self.offset + self.size), _BUFFER)
+        source = self.current()
+        start, end = self.offset + skip, self.offset + self.size
+        with source.descriptor() as fd:
+            raw = _Window(fd, start, end) if source.frames is None else Unpacked(fd, source.frames, start, end)
+            yield io.BufferedReader(raw, _BUFFER)
+
+    def current(self) -> Source:
+        """The same lines where they are now: a sealed segment may have been compressed since it was looked at."""
+        if self.frames is not None or self.fd is not None or self.member or self.path.exists():
+            return self
+        packed = self.path.with_name(self.path.name + SUFFIX)
+        return replace(self, path=packed, frames=segment(packed).frames) if packed.exists() else self
 
     def after(self, skip: int) -> Source:
         """The same without its first ``skip`` bytes."""
@@ -134,8 +155,51 @@ def take_view(layout: Layout) -> View:
     with SharedLock(layout.lock):
         live = _source(layout.live)
         sealed = [item.path for item in layout.sealed()]
-    segments = tuple(Source(path, path.stat(follow_symlinks=False).st_size) for path in sealed)
-    return View(layout, segments, live, _source(layout.notes), settled)
+    return View(layout, tuple(segment(path) for path in sealed), live, _source(layout.notes), settled)
+
+
+def segment(path: Path) -> Source:
+    """A sealed segment, compressed or not. OSError or TrailUnavailable if it cannot be opened."""
+    if path.suffix != SUFFIX:
+        try:
+            return Source(path, path.stat(follow_symlinks=False).st_size)
+        except FileNotFoundError:
+            path = path.with_name(path.name + SUFFIX)  # it has just been compressed
+    fd = open_regular(path, os.O_RDONLY)
+    try:
+        return packed_source(path, fd, 0, os.fstat(fd).st_size)
+    finally:
+        os.close(fd)
+
+
+def packed_source(path: Path, fd: int, base: int, length: int, member: str = "") -> Source:
+    """Compressed lines in ``length`` bytes from byte ``base`` of a file. What is none of ours has no lines."""
+    try:
+        frames = read_frames(fd, base, length)
+    except TrailUnavailable as error:
+        return Source(path, 0, member=member, frames=(), broken=str(error))
+    return Source(path, sum(frame.size for frame in frames), member=member, frames=frames)
+
+
+def lines_from(source: Source, start: int) -> Iterator[tuple[int, bytes]]:
+    """The complete lines, without LF, from byte ``start`` on, each with its offset. What is longer than a line may be
+    comes in pieces."""
+    with source.open(start) as stream:
+        while (raw := stream.readline(MAX_LINE + 1)).endswith(b"\n") or len(raw) > MAX_LINE:
+            yield start, raw.removesuffix(b"\n")
+            start += len(raw)
+
+
+def last_line_of(path: Path) -> bytes | None:
+    """The last line of a sealed segment, without its LF; None if it does not end in a whole line."""
+    source = segment(path)
+    begin = max(0, source.size - MAX_LINE - 1)
+    with source.open(begin) as stream:
+        data = stream.read()
+    if not data.endswith(b"\n"):
+        return None
+    _, found, line = data[:-1].rpartition(b"\n")
+    return line if found or begin == 0 else None
 
 
 def _source(path: Path) -> Source | None:

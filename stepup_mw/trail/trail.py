@@ -21,6 +21,7 @@ from .marks import ROOM, Marks
 from .recent import recent_lines
 from .waiting import Entry
 from .writer import Writer
+from .zst import load_zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -45,12 +46,14 @@ class Trail:
         random: Callable[[int], bytes] = os.urandom,
         on_checkpoint: Callable[[Signed], None] | None = None,
     ) -> None:
-        """Opens nothing. Unsupported where the system has no file locks.
+        """Opens nothing. Unsupported where the system has no file locks, MissingExtra where nothing compresses.
 
         ``on_checkpoint`` is called, in a thread of the trail's, with each checkpoint that this process signs, once it
         is durable. It must neither wait nor raise; what it misses (another process signed) a ``Cursor`` finds.
         """
         require_locks()
+        if settings.compress == "zstd":
+            load_zstd()
         self._settings = settings
         self._service = service
         self._clock = clock

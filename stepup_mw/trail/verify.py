@@ -130,6 +130,11 @@ class _Verification:
         """Go through all lines; ``report`` says what came of it."""
         self._parsed = parse
         walk, total = self._walk, sum(source.size for source in self._sources)
+        walk.findings += [
+            Finding(verdict=TAMPERED, why=f"the compressed file cannot be read: {source.broken}", file=source.name)
+            for source in self._sources
+            if source.broken
+        ]
         if not self._known:
             walk.findings.append(missing_front(self._sources, walk.size))
         if walk.tree is not None:

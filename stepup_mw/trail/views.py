@@ -12,7 +12,8 @@ from ..errors import TrailUnavailable
 from .files import Layout, open_regular
 from .packs import FORMAT
 from .pruned import parse_start
-from .sources import Source, View, find_layout, take_view
+from .sources import Source, View, find_layout, packed_source, take_view
+from .zst import SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +41,22 @@ def pack_view(path: Path) -> View | None:
         raise TrailUnavailable(f"{path} is no pack of this kind ({FORMAT})")
     names = sorted(name for name in members if name.startswith("segments/"))
     names += [name for name in ("live.jsonl",) if name in members]
-    sources = [Source(path, members[name].size, members[name].offset_data, member=name) for name in names]
+    sources = [_source(path, members[name]) for name in names]
     note = members.get("checkpoints.note")
     notes = Source(path, note.size, note.offset_data, member="checkpoints.note") if note is not None else None
     start = parse_start(manifest.get("before"))
     live = sources.pop() if "live.jsonl" in members else None
     return View(Layout(path), tuple(sources), live, notes, notes.size if notes else 0, partial=True, start=start)
+
+
+def _source(path: Path, member: tarfile.TarInfo) -> Source:
+    if not member.name.endswith(SUFFIX):
+        return Source(path, member.size, member.offset_data, member=member.name)
+    fd = open_regular(path, os.O_RDONLY)
+    try:
+        return packed_source(path, fd, member.offset_data, member.size, member.name)
+    finally:
+        os.close(fd)
 
 
 def is_pack(path: Path) -> bool:

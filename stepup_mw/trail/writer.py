@@ -15,6 +15,7 @@ from .inbox import Inbox
 from .ledger import Ledger
 from .losses import Losses
 from .marks import is_mark
+from .packing import Packer
 from .signing import Signing
 from .waiting import Entry, close_all, release
 
@@ -45,6 +46,7 @@ class Writer:
         self._marks = marks
         self._ledger = Ledger(settings, marks)
         self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
+        self._packer = Packer(settings, self._ledger.layout, self._on_packing)
         self._inbox = Inbox()
         self._wrote_at = marks.clock()
         self._unsynced: list[bytes] = []
@@ -182,6 +184,11 @@ class Writer:
             self._beat()
         if self._opened and self._signing.is_due(self._ledger):
             self._signing.begin(self._ledger)
+        if self._opened:
+            self._packer.tend(self._ledger.rotations)
+
+    def _on_packing(self, why: str) -> None:
+        self._on_record(self._marks.record("io_error", {"error": "compress", "why": why[:300]}))
 
     def _beat(self) -> None:
         """Nothing was written for long: say so, and so let a checkpoint seal the silence. Of many idle processes one
@@ -205,6 +212,7 @@ class Writer:
         return Entry(records, synced=False, number=self._inbox.skip(len(records)))
 
     def _finish(self) -> None:
+        self._packer.close()
         self._signing.wait()
         if self._opened:
             late = self._take_late()

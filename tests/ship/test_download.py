@@ -137,7 +137,7 @@ def test_a_segment_with_other_bytes_than_its_name_says_is_tampered(bucket: str, 
     weed().client().put_object(Bucket=bucket, Key=key, Body=b"{}\n")
     report = _verify(bucket, tmp_path).report
     assert (report.verdict, report.exit_code) == ("TAMPERED", 2)
-    assert "are not those of its name" in report.findings[0].why
+    assert "does not hold what its name says" in report.findings[0].why
 
 
 def test_a_segment_made_up_and_well_named_is_tampered(bucket: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from stepup_mw.note import parse_vkey
 from stepup_mw.settings import AnchorSettings, TrailSettings
 from stepup_mw.trail import Cursor, Trail, verify_trail
 from stepup_mw.trail.files import Layout
+from stepup_mw.trail.packing import pack_segments
 from stepup_mw.trail.prove import make_proof
 from stepup_mw.trail.prune import Plan, Tools, plan_prune, prune
 from stepup_mw.trail.pruned import parse_start
@@ -105,6 +106,26 @@ def test_whole_segments_past_their_time_go_and_the_rest_verifies_from_there(kept
     assert all(segment in data for segment in gone)
     again = kept.plan()
     assert (again.segments, again.refused) == ((), "")
+
+
+def test_compressed_segments_go_as_plain_ones_do(kept: Kept) -> None:
+    """Also one that is compressed after the plan was made."""
+    layout = Layout(kept.settings.path)
+    first, second = (item.path for item in layout.sealed()[:2])
+    aside = second.rename(kept.folder / "aside")
+    pack_segments(layout)
+    aside.rename(second)
+    plan = kept.plan()
+    assert [item.path.suffix for item in plan.segments[:2]] == [".zst", ".jsonl"]
+    pack_segments(layout)
+    packed = kept.prune(plan)
+    assert (packed.first_seq, packed.lines) == (0, plan.size)
+    assert not first.exists()
+    assert [name for name in kept.segments if name.startswith(("000001", "000002"))] == []
+    assert (check(kept.folder).verdict, check(kept.folder).first_seq) == ("VERIFIED_FROM", plan.size)
+    archive = verify_trail(kept.folder / "old.tar", vkey=vkey(kept.folder))
+    assert (archive.verdict, archive.lines) == ("VERIFIED", plan.size)
+    expect_agreement(kept.folder / "old.tar", archive, vkey(kept.folder))
 
 
 def test_each_segment_has_a_record_that_stands_for_it(kept: Kept) -> None:
