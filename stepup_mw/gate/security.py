@@ -22,6 +22,7 @@ from . import answers, change, passkeys, receipts, replies, wording
 from .change import Change, Outcome, current_proofs
 from .codes import own_factors
 from .fields import read_fields
+from .happened import is_told, route_of, told
 from .holdings import shown
 from .services import Services
 from .visit import Person, identify
@@ -120,7 +121,7 @@ async def _document(services: Services, person: Person) -> dict[str, Any]:
         "grants": [shown(grant) for grant in await _grants(services, person)],
         "events": [
             {name: line[name] for name in ("timestamp", "event_type", "phase", "event_id")}
-            | {"status": line.get("status"), "route": _route(line), "ip": (line.get("origin") or {}).get("ip")}
+            | {"status": line.get("status"), "route": route_of(line), "ip": (line.get("origin") or {}).get("ip")}
             for line in lines[:SHOWN]
         ],
     }  # fmt: skip
@@ -129,7 +130,7 @@ async def _document(services: Services, person: Person) -> dict[str, Any]:
 async def _lines(services: Services, person: Person) -> list[Mapping[str, Any]]:
     """The last lines about the person, newest first, under every name that lines may give them."""
     names = {person.user, *(name for _, name in services.keyring.pseudonyms(person.user))}
-    return [line for line in await services.journal.recent(names, limit=EVENTS) if line["event_type"] in _SAID]
+    return [line for line in await services.journal.recent(names, limit=EVENTS) if is_told(line)]
 
 
 async def _devices(services: Services, person: Person, lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -177,7 +178,7 @@ async def _page(
         "grants": [_grant(grant) for grant in grants],
         "removable": {"part": "security"} if devices or grants else None,
         "needs": say("enroll.needs_or_recovery" if "recovery_code" in current_proofs(services) else "enroll.needs"),
-        "events": [_event(line) for line in lines[:SHOWN]],
+        "events": [told(line) for line in lines[:SHOWN]],
         "done": done,
         "error": error,
     }  # fmt: skip
@@ -207,47 +208,3 @@ def _grant(grant: Grant) -> dict[str, object]:
         "ends": wording.clock(grant.expires_at),
         "ends_iso": format_instant(grant.expires_at),
     }
-
-
-def _event(line: Mapping[str, Any]) -> dict[str, object]:
-    kind = line["event_type"] if line["event_type"] != "step_up" else line["phase"]
-    told = _SAID[line["event_type"]].get(f"{line['phase']}/{line.get('status')}") or say(f"event.{kind}")
-    return {
-        "what": told,
-        "route": _route(line) or "",
-        "from": wording.origin(line["origin"]) if line.get("origin") else (line.get("detail") or {}).get("ip", ""),
-        "when": line["timestamp"],
-        "when_day": wording.day(parse_timestamp(line["timestamp"])),
-        "bad": told in _BAD,
-    }
-
-
-def _route(line: Mapping[str, Any]) -> str | None:
-    route: str | None = (line.get("action") or {}).get("route")
-    return route
-
-
-_WRONG, _TWICE, _LOCKED = say("event.wrong"), say("event.twice"), say("event.locked")
-_REFUSED = say("event.refused")
-_BAD = (_WRONG, _TWICE, _LOCKED, _REFUSED, say("event.alert"))
-_SAID: Mapping[str, Mapping[str, Said]] = {
-    "step_up": {
-        "challenge/issued": say("event.asked"),
-        "challenge/rejected": _WRONG,
-        "challenge/replayed": _TWICE,
-        "challenge/locked": _LOCKED,
-        "outcome/approved": say("event.approved"),
-        "outcome/denied": say("event.cancelled"),
-        "outcome/expired": say("event.left"),
-        "outcome/abandoned": say("event.left"),
-        "outcome/locked": _LOCKED,
-        "access/allowed": say("event.done"),
-        "access/refused": _REFUSED,
-        "trigger/denied": _REFUSED,
-    },
-    "enrollment": {"rejected/None": _WRONG},
-    "grant": {},
-    "throttle": {"locked/None": _LOCKED, "unlocked/None": say("event.unlocked")},
-    "alert": {"duplicate_code/None": _TWICE},
-}
-"""The lines that people are shown, and those that have words of their own; the rest are told by their kind."""
