@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Policy": {
         "check": Entry("configuration", "Validate the configuration and show what it says."),
+        "replay": Entry("replay", "Score a trail under another policy: who would have been asked."),
         "explain": Entry("explain", "Say what would happen to a request, and why; changes nothing."),
     },
     "People": {
