@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def _statements(tree: ast.AST, *, deep: bool) -> Iterator[ast.Import | ast.Impor
             yield from _statements(node, deep=deep)
 
 
-def _imported(module: str, path: Path, *, deep: bool) -> set[str]:
+@cache
+def _imported(module: str, path: Path, *, deep: bool) -> frozenset[str]:
     """Modules of this package (without its name) and of others (by their first name)."""
     found: set[str] = set()
     stem = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
@@ -84,7 +86,7 @@ def _imported(module: str, path: Path, *, deep: bool) -> set[str]:
             origin = ".".join([*(part for part in base if part), *([node.module] if node.module else [])])
             names = {f"{origin}.{alias.name}".lstrip(".") for alias in node.names}
             found |= {"." + (name if name in MODULES else origin) for name in names}
-    return found
+    return frozenset(found)
 
 
 def _inside(module: str, *, deep: bool = False) -> set[str]:
