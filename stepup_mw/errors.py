@@ -104,7 +104,8 @@ class BodyTooLarge(StepUpError):
 
 
 class BadToken(StepUpError):
-    """A token that this service did not make for this purpose. ``reason`` is ``shape`` or ``signature``."""
+    """A token that this service did not make for this purpose. ``reason`` is ``shape`` or ``signature``, or
+    for a flow that another service has handed on ``expired``, ``user`` or ``service``."""
 
     code = "bad_token"
 

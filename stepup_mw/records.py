@@ -92,7 +92,8 @@ class Challenge:
 class Grant:
     """What a passed challenge earned. ``uses_left`` is None where it may be used until it is stale.
 
-    ``browser`` is "" for a client without cookies. ``expires_at`` is when the row may be dropped; how fresh the
+    ``browser`` is "" for a client without cookies. ``service``: where it was earned and, behind blanks, the services
+    that it is shared with. ``expires_at`` is when the row may be dropped; how fresh the
     proof must be is the rule's to say, from ``proved_at``. ``epoch``: the user's when the code was judged.
     """
 

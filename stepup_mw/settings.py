@@ -215,6 +215,16 @@ class TrailSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSettings:
+    """Flows over several services. ``send``: hand ours on. ``accept``: whose go on here. ``keys``: oldest first."""
+
+    send: bool
+    accept: tuple[str, ...]
+    ttl_s: int
+    keys: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of it. ``secret_keys``: oldest first, the last one signs and seals; ``digest_key`` stands beside them since
     the first rotation, ``secret_key_file`` is where they are from, None for the environment. ``policy_version`` is
@@ -239,5 +249,7 @@ class Settings:
     notices: NoticeSettings = NoticeSettings()
     public: tuple[str, ...] = ()
     passkeys: RelyingParty | None = None
+    flow: FlowSettings | None = None
+    shared_with: tuple[str, ...] = ()
     digest_key: bytes | None = field(default=None, repr=False)
     secret_key_file: Path | None = None

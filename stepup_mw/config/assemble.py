@@ -28,6 +28,7 @@ from ..settings import (
 )
 from .anchors import Anchor
 from .geo import Geo
+from .flow import flow_settings
 from .identity import Identity
 from .models import StepUpFile
 from .notices import Notices
@@ -46,8 +47,11 @@ _SQLITE = "sqlite:///"
 _USER_KEY = {"session": "user_id", "jwt": "sub"}
 
 
-def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Iterable[str]) -> Settings:
-    """``folder`` is where relative paths start; ``signals`` are the names of [risk.signals], in their order."""
+def assemble(
+    file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Iterable[str], flow_keys: Secrets | None = None
+) -> Settings:
+    """``folder`` is where relative paths start; ``signals`` are the names of [risk.signals], in their order;
+    ``flow_keys``: what [flow] shares with other services."""
     settings = Settings(
         service=file.service,
         identity=_identity(file.identity, folder),
@@ -77,6 +81,8 @@ def assemble(file: StepUpFile, *, folder: Path, secrets: Secrets, signals: Itera
         notices=_notices(file.notices, folder),
         public=tuple(file.check.public),
         passkeys=_party(file.service, file.passkeys),
+        flow=flow_settings(file.flow, flow_keys),
+        shared_with=tuple(sorted(file.grants.shared_with)),
         address_throttle=AddressThrottle(
             failures=file.throttle.address.failures, window_s=file.throttle.address.window
         ),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .accepted import Check
 from .challenge import Challenge
+from .flow import Flow, Grants
 from .geo import Device, Geo
 from .identity import Cookie, Identity
 from .kinds import STRICT
@@ -55,6 +56,8 @@ class StepUpFile(BaseModel):
     challenge: Challenge = Field(default_factory=Challenge, description="How the person is asked.")
     page: Page = Field(default_factory=Page, description="How the pages look and what they say.")
     throttle: Throttle = Field(default_factory=Throttle, description="Budgets of guesses.")
+    flow: Flow = Field(default_factory=Flow, description="One flow over several services.")
+    grants: Grants = Field(default_factory=Grants, description="Grants over several services.")
     store: Store = Field(default_factory=Store, description="Where state is kept.")
     audit: Audit = Field(default_factory=Audit, description="The audit trail.")
     check: Check = Field(default_factory=Check, description="What stepup check --app may take for granted.")

@@ -13,6 +13,7 @@ from .assemble import assemble, resolve
 from .cautions import find_cautions
 from .document import Document, Flaw, read_document
 from .flaws import validate
+from .flow import flow_cautions, flow_flaws, read_flow_keys
 from .relations import check_relations
 from .review import review, sound_parts
 from .secret import VARIABLE, Secrets, read_secrets
@@ -25,11 +26,15 @@ def read_config(source: str | PathLike[str] | Mapping[str, Any], environ: Mappin
     flaws += check_relations(document.data, flaws)
     flaws += review(document.data, sound_parts(document.data, file), document.folder)
     secrets = _find_secrets(document, environ, flaws)
+    flow_keys = read_flow_keys(document.data, environ, document.folder)
+    flaws += flow_flaws(document.data, flow_keys, secrets.keys)
     problems = _place(document, flaws, secrets.origin, secrets.flaws)
     if problems or file is None:
         raise ConfigError(problems)
-    settings = assemble(file, folder=document.folder, secrets=secrets, signals=_signal_names(document.data))
-    warnings = _place(document, find_cautions(settings, time.time()), secrets.origin, secrets.cautions)
+    names = _signal_names(document.data)
+    settings = assemble(file, folder=document.folder, secrets=secrets, signals=names, flow_keys=flow_keys)
+    cautions = (*find_cautions(settings, time.time()), *flow_cautions(flow_keys))
+    warnings = _place(document, cautions, secrets.origin, secrets.cautions)
     return Config(settings=settings, path=document.path, warnings=warnings)
 
 

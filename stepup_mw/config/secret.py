@@ -53,20 +53,22 @@ class Secrets:
     cautions: tuple[str, ...] = ()
 
 
-def read_secrets(environ: Mapping[str, str], file: Path | None) -> Secrets:
-    """The environment goes first; the file is read where the variable is unset or empty."""
-    value = environ.get(VARIABLE, "")
+def read_secrets(
+    environ: Mapping[str, str], file: Path | None, *, variable: str = VARIABLE, key: str = "secret_key_file"
+) -> Secrets:
+    """The environment goes first; the file is read where the variable is unset or empty. ``key``: that names the file
+    in the configuration."""
+    value = environ.get(variable, "")
     if value.strip():
-        found = _judge(VARIABLE, [key.strip() for key in value.split(",")])
-        unused = ("secret_key_file is not read: STEPUP_SECRET_KEY is set, and goes first",) if file else ()
+        found = _judge(variable, [entry.strip() for entry in value.split(",")])
+        unused = (f"{key} is not read: {variable} is set, and goes first",) if file else ()
         return replace(found, cautions=unused)
     if file is not None:
-        return _read_file(file)
-    return Secrets(origin=VARIABLE, flaws=(f"not set, and there is no secret_key_file; {_HOW_TO}",))
+        return _read_file(file, key)
+    return Secrets(origin=variable, flaws=(f"not set, and there is no {key}; {_HOW_TO}",))
 
 
-def _read_file(file: Path) -> Secrets:
-    origin = "secret_key_file"
+def _read_file(file: Path, origin: str) -> Secrets:
     try:
         with file.open("rb") as opened:
             mode = stat.S_IMODE(file.stat().st_mode)

@@ -13,7 +13,7 @@ from ..policy import Rule
 from ..settings import Settings
 
 _NOT_MEANING = ("service", "trail", "store_url", "secret_keys", "digest_key", "secret_key_file", "policy_version",
-                "notices", "page", "public", "device")  # fmt: skip
+                "notices", "page", "public", "device", "flow")  # fmt: skip
 
 
 def rule_version(rule: Rule) -> str:

@@ -16,6 +16,7 @@ from ..messages import Request
 from ..state import Challenge, Grant
 from .cookies import MAX_GRANTS, read_grants
 from .services import Services
+from .shared import kinship, named
 from .terms import kept_age_s, rule_named, rule_of
 from .visit import Person, Visit
 
@@ -86,7 +87,7 @@ async def _usable(services: Services, grant: Grant) -> bool:
 def _standing(
     services: Services, visit: Visit, person: Person, grant: Grant, binding: str, portable: bool
 ) -> Literal["good", "stale", "foreign", "other"]:
-    if grant.user != person.user or grant.session != person.session or grant.service != services.settings.service:
+    if grant.user != person.user or grant.session != person.session or kinship(services, grant) == "foreign":
         return "foreign"
     if not portable and grant.browser not in ("", person.device):
         return "foreign"
@@ -102,6 +103,8 @@ def _covers(services: Services, visit: Visit, grant: Grant, binding: str) -> boo
     proof for each request, and a grant of a rule that has changed since opens nothing. One that was asked for with
     fields opens what is asked for with the same."""
     rule = visit.rule
+    if kinship(services, grant) == "shared":
+        return rule.grant != "request"  # the rule that it was earned under is another service's to know
     if rule_named(services, grant.rule, grant.rule_version) is None:
         return False
     if rule.grant == "request" or grant.scope == "request":
@@ -140,7 +143,7 @@ async def mint(
         user=challenge.user,
         session=challenge.session,
         browser=browser,
-        service=services.settings.service,
+        service=named(services, scope),
         scope=scope,
         rule=challenge.rule,
         rule_version=challenge.rule_version,

@@ -21,6 +21,7 @@ from ..risk import Assessment, assess
 from ..signals import Finding
 from ..trace_context import parse_traceparent, parse_tracestate
 from .cookies import read_device
+from .flows import Upstream, upstream_of
 from .scoring import NOTHING_FOUND, make_subject, measure
 from .services import Services
 from .terms import Asked
@@ -44,7 +45,7 @@ class Person:
 class Visit(NamedTuple):
     """A named tuple, for one is made for every sensitive request. ``person`` is None for an anonymous one; ``shared``
     is the part of the line that does not depend on the flow: action, origin, risk, policy, trace. ``asked``: code of
-    the app wants a proof."""
+    the app wants a proof. ``flow_id``: the flow that a service before this one has handed on, "" for none."""
 
     request: Request
     rule: Rule
@@ -57,6 +58,7 @@ class Visit(NamedTuple):
     request_id: str
     shared: dict[str, Any]
     asked: Asked | None = None
+    flow_id: str = ""
 
 
 async def identify(services: Services, request: Request) -> Person | None:
@@ -102,6 +104,7 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
     points = {name: found.points for name, found in findings.items() if found.points}
     failed = [name for name, found in findings.items() if found.failed]
     assessment = assess(match.rule, points, services.settings.risk, failed)
+    upstream = upstream_of(services, request, person.user if person is not None else "", now)
     return Visit(
         request=request,
         rule=match.rule,
@@ -112,8 +115,14 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
         assessment=assessment,
         now=now,
         request_id=services.new_id(now),
-        shared=_shared(services, request, match, person, where, known, assessment),
+        shared=_shared(services, request, match, person, where, known, assessment, upstream),
+        flow_id=upstream.flow_id if upstream is not None else "",
     )
+
+
+def new_flow(services: Services, visit: Visit) -> str:
+    """The id of the flow that this request opens, or goes on with."""
+    return visit.flow_id or services.new_id(visit.now)
 
 
 def facts_of(services: Services, visit: Visit, flow_id: str) -> Facts:
@@ -146,13 +155,14 @@ def _shared(
     where: Whereabouts,
     known: bool,
     assessment: Assessment,
+    upstream: Upstream | None,
 ) -> dict[str, Any]:
     return {
         "action": action_of(match.rule, request),
         "origin": origin_of(services, request, where, person.device if person else "", known),
         "risk": assessment.as_line(),
         "policy": {"version": services.settings.policy_version, "mode": match.rule.mode},
-        "trace": trace_of(request),
+        "trace": trace_of(request, upstream),
     }
 
 
@@ -166,18 +176,23 @@ def action_of(rule: Rule | None, request: Request) -> dict[str, Any]:
     }
 
 
-def trace_of(request: Request) -> dict[str, Any] | None:
+def trace_of(request: Request, upstream: Upstream | None = None) -> dict[str, Any] | None:
     """The ``trace`` object of a line from ``traceparent``, ``tracestate`` (W3C Trace Context) and ``X-Request-ID``, if
-    any. A ``traceparent`` that is sent twice is none, and without one the state says nothing."""
+    any. A ``traceparent`` that is sent twice is none, and without one the state says nothing. ``flow``: what was handed
+    on by a service before this one."""
     sent, request_id = request.header_values(b"traceparent"), request.header_text(b"x-request-id")
     parent = parse_traceparent(sent[0].decode("latin-1")) if len(sent) == 1 else None
-    if parent is None and not request_id:
+    if parent is None and not request_id and upstream is None:
         return None
-    trace = {
+    trace: dict[str, Any] = {
         "trace_id": parent.trace_id if parent else None,
         "span_id": parent.span_id if parent else None,
         "request_id": safe_text(request_id, 128) or None,
     }
     state = b",".join(request.header_values(b"tracestate")).decode("latin-1") if parent else ""
     kept = parse_tracestate(state) if state else None
-    return {**trace, "state": kept} if kept else trace
+    if kept:
+        trace["state"] = kept
+    if upstream is not None:
+        trace["flow"] = upstream.shown
+    return trace

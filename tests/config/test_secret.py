@@ -141,3 +141,41 @@ def test_a_key_file_that_is_no_text_or_no_file_refuses_to_start(tmp_path: Path) 
     for name, said in (("raw", "is not UTF-8 text"), ("gone", "there is no such file"), (".", "cannot be read")):
         with pytest.raises(ConfigError, match=said):
             load_config(mapping(secret_key_file=str(tmp_path / name)), {})
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("short", "has 5 bytes; allowed are 32 or more"),
+        (KEY, "holds a secret key of this service: whoever shares it could sign grants"),
+        (f"{'ab' * 16},{KEY[::-1]}", "is a short text, repeated"),
+    ],
+    ids=["weak", "of-the-service", "one-of-two-weak"],
+)
+def test_a_key_that_services_share_is_strong_and_its_own(variable: str, said: str) -> None:
+    environ = {"STEPUP_SECRET_KEY": KEY, "STEPUP_FLOW_KEY": variable}
+    with pytest.raises(ConfigError) as refused:
+        load_config(mapping(flow={"send": True}), environ)
+    assert said in str(refused.value)
+    assert KEY not in str(refused.value)
+
+
+def test_shared_keys_by_the_environment_and_by_a_file(tmp_path: Path) -> None:
+    environ = {"STEPUP_SECRET_KEY": KEY, "STEPUP_FLOW_KEY": f"{KEY[::-1]},{KEY.lower()}"}
+    flow = load_config(mapping(flow={"send": True, "accept": ["ledger"], "ttl": "2m"}), environ).settings.flow
+    assert flow is not None
+    assert flow.keys == (KEY[::-1].encode(), KEY.lower().encode())
+    assert (flow.send, flow.accept, flow.ttl_s) == (True, ("ledger",), 120)
+    assert KEY[::-1] not in repr(flow)
+    (tmp_path / "flow.secret").write_text(KEY[::-1] + "\n")
+    (tmp_path / "flow.secret").chmod(0o644)
+    text = MINIMAL + '[flow]\naccept = ["till"]\nkey_file = "flow.secret"\n'
+    (tmp_path / "stepup.toml").write_text(text)
+    config = load_config(tmp_path / "stepup.toml", {"STEPUP_SECRET_KEY": KEY})
+    assert config.settings.flow is not None
+    assert config.settings.flow.keys == (KEY[::-1].encode(),)
+    assert any("others can read the file" in str(warning) for warning in config.warnings)
+
+
+def test_no_flow_no_key() -> None:
+    assert load_config(mapping(flow={"ttl": "1m"}), {"STEPUP_SECRET_KEY": KEY}).settings.flow is None

@@ -1,0 +1,28 @@
+"""Grants over several services: only those of the scope ``service``, and only between two that both say so.
+
+A grant names the service it was earned at, and behind it those that it may be used at. Here the other half is asked:
+whether this service takes grants of that one. Both keep their state in one store, under one secret key.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..state import Grant
+from .services import Services
+
+
+def named(services: Services, scope: str) -> str:
+    """``Grant.service`` of a grant that is earned here: ``bank``, or ``bank ledger`` where it is shared."""
+    settings = services.settings
+    return " ".join((settings.service, *settings.shared_with)) if scope == "service" else settings.service
+
+
+def kinship(services: Services, grant: Grant) -> Literal["own", "shared", "foreign"]:
+    """Whose grant it is, seen from here."""
+    settings = services.settings
+    earned_at, *shared_with = grant.service.split(" ")
+    if earned_at == settings.service:
+        return "own"
+    both = settings.service in shared_with and earned_at in settings.shared_with
+    return "shared" if both and grant.scope == "service" else "foreign"
