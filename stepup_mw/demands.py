@@ -55,7 +55,8 @@ class Demand:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The proof that was good enough, under the names of ``scope["stepup"]``. ``proved_at``: Unix seconds; None where
-    none was needed (``basis`` is ``below_threshold`` or ``report_mode``)."""
+    none was needed (``basis`` is ``below_threshold`` or ``report_mode``). ``flow_token``: for the services behind, where
+    ``flow.send`` says so."""
 
     request_id: str
     flow_id: str
@@ -63,6 +64,7 @@ class Evidence:
     basis: str
     proved_at: float | None
     risk_score: int
+    flow_token: str | None = None
 
 
 class StepUpRequired(BaseException):

@@ -39,9 +39,9 @@ def sign_flow(keys: Sequence[bytes], flow: Flow, user: str) -> str:
 
 def verify_flow(keys: Sequence[bytes], token: str, *, user: str, now: float) -> Flow:
     """What it says. BadToken with the reason ``shape``, ``signature``, ``expired`` or ``user`` otherwise."""
-    if len(token) > MAX_TOKEN:
+    body, dot, signature = token.partition(".")
+    if not dot or len(token) > MAX_TOKEN:
         raise BadToken("shape")
-    body, _, signature = token.partition(".")
     try:
         payload, mac = b64url_decode(body), b64url_decode(signature)
     except ValueError:

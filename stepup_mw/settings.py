@@ -20,7 +20,8 @@ from .policy import Rule
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtSettings:
     """Whose access tokens count. ``jwks``: a URL or an absolute path. ``keep_s``: how long keys are good while that
-    place does not answer. What a token must say to be a proof stands in each rule."""
+    place does not answer. What a token must say to be a proof stands in each rule; ``acr`` and ``amr`` are for one that
+    no configuration has."""
 
     jwks: str
     issuer: str
@@ -29,6 +30,8 @@ class JwtSettings:
     token_types: tuple[str, ...]
     leeway_s: int
     keep_s: int
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

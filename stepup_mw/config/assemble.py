@@ -27,8 +27,8 @@ from ..settings import (
     TrailSettings,
 )
 from .anchors import Anchor
-from .geo import Geo
 from .flow import flow_settings
+from .geo import Geo
 from .identity import Identity
 from .models import StepUpFile
 from .notices import Notices

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -137,6 +137,7 @@ def jwt_settings(identity: Identity, folder: Path) -> JwtSettings | None:
     """What the provider works with; None for another provider."""
     if identity.provider != "jwt" or identity.jwks is None:
         return None
+    acr, amr = _or_ours(identity.acr, identity.amr, ("totp", "recovery_code"))
     return JwtSettings(
         jwks=identity.jwks if "://" in identity.jwks else str((folder / identity.jwks).absolute()),
         issuer=identity.issuer or "",
@@ -145,6 +146,8 @@ def jwt_settings(identity: Identity, folder: Path) -> JwtSettings | None:
         token_types=tuple(identity.token_types or TOKEN_TYPES),
         leeway_s=identity.leeway if identity.leeway is not None else 30,
         keep_s=identity.jwks_keep if identity.jwks_keep is not None else 3600,
+        acr=acr,
+        amr=amr,
     )
 
 
@@ -153,6 +156,10 @@ def demanded(identity: Identity | None, route: Route) -> tuple[tuple[str, ...], 
     if identity is None or identity.provider != "jwt":
         return (), ()
     source = route if route.acr is not None or route.amr is not None else identity
-    if source.acr is None and source.amr is None:
-        return default_acr(route.factors), DEFAULT_AMR
-    return tuple(source.acr or ()), tuple(source.amr or ())
+    return _or_ours(source.acr, source.amr, route.factors)
+
+
+def _or_ours(
+    acr: Sequence[str] | None, amr: Sequence[str] | None, factors: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (default_acr(factors), DEFAULT_AMR) if acr is None and amr is None else (tuple(acr or ()), tuple(amr or ()))

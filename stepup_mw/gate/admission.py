@@ -20,7 +20,7 @@ from .losses import is_missed
 from .passing import let_through
 from .services import Services
 from .trial import Attempting, forgive, try_code
-from .visit import Person, Visit, facts_of
+from .visit import Person, Visit, facts_of, new_flow
 
 Decision = Pass | Response
 
@@ -35,7 +35,7 @@ async def admit(services: Services, visit: Visit) -> Decision:
         return await _deny(services, visit)
     if visit.assessment.verdict == "allow":
         return await let_through(
-            services, visit, facts_of(services, visit, services.new_id(visit.now)), proof("below_threshold")
+            services, visit, facts_of(services, visit, new_flow(services, visit)), proof("below_threshold")
         )
     return await _demand_proof(services, visit, visit.person)
 
@@ -51,18 +51,18 @@ async def _report(services: Services, visit: Visit) -> Decision:
         if search.grant is not None:
             return await _by_grant(services, visit, search.grant)
     basis, would = ("below_threshold", None) if verdict == "allow" else ("report_mode", verdict)
-    facts = facts_of(services, visit, services.new_id(visit.now))
+    facts = facts_of(services, visit, new_flow(services, visit))
     return await let_through(services, visit, facts, proof(basis), would=would)
 
 
 async def _anonymous(services: Services, visit: Visit) -> Response:
-    facts = facts_of(services, visit, services.new_id(visit.now))
+    facts = facts_of(services, visit, new_flow(services, visit))
     await services.journal.write(services.journal.line(facts, "trigger", "anonymous", reason=visit.assessment.reason))
     return replies.login_required(services, visit.request)
 
 
 async def _deny(services: Services, visit: Visit) -> Response:
-    facts = facts_of(services, visit, services.new_id(visit.now))
+    facts = facts_of(services, visit, new_flow(services, visit))
     await services.journal.write(services.journal.line(facts, "trigger", "denied", reason="risk_denied"))
     return answers.refusal(services, visit.request, "denied", 403, say("refused.denied"), flow_id=facts.flow_id)
 
@@ -84,7 +84,7 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
     if search.grant is not None:
         return await _by_grant(services, visit, search.grant)
     if search.forged or search.foreign:
-        facts = facts_of(services, visit, services.new_id(visit.now))
+        facts = facts_of(services, visit, new_flow(services, visit))
         detail = "forged_grant" if search.forged else "foreign_grant"
         await services.journal.write(
             services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail=detail)
@@ -102,7 +102,7 @@ async def _binding(services: Services, visit: Visit) -> str:
 
 async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) -> Response:
     """A proof for this very request needs the whole of it, and it is over the cap."""
-    facts = facts_of(services, visit, services.new_id(visit.now))
+    facts = facts_of(services, visit, new_flow(services, visit))
     await services.journal.write(
         services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail="body_too_large")
     )
@@ -122,7 +122,7 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
 
 async def _by_token(services: Services, visit: Visit, judged: Judged) -> Decision:
     """The provider has proved enough, and recently: the access token itself is the proof."""
-    facts = facts_of(services, visit, services.new_id(visit.now))
+    facts = facts_of(services, visit, new_flow(services, visit))
     shown = proof("token", method=judged.method, age_s=judged.age_s)
     return await let_through(services, visit, facts, shown, proved_at=judged.proved_at)
 
@@ -135,7 +135,7 @@ async def _ask(
     if not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
         if wanted is None:
             return await _unenrolled(services, visit, person)
-        facts = facts_of(services, visit, services.new_id(visit.now))
+        facts = facts_of(services, visit, new_flow(services, visit))
         line = services.journal.line(facts, "trigger", "required", reason=reason, detail=wanted.detail)
         await services.journal.write(line)
         return provider_required(services, visit, wanted, facts.flow_id)
@@ -167,7 +167,7 @@ async def _ask(
 
 async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decision:
     """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so."""
-    settings, facts = services.settings.challenge, facts_of(services, visit, services.new_id(visit.now))
+    settings, facts = services.settings.challenge, facts_of(services, visit, new_flow(services, visit))
     missed = await is_missed(services, person.user)
     graceful = settings.enroll == "grace" and visit.now < settings.grace_until and not missed
     if graceful and not await is_enrolled(services, person.user):  # another kind than the rule wants is one, too
@@ -184,7 +184,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
         return await _unenrolled(services, visit, person)
     rule = visit.rule
     challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)
-    if challenge is None or challenge.rule_version != rule.version or challenge.browser not in ("", person.device):
+    if challenge is None or not challenges.is_good(services, challenge, rule, person):
         challenge = await challenges.issue(
             services, visit, person, reason=visit.assessment.reason, binding=binding, browser="", return_to=""
         )

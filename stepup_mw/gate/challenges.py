@@ -10,18 +10,23 @@ import orjson
 
 from ..encoding import b64url_encode
 from ..errors import SealError, StoreUnavailable, TrailUnavailable
+from ..policy import Rule
 from ..state import Challenge
 from .journal import proof
 from .services import Services
+from .shared import is_own
 from .terms import pack_terms
 from .trial import Trial, facts_of_challenge, outcome_line
-from .visit import Person, Visit, facts_of
+from .visit import Person, Visit, facts_of, new_flow
 
 KEEP_OPEN = 32
 """Open challenges of one user; a new one beyond ends the oldest as abandoned."""
 
 GRACE_S = 30.0
 """A settled challenge without its line for this long has lost its writer: the line is written by another."""
+
+FOSTERED_AFTER_S = 3600.0
+"""A challenge of another service that has gone is told in our trail then, under that one's name."""
 
 _SWEEP_LIMIT = 256
 
@@ -48,7 +53,7 @@ async def issue(
     goes back to, "" for none; it is sealed, for queries can hold secrets. ``detail``: of the trigger's line. ``note``:
     what became of the request that met the challenge, ``{"kept": digest}`` or ``{"unkept": reason}``.
     """
-    flow_id = services.new_id(visit.now)
+    flow_id = new_flow(services, visit)
     challenge_id = b64url_encode(services.random(18))
     challenge = Challenge(
         challenge_id=challenge_id,
@@ -60,7 +65,7 @@ async def issue(
         binding=binding,
         flow_id=flow_id,
         reason=reason,
-        facts=_facts(visit, note),
+        facts=_facts(services, visit, note),
         created_at=visit.now,
         expires_at=visit.now + services.settings.challenge.ttl_s,
         return_to=services.keyring.seal("return_to", return_to.encode(), challenge_id) if return_to else b"",
@@ -81,11 +86,12 @@ async def issue(
     return challenge
 
 
-def _facts(visit: Visit, note: Mapping[str, str]) -> bytes:
+def _facts(services: Services, visit: Visit, note: Mapping[str, str]) -> bytes:
     """What the challenge's later lines share, what became of the request, and how a proof is judged where code of the
     app asked for it."""
     terms = {"terms": pack_terms(visit.rule)} if visit.asked is not None else {}
-    return orjson.dumps({**visit.shared, "request_id": visit.request_id, **note, **terms})
+    own = {"request_id": visit.request_id, "service": services.settings.service}
+    return orjson.dumps({**visit.shared, **own, **note, **terms})
 
 
 def _told(note: Mapping[str, str]) -> str | None:
@@ -126,11 +132,14 @@ async def cancel(services: Services, challenge: Challenge, now: float) -> bool:
 
 
 async def sweep(services: Services) -> int:
-    """Give every challenge that nobody came back to its outcome line; how many."""
-    due = await services.store.due_challenges(now=services.clock(), grace_s=GRACE_S, limit=_SWEEP_LIMIT)
-    for challenge in due:
+    """Give every challenge that nobody came back to its outcome line; how many. Those of another service that shares
+    the store are its own to tell, unless it has not for an hour."""
+    now = services.clock()
+    due = await services.store.due_challenges(now=now, grace_s=GRACE_S, limit=_SWEEP_LIMIT)
+    ours = [item for item in due if is_own(services, item) or now - item.expires_at > FOSTERED_AFTER_S]
+    for challenge in ours:
         await log_outcome(services, challenge)
-    return len(due)
+    return len(ours)
 
 
 async def log_outcome(services: Services, challenge: Challenge, *, state: str | None = None) -> None:
@@ -143,6 +152,12 @@ async def log_outcome(services: Services, challenge: Challenge, *, state: str | 
         await services.store.mark_logged(challenge.challenge_id)
     except (TrailUnavailable, StoreUnavailable) as error:
         _log.warning("outcome of a challenge not recorded yet: %s", error)
+
+
+def is_good(services: Services, challenge: Challenge, rule: Rule, person: Person) -> bool:
+    """Whether a challenge that is open for this person may be answered for this rule, here, in this browser."""
+    same = challenge.rule_version == rule.version and challenge.browser in ("", person.device)
+    return same and is_own(services, challenge)
 
 
 def returns(challenge: Challenge) -> bool:

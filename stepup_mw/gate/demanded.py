@@ -34,7 +34,7 @@ async def answer(services: Services, request: Request, demand: Demand, before: P
 
 async def _visit(services: Services, request: Request, demand: Demand, earlier: Admitted | None) -> Visit:
     """The request as it stands, judged by what is asked for."""
-    own = app_rule(request, demand) if earlier is None else earlier.own
+    own = _app_rule(services, request, demand) if earlier is None else earlier.own
     base = own if demand.rule is None else _named(services, demand.rule)
     if earlier is not None:
         visit = earlier.visit._replace(now=services.clock())
@@ -48,6 +48,11 @@ async def _visit(services: Services, request: Request, demand: Demand, earlier: 
     shared = {**visit.shared, "action": _action(rule, visit.request, demand), "risk": assessment.as_line()}
     shared["policy"] = {**visit.shared["policy"], "mode": mode}
     return visit._replace(rule=rule, assessment=assessment, shared=shared, asked=asked)
+
+
+def _app_rule(services: Services, request: Request, demand: Demand) -> Rule:
+    rule, jwt = app_rule(request, demand), services.settings.identity.jwt
+    return rule if jwt is None else replace(rule, acr=jwt.acr, amr=jwt.amr)
 
 
 def _named(services: Services, name: str) -> Rule:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..events import Facts
 from ..messages import Ending, Finish, Pass
 from ..policy import Rule
+from .flows import handed_on
 from .services import Services
 from .visit import Visit, facts_of
 
@@ -57,7 +58,7 @@ async def let_through(
     else:
         line = services.journal.line(facts, "access", "allowed", reason=reason, proof=shown, would=would, detail=detail)
     await services.journal.write(*before, line)
-    context = {
+    context: dict[str, Any] = {
         "request_id": facts.request_id,
         "flow_id": facts.flow_id,
         "user_id": visit.person.user if visit.person else None,
@@ -65,6 +66,9 @@ async def let_through(
         "proved_at": proved_at,
         "risk_score": visit.assessment.score,
     }
+    token = handed_on(services, facts.flow_id, context["user_id"] or "", visit.now)
+    if token is not None:
+        context["flow_token"] = token
     finish = None if reached else _finish(services, facts, reason, shown, would)
     return Pass(context=context, finish=finish, admitted=Admitted(visit, facts, shown, proved_at))
 

@@ -1,14 +1,17 @@
-"""Grants over several services: only those of the scope ``service``, and only between two that both say so.
+"""What services of one store and one secret key have in common: no challenge, and grants where both say so.
 
-A grant names the service it was earned at, and behind it those that it may be used at. Here the other half is asked:
-whether this service takes grants of that one. Both keep their state in one store, under one secret key.
+A grant of the scope ``service`` names the service it was earned at, and behind it those that it may be used at. Here
+the other half is asked: whether this service takes grants of that one. A challenge is its own service's alone, its
+lines stand in that one's trail.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from ..state import Grant
+import orjson
+
+from ..state import Challenge, Grant
 from .services import Services
 
 
@@ -26,3 +29,9 @@ def kinship(services: Services, grant: Grant) -> Literal["own", "shared", "forei
         return "own"
     both = settings.service in shared_with and earned_at in settings.shared_with
     return "shared" if both and grant.scope == "service" else "foreign"
+
+
+def is_own(services: Services, challenge: Challenge) -> bool:
+    """Whether this service has asked it."""
+    service: str = orjson.loads(challenge.facts).get("service", services.settings.service)
+    return service == services.settings.service

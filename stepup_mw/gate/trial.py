@@ -228,7 +228,7 @@ def outcome_line(
 def facts_of_challenge(services: Services, challenge: Challenge, attempting: Attempting | None) -> Facts:
     """The shared part of a challenge's later lines: the action and risk that raised it, the origin of this try."""
     shared: dict[str, Any] = orjson.loads(challenge.facts)
-    request_id = shared.pop("request_id")
+    request_id, service = shared.pop("request_id"), shared.pop("service", services.settings.service)
     for own in ("terms", "kept", "unkept"):
         shared.pop(own, None)
     facts = Facts(
@@ -236,7 +236,7 @@ def facts_of_challenge(services: Services, challenge: Challenge, attempting: Att
         session_id=challenge.session or None,
         flow_id=challenge.flow_id,
         request_id=request_id,
-        service=services.settings.service,
+        service=service,
         **shared,
     )
     if attempting is None:

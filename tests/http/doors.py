@@ -146,14 +146,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def command(name: str, port: int, app: str, workers: int, options: Sequence[str]) -> list[str]:
+    if ":" not in app:
+        app = f"tests.http.witness:{app}"
     if name == "asgi":
         return [
-            sys.executable, "-m", "uvicorn", f"tests.http.witness:{app}", "--port", str(port), "--no-proxy-headers",
+            sys.executable, "-m", "uvicorn", app, "--port", str(port), "--no-proxy-headers",
             "--log-level", "warning", "--no-access-log", *(["--workers", str(workers)] if workers > 1 else []),
             *options,
         ]  # fmt: skip
     return [
-        sys.executable, "-m", "gunicorn", f"tests.http.witness:{app}", "--bind", f"127.0.0.1:{port}",
+        sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}",
         "--workers", str(workers), "--threads", "8", "--log-level", "error", "--graceful-timeout", "3",
         *options,
     ]  # fmt: skip
@@ -170,7 +172,8 @@ def serving(
     options: Sequence[str] = (),
     secret: str = SECRET,
 ) -> Iterator[Door]:
-    """A server of the witness app on a free port; ``name`` is asgi or wsgi, ``options`` are the server's own."""
+    """A server of the witness app, or of another (``module:name``), on a free port; ``name`` is asgi or wsgi,
+    ``options`` are the server's own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stepup.toml").write_text(config)
     os.environ["STEPUP_SECRET_KEY"] = secret
