@@ -24,6 +24,23 @@ Lack = Literal["", "acr", "amr", "auth_time", "future", "stale"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JwtSettings:
+    """Whose access tokens count. ``jwks``: a URL or an absolute path. ``keep_s``: how long keys are good while that
+    place does not answer. What a token must say to be a proof stands in each rule; ``acr`` and ``amr`` are for one that
+    no configuration has."""
+
+    jwks: str
+    issuer: str
+    audience: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    token_types: tuple[str, ...]
+    leeway_s: int
+    keep_s: int
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
     """``acr``, ``amr`` and ``auth_time`` as the token has them, None or empty for none. ``token_id`` names the token
     itself, so that one sent again is known from another with the same claims."""

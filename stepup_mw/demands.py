@@ -55,8 +55,8 @@ class Demand:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The proof that was good enough, under the names of ``scope["stepup"]``. ``proved_at``: Unix seconds; None where
-    none was needed (``basis`` is ``below_threshold`` or ``report_mode``). ``flow_token``: for the services behind, where
-    ``flow.send`` says so."""
+    none was needed (``basis`` is ``below_threshold`` or ``report_mode``). ``flow_token``: for the services
+    behind, where ``flow.send`` says so."""
 
     request_id: str
     flow_id: str

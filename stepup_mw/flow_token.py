@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import orjson
@@ -21,6 +22,16 @@ from .errors import BadToken
 MAX_TOKEN = 1024
 _PURPOSE = b"stepup_mw/v1/flow\0"
 _FLOW_ID = re.compile(r"[0-9a-f-]{36}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSettings:
+    """Flows over several services. ``send``: hand ours on. ``accept``: whose go on here. ``keys``: oldest first."""
+
+    send: bool
+    accept: tuple[str, ...]
+    ttl_s: int
+    keys: tuple[bytes, ...] = field(repr=False)
 
 
 class Flow(NamedTuple):

@@ -11,27 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from .assertion import JwtSettings
+from .flow_token import FlowSettings
 from .forwarding import ForwardedHeader
 from .notices import KINDS
 from .passkeys import RelyingParty
 from .policy import Rule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JwtSettings:
-    """Whose access tokens count. ``jwks``: a URL or an absolute path. ``keep_s``: how long keys are good while that
-    place does not answer. What a token must say to be a proof stands in each rule; ``acr`` and ``amr`` are for one that
-    no configuration has."""
-
-    jwks: str
-    issuer: str
-    audience: tuple[str, ...]
-    algorithms: tuple[str, ...]
-    token_types: tuple[str, ...]
-    leeway_s: int
-    keep_s: int
-    acr: tuple[str, ...] = ()
-    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,16 +200,6 @@ class TrailSettings:
     max_unanchored_s: int | None = None
     max_unanchored_then: Literal["alert", "deny"] = "alert"
     anchors: tuple[AnchorSettings, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowSettings:
-    """Flows over several services. ``send``: hand ours on. ``accept``: whose go on here. ``keys``: oldest first."""
-
-    send: bool
-    accept: tuple[str, ...]
-    ttl_s: int
-    keys: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..settings import FlowSettings
+from ..flow_token import FlowSettings
 from .document import Flaw
 from .kinds import STRICT, duration, found
 from .secret import Secrets, read_secrets

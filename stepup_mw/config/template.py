@@ -172,4 +172,8 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # [throttle]  # wrong codes of one account, and from one address
 # account = { failures = 5, lock = "30s", grow = 2.0, max_lock = "1h", ceiling = 100 }
 # address = { failures = 50, window = "10m" }
+
+# [flow]  # services behind one another; a key that they share: key_file = "flow.secret", or STEPUP_FLOW_KEY
+# send = false           # the app finds flow_token, for the header Step-Up-Flow to the services behind
+# ttl = "1m"
 """

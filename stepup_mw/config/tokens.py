@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from ..assertion import DEFAULT_AMR, default_acr
-from ..settings import JwtSettings
+from ..assertion import DEFAULT_AMR, JwtSettings, default_acr
 from .document import Flaw
 from .forms import read_file_name
 from .kinds import Kind, choice, duration, found, refuse, text

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..assertion import JwtSettings
 from ..errors import AmbiguousRequest, TokenRefused
 from ..messages import Request
-from ..settings import IdentitySettings, JwtSettings
+from ..settings import IdentitySettings
 from . import Identity
 from .claims import assertion_of, check_claims, named_text
 from .jwks import KeySource

@@ -12,7 +12,8 @@ from typing import Any
 from anyio import to_thread
 
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
-from stepup_mw.doors.asgi import Receive, Scope, Send
+from stepup_mw.doors.asgi import Scope, Send
+from stepup_mw.doors.asgi_input import Receive
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 
 from .witness import FOLDER, clock

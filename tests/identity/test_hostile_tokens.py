@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepup_mw.assertion import Assertion
+from stepup_mw.assertion import Assertion, JwtSettings
 from stepup_mw.config.tokens import ALGORITHMS, TOKEN_TYPES
 from stepup_mw.errors import AmbiguousRequest, TokenRefused
 from stepup_mw.identity import Identity
 from stepup_mw.identity.jwt import MAX_TOKEN, JwtProvider
-from stepup_mw.settings import IdentitySettings, JwtSettings
+from stepup_mw.settings import IdentitySettings
 
 from ..core.samples import NOW, make_request
 from .issuer import AUDIENCE, ISSUER, claims, key_set, mint, private_key, public_jwk, raw, sign
