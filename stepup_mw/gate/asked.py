@@ -20,7 +20,7 @@ from ..state import Challenge
 from . import answers, challenges, duplicates, earned, kept, passkeys, replies, resume, wording
 from .fields import read_fields
 from .services import Services
-from .shared import is_own
+from .shared import own_challenge
 from .terms import rule_of
 from .trial import Attempting, Trial, forgive, try_code
 from .visit import Person, identify
@@ -46,10 +46,8 @@ async def _challenge(services: Services, request: Request, method: str, challeng
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)
-    challenge = await services.store.challenge(challenge_id)
-    if challenge is None or not is_own(services, challenge):
-        return replies.gone(services, request, 404)
-    if not _is_theirs(challenge, person):
+    challenge = await own_challenge(services, challenge_id)
+    if challenge is None or not _is_theirs(challenge, person):
         return await _not_theirs(services, request, person, challenge)
     rule = rule_of(services, challenge)
     if rule is None:

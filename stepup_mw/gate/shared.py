@@ -35,3 +35,9 @@ def is_own(services: Services, challenge: Challenge) -> bool:
     """Whether this service has asked it."""
     service: str = orjson.loads(challenge.facts).get("service", services.settings.service)
     return service == services.settings.service
+
+
+async def own_challenge(services: Services, challenge_id: str) -> Challenge | None:
+    """The challenge of that id; None for one of another service, as for none."""
+    challenge = await services.store.challenge(challenge_id)
+    return challenge if challenge is not None and is_own(services, challenge) else None
