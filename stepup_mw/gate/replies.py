@@ -178,6 +178,7 @@ async def page_of(
         "ends_iso": format_instant(challenge.expires_at),
         "verify_url": f"{url}/verify",
         "cancel_url": f"{url}/cancel",
+        "challenge_id": challenge.challenge_id,
         "codes": "totp" in rule.factors,
         "recovery": "recovery_code" in rule.factors,
         "passkey": await _passkey(services, challenge, rule),

@@ -48,7 +48,17 @@
   for (const time of all("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (isNaN(at)) continue;
-    time.textContent = at.toLocaleTimeString(document.documentElement.lang, { timeStyle: "medium" });
+    const { lang } = document.documentElement;
+    const locale = navigator.languages.find((spoken) => spoken.startsWith(lang)) || lang;
+    time.textContent = at.toLocaleTimeString(locale, { timeStyle: "medium" });
+  }
+  const before = (id) => Number(sessionStorage.getItem(`stepup:${id}`));
+  for (const form of all("[data-challenge]")) {
+    const id = form.dataset.challenge;
+    if (!before(id)) sessionStorage.setItem(`stepup:${id}`, history.length);
+  }
+  for (const button of all("[data-form]")) {
+    button.addEventListener("click", () => history.go((before(button.dataset.form) || history.length) - history.length - 1));
   }
   all(".pair[hidden]").forEach((pair) => { pair.hidden = false; });
   all("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
