@@ -25,6 +25,7 @@ SLOW = (
     "stores/test_postgres_",
     "stores/test_redis_",
     "stores/test_services.py",
+    "stores/test_tls.py",
     "trail/test_faults.py",
     "trail/test_processes.py",
 )

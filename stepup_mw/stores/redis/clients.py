@@ -80,7 +80,7 @@ def _shared(location: Location) -> dict[str, Any]:
         "protocol": 2,
     }
     if location.tls:
-        options["ssl"] = True
+        options |= {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
         options |= {
             name: value
             for name, value in (
