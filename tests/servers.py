@@ -106,15 +106,23 @@ class RedisServer(Process):
     """A Redis or Valkey. Keeps what it answered (append-only file, synced), so that a restart is no flush."""
 
     def __init__(
-        self, kind: str, *options: str, sentinel: int = 0, watch: Sequence[str] = (), password: str = ""
+        self,
+        kind: str,
+        *options: str,
+        sentinel: int = 0,
+        of: str = "127.0.0.1",
+        watch: Sequence[str] = (),
+        password: str = "",
+        address: str = "127.0.0.1",
     ) -> None:
-        """``sentinel``: the port of the master that this one watches, under the name ``bank``, with the lines of
-        ``watch`` about it. ``password``: what this one asks for."""
+        """``sentinel``: the port of the master that this one watches, at the address ``of`` and under the name
+        ``bank``, with the lines of ``watch`` about it. ``password``: what this one asks for. ``address``: its own."""
         super().__init__()
         self.kind = kind
         self.port = free_port()
         self.options = (*options, "--requirepass", password) if password else options
         self.sentinel = sentinel
+        self.of, self.address = of, address
         self.watch = tuple(watch)
         self.password = password
         self.start()
@@ -122,14 +130,14 @@ class RedisServer(Process):
     def start(self) -> None:
         command: list[str | Path] = [binary(self.kind)]
         if self.sentinel:
-            watch = ("monitor bank 127.0.0.1 %d 1", "down-after-milliseconds bank 500", "failover-timeout bank 2000")
+            watch = (f"monitor bank {self.of} %d 1", "down-after-milliseconds bank 500", "failover-timeout bank 2000")
             lines = [f"sentinel {line}\n" for line in (watch[0] % self.sentinel, *watch[1:], *self.watch)]
             (self.folder / "sentinel.conf").write_text("".join(lines))
             command += [self.folder / "sentinel.conf", "--sentinel"]
         else:
             command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", self.folder]
             command += ["--repl-diskless-sync-delay", "0"]
-        self.launch([*command, "--port", str(self.port), "--bind", "127.0.0.1", *self.options])
+        self.launch([*command, "--port", str(self.port), "--bind", self.address, *self.options])
         until(self.answers, what=f"{self.kind} on {self.port}: {self.log()[-500:]}")
 
     def log(self) -> str:
@@ -143,7 +151,7 @@ class RedisServer(Process):
 
     def ask(self, *words: str, timeout_s: float = 2.0) -> str:
         """One command, without a client; the answer's first line, or the text after its length."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout_s) as found:
+        with socket.create_connection((self.address, self.port), timeout=timeout_s) as found:
             stream = found.makefile("rb")
             if self.password:
                 found.sendall(_command("AUTH", self.password))
@@ -155,7 +163,7 @@ class RedisServer(Process):
             return line
 
     def url(self, options: str = "") -> str:
-        return f"redis://127.0.0.1:{self.port}/0{options}"
+        return f"redis://{self.address}:{self.port}/0{options}"
 
 
 def _command(*words: str) -> bytes:

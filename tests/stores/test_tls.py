@@ -78,9 +78,7 @@ def _refused(store: Store) -> None:
         for secret in (PASSWORD, OF_SENTINEL, "wrong"):
             assert secret not in str(refusal.value)
         await store.aclose()
-        await asyncio.sleep(
-            0.1
-        )  # asyncio closes what TLS left half open in its own time; the loop of a service runs on
+        await asyncio.sleep(0.1)  # asyncio closes what TLS left half open in its own time
 
     asyncio.run(scene())
 
