@@ -66,9 +66,14 @@ class FileLock:
             self._id = identity(os.fstat(fd))
             self._fd = fd
         fcntl.flock(self._fd, how)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             if identity(self._path.stat(follow_symlinks=False)) == self._id:
                 return True
+        except FileNotFoundError:
+            pass
+        except OSError:
+            self.close()  # else every writer of the host would wait for a lock that nobody knows is held
+            raise
         self.close()
         return False
 
@@ -97,8 +102,11 @@ class SharedLock:
                     return
 
     def __exit__(self, *exc: object) -> None:
+        """Unlocks before it closes: a child that was forked meanwhile has the file open too, and would keep it."""
         fd, self._fd = self._fd, None
         if fd is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_UN)
             os.close(fd)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from ..servers import until
 from .doors import CONFIG, Door, is_chain, read_lines, serving
 from .steps import TRANSFER, ask, prove, verify
 
@@ -94,6 +98,61 @@ def test_every_wrong_guess_counts_over_all_workers(many: Door) -> None:
     assert statuses == {401: 5, 429: 27}
     assert many.story("alice").count("challenge/rejected route_policy") == 5
     assert is_chain(many.folder / "audit" / "stepup.jsonl")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_thirty_times_all_four_workers_are_killed_under_load(tmp_path: Path) -> None:
+    """What was acknowledged to a client is on record, once; so is every run of the app, whoever heard of it."""
+    chance, rounds = random.Random(30), 30
+    with serving("wsgi", tmp_path, CONFIG.read_text(), workers=4, options=["--preload"]) as door:
+        enrolled = door.enroll("alice")
+        with door.client("alice") as client:
+            grant = prove(client, door.code(enrolled))["grant"]
+        done = threading.Event()
+
+        def load() -> list[str]:
+            acknowledged = []
+            while not done.is_set():
+                with (
+                    contextlib.suppress(httpx2.TransportError),
+                    door.client("alice", **{"Step-Up-Grant": grant}) as one,
+                ):
+                    while not done.is_set():
+                        answer = one.post(TRANSFER)
+                        acknowledged.append(answer.json()["stepup"]["request_id"])
+            return acknowledged
+
+        with ThreadPoolExecutor(8) as threads:
+            running = [threads.submit(load) for _ in range(8)]
+            for _ in range(rounds):
+                until(served_more(door, len(door.runs()) + 5), within_s=20, what="the workers serve")
+                for worker in chance.sample(children(door.process.pid), 4):
+                    time.sleep(chance.random() * 0.1)
+                    os.kill(worker, signal.SIGKILL)
+                until(lambda: len(children(door.process.pid)) == 4, within_s=20, what="four workers again")
+            done.set()
+            acknowledged = Counter(name for one in running for name in one.result())
+        each_run_has_its_line(door)
+        allowed = {line["request_id"] for line in door.trail() if line.get("status") == "allowed"}
+        assert len(acknowledged) > 5 * rounds
+        assert max(acknowledged.values()) == 1
+        assert acknowledged.keys() <= {run["stepup"]["request_id"] for run in door.runs()} <= allowed
+
+
+def served_more(door: Door, runs: int) -> Callable[[], bool]:
+    return lambda: len(door.runs()) > runs
+
+
+def children(pid: int) -> list[int]:
+    """The child processes that are alive."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    alive = []
+    for child in map(int, text.split()):
+        with contextlib.suppress(FileNotFoundError):
+            if "State:\tZ" not in Path(f"/proc/{child}/status").read_text():
+                alive.append(child)
+    return alive
 
 
 def test_a_worker_killed_under_load(many: Door) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from stepup_mw.trail.locks import FileLock, SharedLock, require_locks
 
@@ -34,6 +38,50 @@ def test_a_replaced_lock_file_is_let_go(tmp_path: Path) -> None:
     assert first.try_acquire()
     first.close()
     second.close()
+
+
+def test_a_look_at_the_lock_file_that_fails_holds_no_lock(tmp_path: Path) -> None:
+    """The folder is gone in the way of a stale mount, here of a name that is no folder any more, while one waits."""
+    (tmp_path / "folder").mkdir()
+    first, second = FileLock(tmp_path / "folder" / "lock"), FileLock(tmp_path / "folder" / "lock")
+    first.acquire()
+    first.release()
+    second.acquire()
+    second.release()
+    (tmp_path / "folder").rename(tmp_path / "moved")
+    (tmp_path / "folder").write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        first.acquire()
+    (tmp_path / "folder").unlink()
+    (tmp_path / "moved").rename(tmp_path / "folder")
+    assert second.try_acquire()
+    second.release()
+    second.close()
+
+
+def test_a_reader_lets_go_though_a_child_was_forked_meanwhile(tmp_path: Path) -> None:
+    writer = FileLock(tmp_path / "lock")
+    writer.acquire()
+    writer.release()
+    code = """
+import os, signal, sys
+from pathlib import Path
+from stepup_mw.trail.locks import FileLock, SharedLock
+path = Path(sys.argv[1])
+with SharedLock(path):
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+try:
+    print(FileLock(path).try_acquire())
+finally:
+    os.kill(child, signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "lock")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True"
+    writer.close()
 
 
 def test_closing_drops_what_this_holder_alone_holds(tmp_path: Path) -> None:

@@ -121,6 +121,17 @@ def test_each_line_deleted_doubled_swapped_or_more_is_found(copy: Path, how: str
         path.write_bytes(whole)
 
 
+def test_the_lines_on_either_side_of_a_rotation_swapped_are_found(copy: Path) -> None:
+    for one, two in itertools.pairwise(files(copy)):
+        whole = one.read_bytes(), two.read_bytes()
+        last, first = whole[0].splitlines()[-1], whole[1].splitlines()[0]
+        change(one, len(whole[0].splitlines()) - 1, first)
+        change(two, 0, last)
+        assert check(copy).exit_code == 2, (one, two)
+        one.write_bytes(whole[0])
+        two.write_bytes(whole[1])
+
+
 def test_a_trail_chained_again_without_the_key_is_found(golden: Path, copy: Path) -> None:
     """Every line from a changed one on gets a new prev: the chain is whole, the tree is not the signed one."""
     paths = files(golden)
@@ -143,21 +154,30 @@ def test_a_trail_chained_again_without_the_key_is_found(golden: Path, copy: Path
         bare.write_bytes(kept)
 
 
-def test_the_live_file_cut_at_each_byte_is_found(copy: Path) -> None:
-    live = copy / "audit" / "stepup.jsonl"
+SPARSE = pytest.param(0, 7, id="all over")
+EVERY = pytest.param(-1, 1, id="each at the end", marks=[pytest.mark.slow, pytest.mark.timeout(300)])
+"""Where it begins: at the first byte, or with the last line or note. And the step."""
+
+
+@pytest.mark.parametrize(("begin", "step"), [SPARSE, EVERY])
+def test_the_live_file_cut_at_each_byte_is_found(copy: Path, begin: int, step: int) -> None:
+    live, key = copy / "audit" / "stepup.jsonl", vkey(copy)
     whole = live.read_bytes()
-    for size in range(0, len(whole), 5):
+    start = whole.rstrip(b"\n").rindex(b"\n") if begin else 0
+    for size in range(start, len(whole), step):
         live.write_bytes(whole[:size])
-        assert (check(copy).verdict, check(copy).exit_code) == ("SHRUNK", 2)
-        unsigned = verify_trail(copy / "audit")
-        assert unsigned.verdict == "SHRUNK"
+        signed = check(copy) if step > 1 else verify_trail(copy / "audit", vkey=key)
+        assert (signed.verdict, signed.exit_code) == ("SHRUNK", 2)
+        assert verify_trail(copy / "audit").verdict == "SHRUNK"
 
 
-def test_every_flipped_bit_of_the_checkpoints_is_found(copy: Path) -> None:
+@pytest.mark.parametrize(("begin", "step"), [SPARSE, EVERY])
+def test_every_flipped_bit_of_the_checkpoints_is_found(copy: Path, begin: int, step: int) -> None:
     path = copy / "audit" / "checkpoints.note"
     whole = path.read_bytes()
     key = vkey(copy)
-    for index in range(0, len(whole) * 8, 3):
+    start = whole.rindex(ORIGIN.encode() + b"\n") if begin else 0
+    for index in range(start * 8, len(whole) * 8, step):
         data = bytearray(whole)
         data[index // 8] ^= 1 << index % 8
         path.write_bytes(bytes(data))
@@ -165,14 +185,15 @@ def test_every_flipped_bit_of_the_checkpoints_is_found(copy: Path) -> None:
         assert report.exit_code in (2, 3), (index, report)
 
 
-def test_every_flipped_bit_of_a_line_is_found(copy: Path) -> None:
+def test_flipped_bits_of_all_lines_are_found(copy: Path) -> None:
+    key = vkey(copy)
     live = copy / "audit" / "stepup.jsonl"
     whole = live.read_bytes()
     for index in range(0, len(whole) * 8, 31):
         data = bytearray(whole)
         data[index // 8] ^= 1 << index % 8
         live.write_bytes(bytes(data))
-        assert check(copy).exit_code == 2, index
+        assert verify_trail(copy / "audit", vkey=key).exit_code == 2, index
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
