@@ -31,7 +31,8 @@ class Request:
     root_path: ASGI ``root_path`` or WSGI ``SCRIPT_NAME``. raw_path: the bytes of the target before decoding,
     without the query, where the server gives them. query: the raw query string. headers: names in lower case
     as the server gave them, in order, duplicates kept (WSGI has merged them). peer: the address of the socket's
-    other end. native: the ASGI scope or the WSGI environ, for identity providers and your own signals.
+    other end. native: the ASGI scope or the WSGI environ, for identity providers and your own signals. app: the app
+    at the core of what is wrapped, for a provider that reads its session.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Request:
     kind: Literal["http", "websocket"] = "http"
     door: Literal["asgi", "wsgi"] = "asgi"
     native: Mapping[str, Any] = field(default_factory=dict)
+    app: Any = None
     read_body: ReadBody = _no_body
     _first: Mapping[bytes, bytes] = field(init=False, repr=False, compare=False)
 

@@ -16,6 +16,8 @@ from .errors import ConfigError, ConfigProblem
 from .gate.sources import Sources
 from .identity import Provider
 from .identity.call import CallProvider
+from .identity.django import DjangoProvider
+from .identity.flask import FlaskProvider
 from .identity.header import HeaderProvider
 from .identity.remote_user import RemoteUserProvider
 from .identity.scope_user import ScopeUserProvider
@@ -49,6 +51,8 @@ def make_provider(settings: IdentitySettings, trusted: Networks, clock: Callable
         "scope_user": lambda: ScopeUserProvider(user=settings.user, session=settings.session),
         "session": lambda: SessionProvider(user=settings.user, session=settings.session),
         "remote_user": lambda: RemoteUserProvider(session=settings.session),
+        "flask": lambda: FlaskProvider(user=settings.user, session=settings.session),
+        "django": lambda: DjangoProvider(user=settings.user, session=settings.session),
     }
     return makers[settings.provider]()
 

@@ -21,7 +21,8 @@ from .policy import Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettings:
-    """``provider`` is a name (header, scope_user, session, remote_user, jwt) or ``"package.module:callable"``.
+    """``provider`` is a name (header, scope_user, session, remote_user, jwt, flask, django) or
+    ``"package.module:callable"``.
 
     ``user`` and ``session`` are the header name, session key or attribute, as the provider needs; ``user`` has
     the provider's own default filled in. ``trusted_proxies`` are addresses or networks in CIDR form;

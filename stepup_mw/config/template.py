@@ -88,7 +88,7 @@ service = @service@  # stands in every audit line
 secret_key_file = "stepup.secret"  # or STEPUP_SECRET_KEY in the environment, which goes first
 
 [identity]  # who is asking? your app, or the proxy before it, has logged them in
-provider = "header"  # header | scope_user | session | remote_user | jwt | "package.module:callable"
+provider = "header"  # header | scope_user | session | remote_user | jwt | flask | django | "package.module:callable"
 user = "X-Auth-User"
 # session = "X-Auth-Session"      # the app's session id, where there is one
 trusted_proxies = ["127.0.0.1"]  # identity headers are believed from these addresses only

@@ -12,9 +12,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from . import forms
 from .kinds import FLAG, choice, duration, found, number, refuse, refuse_all, size, suggest, text, whole
-from .later import PROVIDERS
 
-_PROVIDERS = ("header", "scope_user", "session", "remote_user", "jwt")
+_PROVIDERS = ("header", "scope_user", "session", "remote_user", "jwt", "flask", "django")
 _CALL_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$"
 _ITEM = TypeVar("_ITEM", bound=Hashable)
 
@@ -29,8 +28,6 @@ def _no_repeats(items: list[_ITEM]) -> list[_ITEM]:
 def _read_provider(value: str) -> str:
     if value in _PROVIDERS:
         return value
-    if value in PROVIDERS:
-        raise refuse(f'found "{value}": {PROVIDERS[value]}')
     if ":" in value:
         return forms.read_call(value)
     raise refuse(f"found {found(value)}; allowed are {PROVIDER_NAMES}.{suggest(value, _PROVIDERS)}".removesuffix("."))

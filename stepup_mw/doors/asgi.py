@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from ..demands import KEY, Demand, required_in
+from ..demands import KEY, required_in
 from ..errors import AskedTooLate, Unsupported
-from ..gate import Gate
 from ..messages import UNTOUCHED, Headers, Pass, ReadBody, Request, Response
 from .asgi_input import Body, Message, Receive, given, read_by_the_app
-from .inside import Answer, Deciding, FirstAsked, Inside, end_first
-from .nesting import own_root_path
+from .inside import Answer, FirstAsked, Inside, end_first
+from .nesting import core_of, own_root_path
+from .rooted import Rooted, Running
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -22,19 +22,12 @@ CLOSE_CODE = 4401
 """WebSocket close code of a refused handshake, where the server cannot send an HTTP answer."""
 
 
-class Running(Deciding, Protocol):
-    """What a door needs of the assembled service."""
-
-    def concerns(self, path: str, root_path: str, raw_path: bytes | None) -> bool: ...
-
-    async def aclose(self) -> None: ...
-
-
 class AsgiDoor:
     def __init__(self, app: App, running: Running, *, own_root: str | None = None) -> None:
         self.app = app
+        self._core = core_of(app)
         self._own_root = own_root_path(app) if own_root is None else own_root
-        self._running = _Rooted(running, self._own_root) if self._own_root else running
+        self._running = Rooted(running, self._own_root) if self._own_root else running
         self._first = FirstAsked(self._unwatched)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +68,7 @@ class AsgiDoor:
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._running.start()
         body = Body(receive)
-        request = _request(scope, body.read, self._own_root or scope.get("root_path", ""))
+        request = self._request(scope, body.read, self._own_root or scope.get("root_path", ""))
         verdict = await self._running.gate.handle(request)
         if isinstance(verdict, Pass):
             await self._run(request, body, send, verdict)
@@ -95,7 +88,7 @@ class AsgiDoor:
         if passed.headers:
             send = _adding(passed.headers, send)
         whole: Scope = scope if isinstance(scope, MutableMapping) else dict(scope)
-        await self._watched(whole, receive, send, Inside(self._running, whole, lambda: request, passed))
+        await self._watched(whole, receive, send, Inside(self._running, whole, lambda _: request, passed))
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
         watch = _Watch(scope, receive, send, inside)
@@ -107,8 +100,8 @@ class AsgiDoor:
             await watch.done()
 
     def _inside(self, scope: Scope, path: str, root_path: str, answer: Answer | None = None) -> Inside:
-        def make() -> Request:
-            return replace(_request(scope, read_by_the_app, self._own_root or root_path), path=path)
+        def make(_waiting: bool) -> Request:
+            return replace(self._request(scope, read_by_the_app, self._own_root or root_path), path=path)
 
         return Inside(self._running, scope, make, UNTOUCHED, answer=answer)
 
@@ -120,6 +113,9 @@ class AsgiDoor:
 
         return self._inside(scope, path, root_path, answer)
 
+    def _request(self, scope: Scope, read_body: ReadBody, root_path: str) -> Request:
+        return _request(scope, read_body, root_path, self._core)
+
     async def _first_failed(self, error: BaseException, scope: Scope, send: Send) -> None:
         """What the app raised where nothing was watched: a demand is answered, everything else is the app's."""
         required = required_in(error)
@@ -128,30 +124,6 @@ class AsgiDoor:
             raise error
         if not required.answered:
             await (_close(send) if _is_websocket(scope) else _send(send, required.response))
-
-
-class _Rooted:
-    """The running service, for an app with a root path of its own: paths are read as that app reads them."""
-
-    def __init__(self, running: Running, own_root: str) -> None:
-        self._running = running
-        self._own_root = own_root
-
-    @property
-    def gate(self) -> Gate:
-        return self._running.gate
-
-    def concerns(self, path: str, _root_path: str, raw_path: bytes | None) -> bool:
-        return self._running.concerns(path, self._own_root, raw_path)
-
-    def start(self) -> None:
-        self._running.start()
-
-    def demand_blocking(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
-        return self._running.demand_blocking(request, demand, before)
-
-    async def aclose(self) -> None:
-        await self._running.aclose()
 
 
 class _Watch:
@@ -233,7 +205,7 @@ def _adding(headers: Headers, send: Send) -> Send:
     return adding
 
 
-def _request(scope: Scope, read_body: ReadBody, root_path: str) -> Request:
+def _request(scope: Scope, read_body: ReadBody, root_path: str, app: App) -> Request:
     client = scope.get("client")
     is_http = scope["type"] == "http"
     return Request(
@@ -248,6 +220,7 @@ def _request(scope: Scope, read_body: ReadBody, root_path: str) -> Request:
         kind="http" if is_http else "websocket",
         door="asgi",
         native=scope,
+        app=app,
         **({"read_body": read_body} if is_http else {}),
     )
 

@@ -35,7 +35,8 @@ class Deciding(Protocol):
 
 
 class Inside:
-    """``make`` gives the gate's view of the request, when it is needed. ``passed``: by what it came in. ``threaded``:
+    """``make`` gives the gate's view of the request, when it is needed, and is told whether a thread waits for the
+    decision (True) or the request's own loop makes it. ``passed``: by what it came in. ``threaded``:
     the request has no event loop of its own; one that a view was given for the moment is not the gate's. ``answer``:
     gives the gate's answer to the client at once, for a door that does not watch what the app sends."""
 
@@ -47,7 +48,7 @@ class Inside:
         self,
         running: Deciding,
         native: Native,
-        make: Callable[[], Request],
+        make: Callable[[bool], Request],
         passed: Pass,
         *,
         threaded: bool = False,
@@ -75,7 +76,7 @@ class Inside:
             return await asyncio.to_thread(self.ask_blocking, _native, demand)
         self._check()
         self._running.start()
-        verdict = await self._running.gate.demand(self._make(), demand, self.passed)
+        verdict = await self._running.gate.demand(self._make(False), demand, self.passed)
         if isinstance(verdict, Pass):
             return self._evidence(verdict)
         self.required = StepUpRequired(verdict, demand.reason)
@@ -87,7 +88,7 @@ class Inside:
     def ask_blocking(self, _native: Native, demand: Demand) -> Evidence:
         """As ``ask``, from a thread without a loop."""
         self._check()
-        verdict = self._running.demand_blocking(self._make(), demand, self.passed)
+        verdict = self._running.demand_blocking(self._make(True), demand, self.passed)
         if isinstance(verdict, Pass):
             return self._evidence(verdict)
         self.required = StepUpRequired(verdict, demand.reason)

@@ -31,6 +31,14 @@ def inwards(app: Any) -> Iterator[Any]:
         app = inner
 
 
+def core_of(app: Any) -> Any:
+    """The innermost app: Flask's own object, whatever stands around its ``wsgi_app``."""
+    inner = app
+    for inner in inwards(app):  # noqa: B007 - the last one is what is wanted
+        pass
+    return inner
+
+
 def _overlay(app: Any) -> Any:
     own = getattr(app, "__dict__", {})
     return next((own[name] for name in ("wsgi_app", "asgi_app") if name in own and hasattr(type(app), name)), None)

@@ -13,6 +13,7 @@ from ..errors import AskedTooLate
 from ..messages import UNTOUCHED, Headers, Pass, ReadBody, Request, Response
 from .asgi_input import read_by_the_app
 from .inside import Deciding, FirstAsked, Inside, Native
+from .nesting import core_of
 from .wsgi_input import body_of
 
 Environ = dict[str, Any]
@@ -33,6 +34,7 @@ class Running(Deciding, Protocol):
 class WsgiDoor:
     def __init__(self, app: App, running: Running) -> None:
         self.app = app
+        self._core = core_of(app)
         self._running = running
         self._first = FirstAsked(self._inside)
 
@@ -40,7 +42,7 @@ class WsgiDoor:
         root_path, path, raw_path = _target(environ)
         if not self._running.concerns(path, root_path, raw_path):
             return self._unconcerned(environ, start_response)
-        request = _request(environ, body_of(environ))
+        request = _request(environ, body_of(environ), self._core)
         verdict = self._running.handle_blocking(request)
         if isinstance(verdict, Response):
             return _answer(environ, start_response, verdict)
@@ -48,7 +50,7 @@ class WsgiDoor:
             request, environ = verdict.instead, dict(verdict.instead.native)
         if verdict.headers:
             start_response = _adding(verdict.headers, start_response)
-        inside = Inside(self._running, environ, lambda: request, verdict, threaded=True)
+        inside = Inside(self._running, environ, lambda _: request, verdict, threaded=True)
         return _Watch(environ, start_response, inside).run(self.app)
 
     def close(self) -> None:
@@ -70,7 +72,10 @@ class WsgiDoor:
         return _Watch(environ, start_response, inside, body) if isinstance(inside, Inside) else body
 
     def _inside(self, environ: Native) -> Inside:
-        return Inside(self._running, environ, lambda: _request(environ, read_by_the_app), UNTOUCHED, threaded=True)
+        def make(_waiting: bool) -> Request:
+            return _request(environ, read_by_the_app, self._core)
+
+        return Inside(self._running, environ, make, UNTOUCHED, threaded=True)
 
 
 class _Watch:
@@ -180,7 +185,7 @@ def _target(environ: Native) -> tuple[str, str, bytes | None]:
     return root_path, root_path + _text(environ.get("PATH_INFO", "")), _raw_path(environ)
 
 
-def _request(environ: Native, read_body: ReadBody) -> Request:
+def _request(environ: Native, read_body: ReadBody, app: Any) -> Request:
     root_path, path, raw_path = _target(environ)
     return Request(
         method=environ.get("REQUEST_METHOD", ""),
@@ -193,6 +198,7 @@ def _request(environ: Native, read_body: ReadBody) -> Request:
         scheme=environ.get("wsgi.url_scheme", "http"),
         door="wsgi",
         native=environ,
+        app=app,
         read_body=read_body,
     )
 

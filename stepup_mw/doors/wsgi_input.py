@@ -23,12 +23,12 @@ def body_of(environ: Environ) -> ReadBody:
     async def read_body(limit: int) -> bytes:
         # Not on the loop: it serves every request of this process, and a client may send its body slowly. There are
         # never more readers than the server has threads.
-        return await to_thread.run_sync(_read_body, environ, limit, limiter=_readers())
+        return await to_thread.run_sync(_read_body, environ, limit, limiter=readers())
 
     return read_body
 
 
-def _readers() -> CapacityLimiter:
+def readers() -> CapacityLimiter:
     limiter = _limiters.get(None)
     if limiter is None:
         limiter = CapacityLimiter(math.inf)

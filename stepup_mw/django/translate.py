@@ -1,0 +1,101 @@
+"""Django's requests and responses to the gate's and back. The path is the one that Django's resolver will read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from http.cookies import SimpleCookie
+from typing import Any, cast
+
+from anyio import to_thread
+from django.http import HttpResponse  # type: ignore[import-untyped]  # Django ships no types
+from django.http.request import RawPostDataException  # type: ignore[import-untyped]  # as above
+
+from ..doors.wsgi_input import readers
+from ..errors import BodyTooLarge
+from ..identity.django import SESSION, USER
+from ..messages import Headers, Request, Response
+
+
+def native_of(request: Any) -> MutableMapping[str, Any]:
+    """The ASGI scope or the WSGI environ that the request came with."""
+    return cast("MutableMapping[str, Any]", request.scope if hasattr(request, "scope") else request.environ)
+
+
+def place_of(request: Any) -> tuple[str, str, bytes | None]:
+    """Path, root path and raw path. Other middlewares may have changed the path: what the resolver reads counts."""
+    root_path = str(request.META.get("SCRIPT_NAME") or "")
+    native = native_of(request)
+    if "type" in native:
+        raw_path = native.get("raw_path")
+    else:
+        target = native.get("RAW_URI") or native.get("REQUEST_URI")
+        raw_path = target.partition("?")[0].encode("latin-1", "replace") if isinstance(target, str) and target else None
+    return root_path.rstrip("/") + request.path_info, root_path.rstrip("/"), raw_path
+
+
+def request_of(request: Any, user: Any) -> Request:
+    """``user``: the user, or an async callable that gives them."""
+    native = native_of(request)
+    is_asgi = "type" in native
+    path, root_path, raw_path = place_of(request)
+    session = getattr(request, "session", None)
+    return Request(
+        method=request.method or "",
+        path=path,
+        root_path=root_path,
+        raw_path=raw_path,
+        query=request.META.get("QUERY_STRING", "").encode("latin-1", "replace"),
+        headers=tuple(native["headers"]) if is_asgi else _headers(native),
+        peer=((native.get("client") or [None])[0] if is_asgi else native.get("REMOTE_ADDR")) or None,
+        scheme=request.scheme or "http",
+        door="asgi" if is_asgi else "wsgi",
+        native={**native, USER: user, SESSION: session},
+        read_body=_reader(request, wait=not is_asgi),
+    )
+
+
+def _headers(environ: Mapping[str, Any]) -> Headers:
+    found: list[tuple[bytes, bytes]] = []
+    for key, value in environ.items():
+        name = key[5:] if key.startswith("HTTP_") else key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
+        if name and isinstance(value, str) and value:
+            found.append((name.replace("_", "-").lower().encode("latin-1"), value.encode("latin-1", "replace")))
+    return tuple(found)
+
+
+def _reader(request: Any, *, wait: bool) -> Callable[[int], Any]:
+    """Reads ``request.body``, which Django keeps for the view. A WSGI body may come slowly, so off the loop."""
+
+    async def read_body(limit: int) -> bytes:
+        return await to_thread.run_sync(_body, request, limit, limiter=readers()) if wait else _body(request, limit)
+
+    return read_body
+
+
+def _body(request: Any, limit: int) -> bytes:
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not hasattr(request, "_body"):
+        chunked = not length and "HTTP_TRANSFER_ENCODING" in request.META
+        if chunked or (length.isdigit() and int(length) > limit):
+            raise BodyTooLarge(limit)
+    try:
+        body = bytes(request.body)
+    except RawPostDataException:  # somebody has read the stream
+        raise BodyTooLarge(limit) from None
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    return body
+
+
+def response_of(response: Response, method: str) -> Any:
+    """The gate's answer as Django's. Cookies go where Django keeps them: several have one name in the headers."""
+    headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in response.headers}
+    headers.pop("Set-Cookie", None)
+    answer = HttpResponse(b"" if method == "HEAD" else response.body, status=response.status, headers=headers)
+    answer["Content-Length"] = str(len(response.body))
+    if "Content-Type" not in headers:
+        del answer["Content-Type"]
+    for name, value in response.headers:
+        if name == b"set-cookie":
+            answer.cookies.update(SimpleCookie(value.decode("latin-1")))
+    return answer

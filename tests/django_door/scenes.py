@@ -1,0 +1,200 @@
+"""Scenes of the Django site in one process, by Django's own test clients, sync and async; prints what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pyotp
+from django.test import AsyncClient, Client  # type: ignore[import-untyped]  # Django ships no types
+
+from stepup_mw.django import configured
+from stepup_mw.enrollment import enroll
+
+from . import project
+
+AUDIT = project.FOLDER / "audit" / "stepup.jsonl"
+USED: dict[str, int] = {}
+SECRETS: dict[str, str] = {}
+
+
+def code(user: str) -> str:
+    """A code that was not used before: one of the next steps, which the window takes, waiting where it must."""
+    step = max(int(time.time()) // 30 - 1, USED.get(user, -1) + 1)
+    while step > int(time.time()) // 30 + 1:
+        time.sleep(0.5)
+    USED[user] = step
+    return pyotp.TOTP(SECRETS[user]).at(step * 30)
+
+
+class Door:
+    """One of Django's clients, the answers as plain values."""
+
+    def __init__(self, kind: str) -> None:
+        self.client: Any = Client(raise_request_exception=False) if kind == "sync" else AsyncClient(
+            raise_request_exception=False
+        )  # fmt: skip
+        self.kind = kind
+
+    async def __call__(self, method: str, path: str, body: Any = b"", **headers: str) -> Any:
+        call = getattr(self.client, method)
+        options: dict[str, Any] = {"data": body, "content_type": "application/json"} if method == "post" else {}
+        options["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.kind == "sync":
+            return await asyncio.to_thread(call, path, **options)
+        return await call(path, **options)
+
+    async def prove(self, asked: Any, user: str) -> Any:
+        return await self("post", asked.json()["verify_url"], {"code": code(user)})
+
+
+def lines(begin: int) -> list[str]:
+    time.sleep(0.15)
+    found = []
+    for raw in AUDIT.read_bytes().split(b"\n")[begin:-1]:
+        line = json.loads(raw)
+        if line["event_type"] == "step_up":
+            basis = (line["proof"] or {}).get("basis")
+            http = (line["http"] or {}).get("status")
+            parts = (f"{line['phase']}/{line['status']}", line["trigger_reason"], basis, http)
+            found.append(" ".join(str(part) for part in parts if part is not None))
+        elif line["event_type"] == "grant":
+            found.append(f"grant/{line['phase']}")
+    return found
+
+
+def count() -> int:
+    return AUDIT.read_bytes().count(b"\n") if AUDIT.exists() else 0
+
+
+async def two_steps(door: Door) -> Any:
+    asked = await door("post", "/transfer")
+    proved = await door.prove(asked, "alice")
+    passed = await door("post", "/transfer", {"amount": 1})
+    return [asked.status_code, proved.status_code, passed.json(), list(proved.cookies)]
+
+
+async def async_view(door: Door) -> Any:
+    asked = await door("post", "/atransfer")
+    await door.prove(asked, "alice")
+    return [asked.status_code, (await door("post", "/atransfer")).json()["user"]]
+
+
+async def bound(door: Door) -> Any:
+    asked = await door("post", "/wire", {"to": "bob"})
+    await door.prove(asked, "alice")
+    bodies = [{"to": "eve"}, {"to": "bob"}, {"to": "bob"}]
+    return [(await door("post", "/wire", body)).status_code for body in bodies]
+
+
+async def untouched(door: Door) -> Any:
+    answer = await door("post", "/open", {"a": 1})
+    return [answer.status_code, answer.json()["stepup"], answer.json()["body"]]
+
+
+async def endings(door: Door) -> Any:
+    found = []
+    for how in ("ok", "busy", "fail", "stream", "break"):
+        answer = await door("get", f"/rename/{how}")
+        try:
+            if answer.streaming and getattr(answer, "is_async", False):
+                whole = b"".join([piece async for piece in answer])
+            else:
+                whole = b"".join(answer) if answer.streaming else answer.content
+        except ValueError:
+            whole = b"broken"
+        answer.close()
+        found.append([how, answer.status_code, whole.decode()[:8]])
+    return found
+
+
+async def in_the_view(door: Door) -> Any:
+    first = [(await door("get", "/pay?amount=1")).status_code, (await door("get", "/pay?amount=20000")).status_code]
+    asked = await door("get", "/pay?amount=20000")
+    await door.prove(asked, "alice")
+    paid = await door("get", "/pay?amount=20000")
+    from django.contrib.auth.models import Group  # type: ignore[import-untyped]  # noqa: PLC0415 - a model
+
+    rows = await Group.objects.acount()
+    await Group.objects.all().adelete()
+    return [*first, asked.json()["reason"], asked.json()["action"], paid.content.decode(), rows]
+
+
+async def in_the_async_view(door: Door) -> Any:
+    asked = await door("get", "/apay?amount=20000")
+    await door.prove(asked, "alice")
+    return [asked.status_code, (await door("get", "/apay?amount=20000")).content.decode()]
+
+
+async def by_decorator(door: Door) -> Any:
+    asked = await door("get", "/decorated")
+    await door.prove(asked, "alice")
+    return [asked.status_code, (await door("get", "/decorated")).status_code]
+
+
+async def by_async_decorator(door: Door) -> Any:
+    asked = await door("get", "/items/7")
+    await door.prove(asked, "alice")
+    passed = [(await door("get", f"/items/{item}")).status_code for item in (7, 8)]
+    return [asked.status_code, asked.json()["action"], asked.json()["max_age"], *passed]
+
+
+async def nobody(_door: Door) -> Any:
+    stranger = Door(_door.kind)
+    page = await stranger("post", "/transfer", accept="text/html", sec_fetch_mode="navigate")
+    return [(await stranger("post", "/transfer")).json()["type"], page.status_code, page.headers["location"]]
+
+
+async def method_spellings(door: Door) -> Any:
+    """Django reads ``Post`` as POST; a rule for POST has to as well."""
+    found = []
+    for method in ("POST", "post", "PoSt"):
+        answer = await asyncio.to_thread(Client().generic, method, "/transfer") if door.kind == "sync" else (
+            await AsyncClient().generic(method, "/transfer")
+        )  # fmt: skip
+        found.append(answer.status_code)
+    return found
+
+
+async def log_out(door: Door) -> Any:
+    asked = await door("post", "/transfer")
+    await door.prove(asked, "alice")
+    held = (await door("post", "/transfer")).status_code
+    await door("get", "/sign-out")
+    await door("get", "/sign-in/alice")
+    return [held, (await door("post", "/transfer")).status_code]
+
+
+SCENES: list[Callable[[Door], Awaitable[Any]]] = [
+    two_steps, async_view, bound, untouched, endings, in_the_view, in_the_async_view, by_decorator, by_async_decorator,
+    nobody, method_spellings, log_out,
+]  # fmt: skip
+
+
+async def play() -> dict[str, Any]:
+    told = {}
+    assembly = configured.assembly()
+    SECRETS["alice"] = (await enroll(assembly.gate.services, "alice")).secret
+    for kind in ("sync", "async"):
+        for scene in SCENES:
+            door = Door(kind)
+            await door("get", "/sign-in/alice")
+            USED.clear()
+            SECRETS["alice"] = (await enroll(assembly.gate.services, "alice")).secret
+            begin, ran = count(), len(project.RAN.read_text().splitlines()) if project.RAN.exists() else 0
+            try:
+                came = await scene(door)
+            except Exception as error:  # noqa: BLE001 - one scene must not hide the others
+                came = repr(error)
+            runs = project.RAN.read_text().splitlines()[ran:] if project.RAN.exists() else []
+            told[f"{kind} {scene.__name__}"] = {"came": came, "lines": lines(begin), "ran": runs}
+    await assembly.aclose()
+    return told
+
+
+if __name__ == "__main__":
+    project.prepare()
+    print(json.dumps(asyncio.run(play())))  # noqa: T201 - what the tests read

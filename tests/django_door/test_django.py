@@ -1,0 +1,202 @@
+"""The middleware in Django's own chain, sync and async, with views of either kind: one gate, one trail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import pyotp
+import pytest
+
+from stepup_mw.compose import assemble
+from stepup_mw.enrollment import enroll
+from tests.http.doors import SECRET, free_port, read_lines, told, wait_until_up
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+KINDS = ["sync", "async"]
+ASKED = ["trigger/required route_policy", "challenge/issued route_policy"]
+PROVED = [*ASKED, "outcome/approved route_policy"]
+APP_ASKED = ["trigger/required app_required", "challenge/issued app_required"]
+APP_PROVED = [
+    *APP_ASKED,
+    "outcome/approved app_required",
+    "access/allowed app_required grant",
+    "result/completed app_required grant 200",
+]
+LOW = "below_threshold below_threshold"
+
+
+def environ(folder: Path) -> dict[str, str]:
+    return {**os.environ, "STEPUP_TEST_FOLDER": str(folder), "STEPUP_SECRET_KEY": SECRET, "PYTHONPATH": str(ROOT)}
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", *arguments],
+        env=environ(folder), cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    played: dict[str, Any] = json.loads(run(tmp_path_factory.mktemp("site"), "tests.django_door.scenes"))
+    return played
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_steps_by_the_users_of_django(scenes: dict[str, Any], kind: str) -> None:
+    scene = scenes[f"{kind} two_steps"]
+    asked, proved, seen, cookies = scene["came"]
+    assert (asked, proved, cookies) == (401, 200, ["stepup"])
+    assert (seen["stepup"]["user_id"], seen["stepup"]["basis"]) == ("alice", "grant")
+    assert seen["same"]
+    assert seen["body"] == '{"amount": 1}'
+    assert scene["lines"] == [*PROVED, "access/allowed route_policy grant", "result/completed route_policy grant 200"]
+    assert scene["ran"] == ["transfer POST"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_async_view(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} async_view"]["came"] == [401, "alice"]
+    assert scenes[f"{kind} async_view"]["ran"] == ["atransfer POST"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proof_for_the_very_request_and_its_body(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} bound"]["came"] == [401, 200, 401]
+    assert scenes[f"{kind} bound"]["ran"] == ["transfer POST"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_view_that_no_rule_concerns_is_untouched(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} untouched"] == {"came": [200, None, '{"a": 1}'], "lines": [], "ran": ["transfer POST"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_ending_is_told(scenes: dict[str, Any], kind: str) -> None:
+    """A status, an exception that Django makes a page of, a stream, and one that breaks off."""
+    ends = ["completed", "failed", "failed", "completed", "failed"]
+    statuses = [200, 503, 500, 200, 200]
+    pairs = [
+        (f"access/allowed {LOW}", f"result/{end} {LOW} {status}") for end, status in zip(ends, statuses, strict=True)
+    ]
+    assert scenes[f"{kind} endings"]["lines"] == [line for pair in pairs for line in pair]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_require_in_a_view_rolls_back_what_came_before_it(scenes: dict[str, Any], kind: str) -> None:
+    """ATOMIC_REQUESTS: two requests were paid, and two that were asked left nothing; no middleware swallowed them."""
+    scene = scenes[f"{kind} in_the_view"]
+    assert scene["came"] == [200, 401, "amount over 10k", {"amount": 20000}, "paid", 2]
+    assert scene["lines"] == [*APP_ASKED, *APP_PROVED]
+    assert scene["ran"] == ["paid by grant"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scene", ["in_the_async_view", "by_decorator"])
+def test_a_view_asks_for_itself(scenes: dict[str, Any], kind: str, scene: str) -> None:
+    assert scenes[f"{kind} {scene}"]["came"][0] == 401
+    assert scenes[f"{kind} {scene}"]["lines"] == APP_PROVED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_decorator_with_fields_of_the_view(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} by_async_decorator"]["came"] == [401, {"item": "7"}, 60, 200, 401]
+    assert scenes[f"{kind} by_async_decorator"]["lines"] == [*APP_PROVED, *APP_ASKED]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_is_sent_to_sign_in(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} nobody"]["came"] == ["urn:stepup:login-required", 303, "/login"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_spelling_of_a_method(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} method_spellings"]["came"] == [401, 401, 401]
+    assert scenes[f"{kind} method_spellings"]["ran"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_out_ends_every_proof(scenes: dict[str, Any], kind: str) -> None:
+    assert scenes[f"{kind} log_out"]["came"] == [200, 401]
+    assert "grant/revoked" in scenes[f"{kind} log_out"]["lines"]
+
+
+def test_the_checks(tmp_path: Path) -> None:
+    said: dict[str, list[str]] = json.loads(run(tmp_path, "tests.django_door.checked"))
+    found = {name: [text.split(" ", 1)[0] for text in texts] for name, texts in said.items()}
+    plain = "stepup_mw.W004"  # cookie.secure = false, said by --deploy
+    assert found == {
+        "good": [plain],
+        "not installed": ["stepup_mw.W001", plain],
+        "before the user is known": ["stepup_mw.W002", plain],
+        "behind a cache": ["stepup_mw.W003", plain],
+        "no file": ["stepup_mw.E001"],
+        "a mistake": ["stepup_mw.E001"],
+        "user by a header": [plain],
+    }
+    assert "nowhere.toml" in said["no file"][0]
+    assert "routes" in said["a mistake"][0]
+
+
+# Real servers
+
+SERVERS = {
+    "gunicorn": ["gunicorn", "tests.django_door.project:wsgi", "--workers", "2", "--log-level", "error", "--bind"],
+    "uvicorn": [
+        "uvicorn", "tests.django_door.project:asgi", "--workers", "2", "--log-level", "warning", "--no-proxy-headers",
+        "--lifespan", "off", "--port",
+    ],
+}  # fmt: skip
+
+
+@contextmanager
+def served(folder: Path, name: str) -> Iterator[str]:
+    port = free_port()
+    where = f"127.0.0.1:{port}" if name == "gunicorn" else str(port)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *SERVERS[name], where], env=environ(folder), cwd=folder, stdout=log, stderr=log
+        )
+    try:
+        wait_until_up(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_two_workers_of_a_real_server(tmp_path: Path, name: str) -> None:
+    run(tmp_path, "tests.django_door.project", "prepare")
+    config = run(tmp_path, "tests.django_door.show")
+    os.environ["STEPUP_SECRET_KEY"] = SECRET
+    assembly = assemble(json.loads(config))
+    authenticator = pyotp.TOTP(anyio.run(enroll, assembly.gate.services, "alice").secret)
+    assembly.close()
+    with served(tmp_path, name) as url, httpx2.Client(base_url=url, timeout=20) as client:
+        assert client.get("/sign-in/alice").text == "in"
+        asked = client.post("/transfer")
+        assert asked.status_code == 401, asked.text
+        assert client.post(asked.json()["verify_url"], json={"code": authenticator.now()}).status_code == 200
+        for _ in range(6):
+            assert client.post("/transfer", content=b"a").json()["body"] == "a"
+        assert client.post("/pay?amount=20000").status_code == 401
+        assert client.get("/rename/stream").text == "onetwo"
+    lines = [line for line in read_lines(tmp_path / "audit" / "stepup.jsonl") if line["event_type"] == "step_up"]
+    story = [told(line) for line in lines]
+    assert story.count("access/allowed route_policy grant") == story.count("result/completed route_policy grant") == 6
+    assert story.count(f"result/completed {LOW}") == 1
+    assert (tmp_path / "ran").read_text().splitlines().count("transfer POST") == 6
