@@ -21,7 +21,10 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(["outbound"], 2),
     **dict.fromkeys(["doors", "stores", "identity", "ship", "imports", "couriers", "routers", "geodata", "agents"], 3),
     **dict.fromkeys(["config", "compose", "congruence", "data_files", "parts", "named", "logout", "cli", "demo"], 4),
-    **dict.fromkeys(["required", "testing", "drill", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4),
+    **dict.fromkeys(
+        ["required", "decorating", "testing", "drill", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4
+    ),
+    **dict.fromkeys(["fastapi", "flask", "litestar"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""
 
@@ -32,12 +35,12 @@ ONLY_UNDER = {
     "pydantic": ("config",),
     "spanned_toml": ("config",),
     "click": ("cli",),
-    "starlette": ("doors", "gate", "patterns", "logout", "demo", "routers"),
-    "flask": (),
+    "starlette": ("doors", "fastapi", "gate", "patterns", "logout", "demo", "routers"),
+    "flask": ("flask",),
     "werkzeug": ("demo", "routers"),
-    "fastapi": ("routers",),
-    "litestar": ("routers",),
-    "django": ("django", "django_signals", "imports", "routers"),
+    "fastapi": ("fastapi", "routers"),
+    "litestar": ("litestar", "routers"),
+    "django": ("django", "django_signals", "identity", "imports", "routers"),
     "redis": ("stores",),
     "jwt": ("identity",),
     "boto3": ("ship",),

@@ -1,19 +1,11 @@
-"""``@stepup_required``: a view that runs only with a fresh proof. The same as ``require`` in its first line."""
+"""``@stepup_required`` for Django: a view that runs only with a fresh proof."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
-from inspect import iscoroutinefunction
+from collections.abc import Callable
 from typing import Any, Literal, overload
 
-from ..demands import make_demand
-from ..required import ask, ask_sync
-
-View = Callable[..., Any]
-Action = Mapping[str, Any] | Callable[..., Mapping[str, Any]]
-
-REASON = "This step needs a fresh proof that it is really you."
+from ..decorating import REASON, Action, View, Wanting, decorate
 
 
 @overload
@@ -33,36 +25,15 @@ def stepup_required(
 ) -> Callable[[View], View]: ...
 
 
-def stepup_required(
-    view: View | None = None, *, reason: str = REASON, action: Action | None = None, **terms: Any
-) -> View | Callable[[View], View]:
+def stepup_required(view: View | None = None, **terms: Any) -> View | Callable[[View], View]:
     """Decorate a view, sync or async, with or without arguments; a method by ``method_decorator``.
 
     The arguments are those of ``stepup_mw.require``. action: also a callable, which is given what the view is and
     returns the fields. BadDemand where the decorator stands, if it cannot be asked for.
     """
-    made = make_demand(reason=reason, action=None if callable(action) else action, **terms)
+    wanting = Wanting(**terms)
 
-    def told(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not callable(action):
-            return made
-        return make_demand(reason=reason, action=action(request, *args, **kwargs), **terms)
+    def wrapped(inner: View) -> View:
+        return decorate(inner, wanting, lambda args: args[0])
 
-    def decorate(inner: View) -> View:
-        if iscoroutinefunction(inner):
-
-            @wraps(inner)
-            async def asked(request: Any, *args: Any, **kwargs: Any) -> Any:
-                await ask(request, told(request, args, kwargs))
-                return await inner(request, *args, **kwargs)
-
-            return asked
-
-        @wraps(inner)
-        def asked_sync(request: Any, *args: Any, **kwargs: Any) -> Any:
-            ask_sync(request, told(request, args, kwargs))
-            return inner(request, *args, **kwargs)
-
-        return asked_sync
-
-    return decorate if view is None else decorate(view)
+    return wrapped if view is None else wrapped(view)

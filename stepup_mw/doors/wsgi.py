@@ -149,6 +149,7 @@ class _Watch:
 
     def _answer(self, response: Response) -> Iterable[bytes]:
         begun, self._status = self._status is not None, response.status
+        self._inside.answering = True
         return _answer(self._environ, self._start_response, response, sys.exc_info() if begun else None)
 
 
