@@ -17,7 +17,7 @@ from ..doors.inside import Inside
 from ..messages import UNTOUCHED, Pass, Request, Response
 from . import configured
 from .streams import watch
-from .translate import native_of, place_of, request_of, response_of
+from .translate import add_headers, in_place_of, native_of, place_of, request_of, response_of
 
 GetResponse = Callable[[Any], Any]
 
@@ -54,11 +54,15 @@ class StepUpMiddleware:
             if isinstance(verdict, Response):
                 return response_of(verdict, request.method)
             passed = verdict
+            if passed.instead is not None:
+                body = self.assembly.driver.call(passed.instead.read_body, 0)
+                request = in_place_of(request, passed.instead, body)
         inside = self._inside(request, passed, threaded=True)
         try:
             response = self.get_response(request)
         except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
             return _failed(error, inside, request)
+        add_headers(response, passed.headers)
         return _answered(response, inside, request)
 
     async def _answer_async(self, request: Any) -> Any:
@@ -69,11 +73,14 @@ class StepUpMiddleware:
             if isinstance(verdict, Response):
                 return response_of(verdict, request.method)
             passed = verdict
+            if passed.instead is not None:
+                request = in_place_of(request, passed.instead, await passed.instead.read_body(0))
         inside = self._inside(request, passed, threaded=False)
         try:
             response = await self.get_response(request)
         except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
             return _failed(error, inside, request)
+        add_headers(response, passed.headers)
         return _answered(response, inside, request)
 
     def _inside(self, request: Any, passed: Pass, *, threaded: bool) -> Inside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, MutableMapping
 from http.cookies import SimpleCookie
 from typing import Any, cast
@@ -87,15 +88,39 @@ def _body(request: Any, limit: int) -> bytes:
     return body
 
 
-def response_of(response: Response, method: str) -> Any:
-    """The gate's answer as Django's. Cookies go where Django keeps them: several have one name in the headers."""
-    headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in response.headers}
-    headers.pop("Set-Cookie", None)
-    answer = HttpResponse(b"" if method == "HEAD" else response.body, status=response.status, headers=headers)
-    answer["Content-Length"] = str(len(response.body))
-    if "Content-Type" not in headers:
-        del answer["Content-Type"]
-    for name, value in response.headers:
+def in_place_of(request: Any, instead: Request, body: bytes) -> Any:
+    """Another request in the place of this one, as Django's own, with what the middlewares before found out: the
+    session, the user, whatever they have put there. What Django itself reads from a request it reads anew."""
+    kind = type(request)
+    native = {name: value for name, value in instead.native.items() if name not in (USER, SESSION)}
+    made = kind(native, io.BytesIO(body)) if "type" in native else kind(native)
+    for name, value in vars(request).items():
+        known = name in _KEPT or not name.startswith("_")
+        if known and name not in vars(made) and not hasattr(kind, name):
+            setattr(made, name, value)
+    if "CSRF_COOKIE" in request.META:
+        made.META.setdefault("CSRF_COOKIE", request.META["CSRF_COOKIE"])
+    return made
+
+
+_KEPT = frozenset({"_messages", "_cached_user", "_acached_user"})
+"""What Django's own middlewares put under names that begin with an underscore."""
+
+
+def add_headers(answer: Any, headers: Headers) -> None:
+    """Headers that go with the view's answer. Cookies go where Django keeps them: several have one name."""
+    for name, value in headers:
+        text = value.decode("latin-1")
         if name == b"set-cookie":
-            answer.cookies.update(SimpleCookie(value.decode("latin-1")))
+            answer.cookies.update(SimpleCookie(text))
+        else:
+            answer[name.decode("latin-1").title()] = text
+
+
+def response_of(response: Response, method: str) -> Any:
+    """The gate's answer as Django's."""
+    answer = HttpResponse(b"" if method == "HEAD" else response.body, status=response.status)
+    del answer["Content-Type"]
+    answer["Content-Length"] = str(len(response.body))
+    add_headers(answer, response.headers)
     return answer

@@ -21,6 +21,7 @@ CONFIG = {
         {"name": "transfer", "path": "/transfer", "methods": ["POST"], "risk": 60},
         {"name": "transfer-async", "path": "/atransfer", "methods": ["POST"], "risk": 60},
         {"name": "wire", "path": "/wire", "methods": ["POST"], "risk": 60, "grant": "request"},
+        {"name": "form", "path": "/form", "methods": ["POST"], "risk": 60},
         {"name": "rename", "path": "/rename/{how}", "risk": 10},
     ],
     "store": {"url": f"sqlite:///{FOLDER / 'stepup.db'}"},
@@ -37,6 +38,7 @@ if not settings.configured:
         MIDDLEWARE=[
             "django.middleware.common.CommonMiddleware",
             "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
             "stepup_mw.django.StepUpMiddleware",
             f"{__name__}.swallows",
@@ -55,6 +57,7 @@ from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped
 from django.core.handlers.wsgi import WSGIHandler  # type: ignore[import-untyped]  # noqa: E402
 from django.db import transaction  # type: ignore[import-untyped]  # noqa: E402
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse  # type: ignore[import-untyped]  # noqa: E402
+from django.middleware.csrf import get_token  # type: ignore[import-untyped]  # noqa: E402
 from django.urls import path  # type: ignore[import-untyped]  # noqa: E402
 from django.utils.decorators import sync_and_async_middleware  # type: ignore[import-untyped]  # noqa: E402
 
@@ -157,6 +160,14 @@ async def pay_async(request: Any) -> Any:
     return HttpResponse("paid")
 
 
+def form(request: Any) -> Any:
+    """A form that is checked for its token by CsrfViewMiddleware, sent to a guarded path."""
+    if request.method == "GET":
+        return HttpResponse(get_token(request))
+    note(f"form {request.POST['to']} by {request.user.get_username()} {request.stepup['basis']}")
+    return HttpResponse("sent")
+
+
 @stepup_required
 def decorated(request: Any) -> Any:
     return HttpResponse(request.environ["stepup"]["basis"] if hasattr(request, "environ") else "decorated")
@@ -185,6 +196,7 @@ urlpatterns = [
     path("decorated", decorated),
     path("items/<item>", decorated_async),
     path("open", transfer),
+    path("form", form),
 ]
 
 

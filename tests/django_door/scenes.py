@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,15 +34,15 @@ def code(user: str) -> str:
 class Door:
     """One of Django's clients, the answers as plain values."""
 
-    def __init__(self, kind: str) -> None:
-        self.client: Any = Client(raise_request_exception=False) if kind == "sync" else AsyncClient(
-            raise_request_exception=False
-        )  # fmt: skip
+    def __init__(self, kind: str, *, checks: bool = False) -> None:
+        client: Any = Client if kind == "sync" else AsyncClient
+        self.client: Any = client(raise_request_exception=False, enforce_csrf_checks=checks)
         self.kind = kind
 
     async def __call__(self, method: str, path: str, body: Any = b"", **headers: str) -> Any:
         call = getattr(self.client, method)
-        options: dict[str, Any] = {"data": body, "content_type": "application/json"} if method == "post" else {}
+        type_ = headers.pop("kind", "application/json")
+        options: dict[str, Any] = {"data": body, "content_type": type_} if method == "post" else {}
         options["headers"] = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.kind == "sync":
             return await asyncio.to_thread(call, path, **options)
@@ -142,6 +143,22 @@ async def by_async_decorator(door: Door) -> Any:
     return [asked.status_code, asked.json()["action"], asked.json()["max_age"], *passed]
 
 
+async def resumed(door: Door) -> Any:
+    """A browser's form is kept while the code is asked for, and reaches the view after it."""
+    checking = Door(door.kind, checks=True)
+    await checking("get", "/sign-in/alice")
+    token = (await checking("get", "/form")).content.decode()
+    browser = {"accept": "text/html", "sec_fetch_mode": "navigate", "sec_fetch_site": "same-origin"}
+    form = {"kind": "application/x-www-form-urlencoded", **browser}
+    asked = await checking("post", "/form", f"csrfmiddlewaretoken={token}&to=bob", **form)
+    page = await checking("get", asked.headers["location"], **browser)
+    html = page.content.decode()
+    fields = "&".join(f"{name}={value}" for name, value in re.findall(r'name="(\w+)" value="([^"]+)"', html))
+    verify = re.findall(r'action="([^"]+/verify)"', html)[0]
+    sent = await checking("post", verify, f"{fields}&code={code('alice')}", **form)
+    return [asked.status_code, sent.status_code, sent.content.decode()[:40], sorted(sent.cookies)]
+
+
 async def nobody(_door: Door) -> Any:
     stranger = Door(_door.kind)
     page = await stranger("post", "/transfer", accept="text/html", sec_fetch_mode="navigate")
@@ -170,7 +187,7 @@ async def log_out(door: Door) -> Any:
 
 SCENES: list[Callable[[Door], Awaitable[Any]]] = [
     two_steps, async_view, bound, untouched, endings, in_the_view, in_the_async_view, by_decorator, by_async_decorator,
-    nobody, method_spellings, log_out,
+    resumed, nobody, method_spellings, log_out,
 ]  # fmt: skip
 
 

@@ -118,6 +118,16 @@ def test_a_decorator_with_fields_of_the_view(scenes: dict[str, Any], kind: str) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_form_of_a_browser_reaches_the_view_after_the_code(scenes: dict[str, Any], kind: str) -> None:
+    """As a request of Django's own, with its token checked, its user known, and the proof as a cookie beside."""
+    scene = scenes[f"{kind} resumed"]
+    assert scene["came"][:3] == [303, 200, "sent"]
+    assert "stepup" in scene["came"][3]
+    assert scene["ran"] == ["form bob by alice resume"]
+    assert scene["lines"][-2:] == ["access/allowed route_policy resume", "result/completed route_policy resume 200"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_nobody_is_sent_to_sign_in(scenes: dict[str, Any], kind: str) -> None:
     assert scenes[f"{kind} nobody"]["came"] == ["urn:stepup:login-required", 303, "/login"]
 
