@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from ..congruence.coverage import Coverage, RouteCover, RuleUse, methods_of
-from ..congruence.hunt import Finding, Hunt, Tally
+from ..congruence.hunt import Hunt
 from ..congruence.operators import OPERATORS
-from ..congruence.spelling import curl
 from ..policy import Policy
 from ..settings import Settings
 from . import reading
-from .failure import FOUND
+from .app_findings import Checked, as_json
 from .progress import progress
 from .screen import paint, safe, say, table
 
-
-class Checked(NamedTuple):
-    """All that was found out about an app."""
-
-    app: reading.App
-    coverage: Coverage
-    tally: Tally
-    seed: int
-    rounds: int
-
-    @property
-    def problems(self) -> list[dict[str, Any]]:
-        return list(_problems(self))
-
-    @property
-    def exit_code(self) -> int:
-        return FOUND if self.problems else 0
+__all__ = ["as_json", "run", "show"]
 
 
 def run(settings: Settings, app: reading.App, *, rounds: int, seed: int, quiet: bool) -> Checked:
@@ -44,101 +27,15 @@ def run(settings: Settings, app: reading.App, *, rounds: int, seed: int, quiet: 
     return Checked(app, Coverage(app.router, policy, settings.public), tally, seed, rounds)
 
 
-def _problems(checked: Checked) -> Iterator[dict[str, Any]]:
-    """Everything for which the exit code is 1."""
-    for cover in checked.coverage.routes:
-        if cover.missing:
-            yield _uncovered(cover)
-    for use in checked.coverage.rules:
-        if not use.routes:
-            yield _unused(use)
-    for finding in checked.tally.findings:
-        yield _spelt(finding)
-
-
-def _uncovered(cover: RouteCover) -> dict[str, Any]:
-    what = ",".join(cover.missing)
-    message = f"{what} {cover.route.path} changes state and no rule covers it"
-    found = {"kind": "uncovered", "route": cover.route.path, "methods": list(cover.missing)}
-    return found | {"handler": cover.route.handler, "message": message}
-
-
-def _unused(use: RuleUse) -> dict[str, Any]:
-    found = {"rule": use.rule.name, "path": use.rule.path}
-    if use.by:
-        message = f"the rule {use.rule.name} never holds: {use.by} comes first and takes all that it could hold for"
-        return {"kind": "shadowed", **found, "by": use.by, "message": message}
-    near = f"; {use.note}" if use.note else f"; did you mean {use.near}?" if use.near else ""
-    message = f"the rule {use.rule.name} ({use.rule.path}) matches none of the app's routes{near}"
-    return {"kind": "unused", **found, "near": use.near or None, "message": message}
-
-
-def _spelt(finding: Finding) -> dict[str, Any]:
-    spelling, operators = finding.spelling, " + ".join(finding.operators) or "plainly"
-    how = "passes unseen" if finding.verdict.kind == "pass" else "meets a weaker rule"
-    message = f"{spelling.method} {spelling.target} ({operators}) reaches {finding.route.path} and {how}"
-    headers = [list(header) for header in spelling.headers]
-    return {
-        "kind": "spelling",
-        "route": finding.route.path,
-        "handler": finding.route.handler,
-        "rule": finding.rule.name,
-        "met": finding.verdict.rule.name if finding.verdict.rule else None,
-        "operators": list(finding.operators),
-        "server": finding.server,
-        "request": {
-            "method": spelling.method,
-            "target": spelling.target,
-            "headers": headers,
-            "kind": spelling.kind,
-            "root_path": spelling.root_path,
-        },
-        "curl": curl(spelling),
-        "message": message,
-    }
-
-
-def as_json(checked: Checked) -> dict[str, Any]:
-    """What ``check --json`` says beside the summary of the policy."""
-    tally, router = checked.tally, checked.app.router
-    return {
-        "app": {
-            "name": checked.app.name,
-            "framework": router.framework,
-            "interface": router.interface,
-            "root_path": router.root_path,
-            "around": list(checked.app.around),
-            "routes": [_route_json(cover) for cover in checked.coverage.routes],
-        },
-        "rules": [
-            {"name": use.rule.name, "path": use.rule.path, "routes": list(use.routes), "shadowed_by": use.by or None}
-            for use in checked.coverage.rules
-        ],
-        "spellings": {
-            "tried": tally.tried,
-            "reached": tally.reached,
-            "held": tally.held,
-            "failed": tally.failed,
-            "mixtures": checked.rounds,
-            "seed": checked.seed,
-            "operators": {operator.name: tally.by_operator.get(operator.name, 0) for operator in OPERATORS},
-        },
-        "findings": checked.problems,
-    }
-
-
-def _route_json(cover: RouteCover) -> dict[str, Any]:
-    route = cover.route
-    return {
-        "path": route.path,
-        "methods": sorted(route.methods) if route.methods is not None else None,
-        "handler": route.handler,
-        "kind": route.kind,
-        "state": cover.state,
-        "rules": sorted({name for met in cover.rules.values() for name in met if name}),
-        "missing": list(cover.missing),
-    }
-
+_FRAMEWORKS = {
+    "starlette": "Starlette",
+    "fastapi": "FastAPI",
+    "litestar": "Litestar",
+    "quart": "Quart",
+    "django": "Django",
+    "flask": "Flask",
+    "werkzeug": "Werkzeug",
+}
 
 _MARKS = {
     "covered": ("✓", "green"),
@@ -154,7 +51,9 @@ def show(checked: Checked) -> None:
     """For a person: routes, rules, spellings, and each finding."""
     router = checked.app.router
     around = f", inside {', '.join(safe(name, 60) for name in checked.app.around)}" if checked.app.around else ""
-    say(f"{paint(safe(checked.app.name), bold=True)} is {router.framework} ({router.interface.upper()}){around}")
+    name, _, rest = router.framework.partition(" ")
+    framework = f"{_FRAMEWORKS.get(name, name)} {rest}".rstrip()
+    say(f"{paint(safe(checked.app.name), bold=True)} is {framework} ({router.interface.upper()}){around}")
     say()
     say(table(("", "route", "methods", "handler", "policy"), [_row(cover) for cover in checked.coverage.routes]))
     say()

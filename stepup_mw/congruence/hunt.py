@@ -140,10 +140,11 @@ class Hunt:
             return None
 
     def _found(self, finding: Finding) -> None:
-        """One finding for each route and first operator is enough."""
-        same = (finding.route, finding.operators[:1], finding.rule)
-        if same not in {(one.route, one.operators[:1], one.rule) for one in self.tally.findings}:
-            self.tally.findings.append(finding)
+        """What needs the same operators and more tells nothing new."""
+        for one in self.tally.findings:
+            if one.route is finding.route and one.rule is finding.rule and {*one.operators} <= {*finding.operators}:
+                return
+        self.tally.findings.append(finding)
 
     def wanted(self, hit: Hit, method: str) -> Rule | None:
         """The rule that the plain spelling of what was reached meets; None where it meets none."""

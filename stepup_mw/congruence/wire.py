@@ -22,13 +22,16 @@ _HOST = ("Host", "localhost:8000")
 def handed(spelling: Spelling, interface: Literal["asgi", "wsgi"]) -> Iterator[tuple[str, Native]]:
     """The kinds of servers, and what each hands to the app. Kinds that agree on a spelling are told once."""
     models = _ASGI if interface == "asgi" else _WSGI
-    seen: list[tuple[str, str]] = []
+    seen: list[tuple[Any, ...]] = []
     for name, model in models.items():
         target = model(spelling.target)
-        if target is None or target in seen:
+        if target is None:
             continue
-        seen.append(target)
-        yield name, (_scope(spelling, *target) if interface == "asgi" else _environ(spelling, *target))
+        native = _scope(spelling, *target) if interface == "asgi" else _environ(spelling, name, *target)
+        told = tuple(native.get(key) for key in _TELLING)
+        if told not in seen:
+            seen.append(told)
+            yield name, native
 
 
 def _as_sent(target: str) -> tuple[str, str] | None:
@@ -45,16 +48,12 @@ def _origin_form(target: str) -> tuple[str, str] | None:
         parts = urlsplit(target)
     except ValueError:
         return None
-    return (parts.path or "/", parts.query) if parts.netloc else None
-
-
-def _one_slash(target: str) -> tuple[str, str] | None:
-    found = _origin_form(target)
-    return ("/" + found[0].lstrip("/"), found[1]) if found and found[0].startswith("/") else found
+    return (parts.path or "/", parts.query) if parts.scheme or parts.netloc else None
 
 
 _ASGI = {"uvicorn (h11), hypercorn, granian": _as_sent, "uvicorn (httptools)": _origin_form}
-_WSGI = {"granian": _as_sent, "gunicorn": _origin_form, "waitress": _one_slash}
+_WSGI = {"granian": _as_sent, "gunicorn": _origin_form, "waitress": _origin_form}
+_TELLING = ("path", "query_string", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "RAW_URI", "REQUEST_URI")
 
 
 def _scope(spelling: Spelling, path: str, query: str) -> Native:
@@ -78,12 +77,12 @@ def _scope(spelling: Spelling, path: str, query: str) -> Native:
     return scope | {"subprotocols": list[str]()}
 
 
-def _environ(spelling: Spelling, path: str, query: str) -> Native:
+def _environ(spelling: Spelling, server: str, path: str, query: str) -> Native:
+    path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
     environ: Native = {
         "REQUEST_METHOD": spelling.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path.encode("latin-1")).decode("latin-1"),
-        "RAW_URI": spelling.target,
+        "PATH_INFO": "/" + path.lstrip("/") if server == "waitress" and path.startswith("/") else path,
         "QUERY_STRING": query,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "8000",
@@ -97,8 +96,10 @@ def _environ(spelling: Spelling, path: str, query: str) -> Native:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if server != "granian":
+        environ["RAW_URI" if server == "gunicorn" else "REQUEST_URI"] = spelling.target
     for name, value in _headers(spelling):
-        if name == "SCRIPT_NAME":  # gunicorn, from a peer it believes
+        if name == "SCRIPT_NAME" and server == "gunicorn":  # it believes that of a peer on this host
             environ["SCRIPT_NAME"] = value
         else:
             key = f"HTTP_{name.upper().replace('-', '_')}"

@@ -1,0 +1,83 @@
+"""The matrix: every framework behind every server and proxy, by every operator, bare against wrapped.
+
+``python -m tests.congruence`` prints it as the README shows it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from stepup_mw.congruence.operators import OPERATORS
+from stepup_mw.congruence.spelling import Spelling
+
+from .banks import PUBLIC
+from .serving import PROXIES, SERVERS, banks_of, proxied, ran
+from .spelt import SEEDS
+
+PER_OPERATOR = 3
+"""Variants of each operator for each framework on each server."""
+
+
+class Cell(NamedTuple):
+    """reached: spellings that ran a covered handler of the bare app; past: those that ran one of the wrapped app, too;
+    changed: those that ran another public handler wrapped than bare."""
+
+    tried: int = 0
+    reached: int = 0
+    past: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    operators: frozenset[str] = frozenset()
+
+
+def spellings(key: str, root_path: str, per_operator: int = PER_OPERATOR) -> list[tuple[str, Spelling]]:
+    """Each plain request, a few variants of every operator, and as many mixtures of two; the same for the same key."""
+    choices = random.Random(key)
+    out = [("", seed) for seed in SEEDS]
+    for operator in OPERATORS:
+        variants = [other for seed in SEEDS[:10] for other in operator.apply(seed) if not other.root_path]
+        if root_path:
+            variants += [other for seed in SEEDS[:10] for other in operator.apply(seed) if other.root_path == root_path]
+        chosen = choices.sample(variants, min(per_operator, len(variants)))
+        out += [(operator.name, spelling) for spelling in chosen]
+    singles = list(out)
+    for _ in range(len(OPERATORS)):
+        name, spelling = choices.choice(singles)
+        second = choices.choice(OPERATORS)
+        mixed = [other for other in second.apply(spelling) if not other.root_path]
+        if mixed:
+            out.append((f"{name} + {second.name}", choices.choice(mixed)))
+    return out
+
+
+def fill(port: int, front: str, bank: str, root_path: str = "") -> Cell:
+    """Send everything twice."""
+    cell = Cell()
+    for name, spelling in spellings(f"{front} {bank}", root_path):
+        bare, wrapped = (ran(port, spelling, bank, side) for side in ("bare", "wrapped"))
+        cell = cell._replace(tried=cell.tried + 1)
+        shown = f"{name}: {spelling.shown()}"
+        if bare is not None and bare not in PUBLIC:
+            cell = cell._replace(reached=cell.reached + 1, operators=cell.operators | {name})
+        if wrapped is not None and wrapped not in PUBLIC:
+            cell = cell._replace(past=(*cell.past, shown))
+        elif wrapped not in (None, bare):
+            cell = cell._replace(changed=(*cell.changed, shown))
+    return cell
+
+
+def fronts(server: str) -> list[str]:
+    """The server itself and the proxies before it."""
+    return [server, *(proxy for proxy, behind in PROXIES.items() if server in behind)]
+
+
+def measure(server: str, port: int, folder: Path) -> Iterator[tuple[str, str, Cell]]:
+    """(front, bank, cell) for one running server and what stands before it."""
+    for number, front in enumerate(fronts(server)):
+        with ExitStack() as stack:
+            at = port if front == server else stack.enter_context(proxied(front, folder / f"front{number}", port))
+            for bank in banks_of(server):
+                yield front, bank, fill(at, front, bank, SERVERS[server].root_path)

