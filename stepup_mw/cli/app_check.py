@@ -91,7 +91,8 @@ def _policy_text(cover: RouteCover) -> str:
     names = list(dict.fromkeys(name for met in cover.rules.values() for name in met if name))
     text = ", ".join(paint(safe(name, 40), bold=True) for name in names)
     if cover.missing:
-        lacks = f"none for {','.join(cover.missing)}" if names else "none, and it changes state"
+        sure = "changes" if cover.route.methods is not None else "may change"
+        lacks = f"none for {','.join(cover.missing)}" if names else f"none, and it {sure} state"
         return f"{text}{', ' if text else ''}{paint(lacks, 'red')}"
     if cover.state == "partly":
         return f"{text}, {paint('for some of its requests', 'yellow')}"

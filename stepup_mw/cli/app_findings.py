@@ -45,7 +45,8 @@ def _problems(checked: Checked) -> Iterator[dict[str, Any]]:
 
 def _uncovered(cover: RouteCover) -> dict[str, Any]:
     what = ",".join(cover.missing)
-    message = f"{what} {cover.route.path} changes state and no rule covers it"
+    sure = "changes state" if cover.route.methods is not None else "may change state (it answers every method)"
+    message = f"{what} {cover.route.path} {sure}, and no rule covers it"
     found = {"kind": "uncovered", "route": cover.route.path, "methods": list(cover.missing)}
     return found | {"handler": cover.route.handler, "message": message}
 

@@ -58,7 +58,9 @@ def words_in(route: AppRoute) -> list[str]:
 
 def _all_words(route: AppRoute) -> list[str]:
     fixed = re.sub(r"\{[^}]*\}", "/", route.path)
-    return [word.lower() for word in _SPLIT.split(f"{fixed}/{route.handler.rpartition('.')[2]}") if word]
+    text = f"{fixed}/{route.handler.rpartition('.')[2]}"
+    whole = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in text.split("/")]  # sign-in, sign_in: signin
+    return [word for word in [*(word.lower() for word in _SPLIT.split(text)), *whole] if word]
 
 
 def suggest(routes: tuple[AppRoute, ...]) -> list[Suggestion]:

@@ -34,7 +34,7 @@ class DjangoRouter:
 
     def _read(self, patterns: Sequence[Any], above: list[Any], route: str) -> Iterator[AppRoute]:
         for entry in patterns:
-            here = route + str(entry.pattern)
+            here = route + (str(entry.pattern).removeprefix("^") if route else str(entry.pattern))  # as a match has it
             if isinstance(entry, URLResolver):
                 yield from self._read(entry.url_patterns, [*above, entry.pattern], here)
             elif isinstance(entry, URLPattern):

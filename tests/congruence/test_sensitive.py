@@ -42,6 +42,7 @@ ROUTES = {
     "reads": ("/notes/{n}", ["GET"], None),
     "a word that is a part of another": ("/payload", ["GET"], None),
     "nobody is signed in": ("/login", ["POST"], (("POST",), 0, True)),
+    "in two words": ("/sign-in/{user}", ["POST"], (("POST",), 0, True)),
     "a machine calls": ("/webhooks/stripe", ["POST"], (("POST",), 0, True)),
     "signed in after all": ("/password/reset", ["POST"], (("POST",), 60, False)),
     "words in camel case": ("/user/changeEmail", ["PUT"], (("PUT",), 60, False)),

@@ -49,7 +49,7 @@ def _django() -> None:
         path("files/<path:rest>", require_http_methods(["GET", "HEAD"])(view("files"))),
         path("keys/<uuid:key>", require_http_methods(["DELETE"])(view("key"))),
         path("kasse/stra\u00dfe", require_POST(view("kasse"))),
-        path("m/", include([path("inner/transfer", require_POST(view("mounted")))])),
+        path("m/", include([re_path(r"^inner/transfer$", require_POST(view("mounted")))])),
         re_path(r"^(?P<tenant>[^/]+)/t/pay/$", require_POST(view("tenant"))),
     ]
     sys.modules["bank_urls"] = urls
