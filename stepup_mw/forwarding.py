@@ -45,8 +45,7 @@ class Doubt:
     forwarded: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(NamedTuple):
     """``source`` says how ``ip`` was derived: the socket's peer, or a header of trusted proxies. In doubt it is the
     nearest address that is sure, and not the client's."""
 

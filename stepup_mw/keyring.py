@@ -153,9 +153,11 @@ class Keyring:
 
 
 def _signer(secret_keys: Sequence[bytes], purpose: str) -> Signer:
-    return Signer(
-        list(secret_keys), salt=f"stepup_mw.{purpose}.v1", key_derivation="hmac", digest_method=hashlib.sha256
-    )
+    """As itsdangerous derives the keys of a purpose, but once and not for each token."""
+    salt, algorithm = f"stepup_mw.{purpose}.v1", hashlib.sha256
+    deriving = Signer(list(secret_keys), salt=salt, key_derivation="hmac", digest_method=algorithm)
+    derived = [deriving.derive_key(key) for key in secret_keys]
+    return Signer(derived, salt=salt, key_derivation="none", digest_method=algorithm)
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

@@ -66,7 +66,9 @@ def network_of(ip: str | None) -> str:
     parsed = parse_address(ip or "")
     if parsed is None:
         return ""
-    return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+    if parsed.version == 4:
+        return str(parsed).rpartition(".")[0] + ".0/24"
+    return f"{ipaddress.IPv6Address(int(parsed) >> 80 << 80)}/48"
 
 
 def truncated(ip: str | None) -> tuple[str | None, int | None]:

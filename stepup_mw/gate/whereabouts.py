@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..encoding import safe_text
 from ..errors import DataError
@@ -20,8 +19,7 @@ KEEP_SIGHTINGS = 50
 _log = logging.getLogger("stepup_mw")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whereabouts:
+class Whereabouts(NamedTuple):
     """``network``: the /24 or /48 of the address. ``geo``: where it is, None where no database is configured, or it
     failed (``failed`` says why)."""
 

@@ -1,4 +1,4 @@
-"""``python -m tests.bench [--rounds N] [passing sensitive lookup served verifying appending]``: some ten minutes."""
+"""``python -m tests.bench [--rounds N] [passing sensitive origin lookup served verifying appending]``: ten minutes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import logging
 import platform
 import sys
 
-from . import appending, lookup, passing, sensitive, served, verifying
+from . import appending, lookup, origin, passing, sensitive, served, verifying
 
 PARTS = {
     "passing": passing.measure,
     "sensitive": sensitive.measure,
+    "origin": origin.measure,
     "lookup": lookup.measure,
     "served": served.measure,
     "verifying": verifying.measure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,10 @@ def case(loop: asyncio.AbstractEventLoop, app: Callable[..., Awaitable[None]], *
     return lambda count: loop.run_until_complete(many(count))
 
 
-def wrapped(rules: int, *, folder: Path | None = None, app: Any = hello, **audit: Any) -> StepUpMiddleware:
-    """The app behind ``rules`` rules, on SQLite and a local file."""
+def wrapped(
+    rules: int, *, folder: Path | None = None, app: Any = hello, more: Mapping[str, Any] | None = None, **audit: Any
+) -> StepUpMiddleware:
+    """The app behind ``rules`` rules, on SQLite and a local file; ``more`` are further tables of the configuration."""
     where = folder if folder is not None else Path(tempfile.mkdtemp(prefix="stepup-bench-"))
     routes = [
         {"name": f"area{i}", "path": f"/api/v1/area{i}/{{id}}/users/{{uid}}/delete", "risk": 60, "max_age": "1d"}
@@ -105,6 +107,7 @@ def wrapped(rules: int, *, folder: Path | None = None, app: Any = hello, **audit
             "routes": routes,
             "store": {"url": f"sqlite:///{where}/stepup.db"},
             "audit": {"path": str(where / "audit" / "stepup.jsonl"), **audit},
+            **(more or {}),
         },
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import string
@@ -8,6 +9,7 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import Signer
 
 from stepup_mw.errors import BadToken, SealError
 from stepup_mw.keyring import DigestPurpose, Keyring, SealPurpose, TokenPurpose, name_key
@@ -169,3 +171,14 @@ def test_a_leaked_seal_shows_nothing_and_another_service_does_not_open_it() -> N
     assert not any(secret[at : at + 4] in sealed for at in range(len(secret) - 3))
     with pytest.raises(SealError):
         STRANGER.unseal("totp", sealed, "alice")
+
+
+def test_a_token_is_what_itsdangerous_makes_of_the_same_keys() -> None:
+    """So that those of earlier versions stay good, and others can check them."""
+    keys = [b"a" * 32, b"b" * 32]
+    theirs = Signer(keys, salt="stepup_mw.device.v1", key_derivation="hmac", digest_method=hashlib.sha256)
+    ours = Keyring(keys, os.urandom)
+    assert ours.sign("device", "abc") == theirs.sign("abc").decode()
+    assert ours.unsign("device", theirs.sign("abc").decode()) == "abc"
+    old = Signer(keys[:1], salt="stepup_mw.device.v1", key_derivation="hmac", digest_method=hashlib.sha256)
+    assert ours.unsign("device", old.sign("abc").decode()) == "abc"
