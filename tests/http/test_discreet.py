@@ -103,13 +103,16 @@ def kind_of(line: dict[str, Any]) -> str:
     return f"{line['event_type']}/{line['phase']}"
 
 
+def kinds_of(door: Door) -> set[str]:
+    return {kind_of(line) for line in door.trail()}
+
+
 @pytest.mark.slow
 def test_no_kind_of_line_shows_a_name_or_a_whole_address(discreet: Door) -> None:
     for number, address in enumerate(ADDRESSES):
         live(discreet, f"{PERSON}-{number}", address)
     time.sleep(2)
-    lines = discreet.trail()
-    seen = {kind_of(line) for line in lines}
+    lines, seen = discreet.trail(), kinds_of(discreet)
     assert seen >= WITH_AN_ADDRESS | OF_A_PERSON, (WITH_AN_ADDRESS | OF_A_PERSON) - seen
     data = folder_bytes(discreet.folder / "audit")
     assert PERSON.encode() not in data
