@@ -26,13 +26,14 @@ _SHOWN = 50
 @command("reconcile")
 @click.argument("access_log", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--window", default=60.0, show_default=True, metavar="SECONDS", help="How long a request may take.")
+@click.option("--root", default="", metavar="PATH", help="Where the app is mounted, as rules leave it out: /bank.")
 @click.option("--trail", "path", type=click.Path(path_type=Path), help="Another trail, not the configured one.")
-def reconcile(access_log: Path, window: float, path: Path | None, config: Path, as_json: bool) -> int:
+def reconcile(access_log: Path, window: float, root: str, path: Path | None, config: Path, as_json: bool) -> int:
     """List the sensitive requests of a web server's access log that have no line in the trail.
 
-    ACCESS_LOG is in the combined format, or JSON, one object a line. What is sensitive is said by the policy; a line
-    answers for one request of its method, path, time and, where the trail knows it, status. Exit code 1 if a request
-    has no line, or if not one line of the access log could be read.
+    ACCESS_LOG is in the combined format, or JSON, one object a line (nginx, Caddy, Traefik). What is sensitive is said
+    by the policy; a line answers for one request of its method, path, time and, where the trail knows it, status. Exit
+    code 1 if a request has no line, or if not one line of the access log could be read.
     """
     from ..policy import Policy
     from ..trail.follow import read_lines
@@ -47,7 +48,7 @@ def reconcile(access_log: Path, window: float, path: Path | None, config: Path, 
     events: Iterator[Mapping[str, Any]] = (line.event for line in read_lines(path or settings.trail.path, since=since))
     size = access_log.stat().st_size
     with progress("joining", wanted=not as_json) as advance, access_log.open("rb") as stream:
-        missing = list(join(_told(stream, size, advance), events, policy, tally, window_s=window))
+        missing = list(join(_told(stream, size, advance), events, policy, tally, window_s=window, root=root))
     if as_json:
         say_json(_as_json(missing, tally))
     else:

@@ -2,6 +2,8 @@
 
     127.0.0.1 - - [23/Nov/2026:07:25:00 +0000] "POST /accounts/42/transfer HTTP/1.1" 200 12 "-" "curl"
     {"time":"2026-11-23T07:25:00Z","method":"POST","path":"/accounts/42/transfer","status":200}
+    {"ts":1795418700.1,"request":{"method":"POST","uri":"/accounts/42/transfer"},"status":200}        Caddy
+    {"StartUTC":"2026-11-23T07:25:00Z","RequestMethod":"POST","RequestPath":"/…","OriginStatus":200}  Traefik
 
 The two are read side by side, in the order of their times, with the lines of a short while in memory. A line answers
 for one request: of the same method and path, begun within the window before the request was logged, and of the same
@@ -36,10 +38,10 @@ _ANSWERS = frozenset({"trigger", "access"})
 """The lines that are about a request at the door; others are about what came of it."""
 
 _COMBINED = re.compile(rb'\S+ \S+ .*? \[([^\]]{10,40})\] "([^" ]{1,64}) (\S+)(?: [^"]*)?" ([0-9]{3}) ')
-_TIMES = ("time", "timestamp", "time_iso8601", "@timestamp", "ts", "time_local", "msec")
-_METHODS = ("method", "request_method", "verb")
-_PATHS = ("path", "uri", "request_uri", "url", "target")
-_STATUSES = ("status", "status_code", "response_status")
+_TIMES = ("StartUTC", "time", "timestamp", "time_iso8601", "@timestamp", "ts", "time_local", "msec")
+_METHODS = ("method", "request_method", "verb", "RequestMethod")
+_PATHS = ("path", "uri", "request_uri", "url", "target", "RequestPath")
+_STATUSES = ("status", "status_code", "response_status", "OriginStatus", "DownstreamStatus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,8 @@ def _from_json(raw: bytes, number: int) -> Access | None:
         return None
     if not isinstance(event, dict):
         return None
-    method, target = _first(event, _METHODS), _first(event, _PATHS)
+    inner = event["request"] if isinstance(event.get("request"), dict) else event
+    method, target = _first(inner, _METHODS), _first(inner, _PATHS)
     if method is None and isinstance(event.get("request"), str):
         method, target = [*event["request"].split(" "), "", ""][:2]
     time, status = _moment(_first(event, _TIMES)), _first(event, _STATUSES)
@@ -142,9 +145,11 @@ def reconcile(
     tally: Tally,
     *,
     window_s: float = WINDOW_S,
+    root: str = "",
 ) -> Iterator[Missing]:
     """The sensitive requests without a line, in the order of the access log. ``events``: the trail's, in order, from
-    ``window_s`` before the first request. ``tally`` counts on the way."""
+    ``window_s`` before the first request. ``tally`` counts on the way. ``root``: the path that the app is mounted at,
+    which rules leave out."""
     lines = _Lines(iter(events), window_s)
     for number, raw in enumerate(accesses, 1):
         if not raw.strip():
@@ -154,7 +159,7 @@ def reconcile(
         if access is None:
             tally.unread += 1
             continue
-        path, sensitive, rule = _judge(policy, access)
+        path, sensitive, rule = _judge(policy, access, root)
         if not sensitive:
             continue
         tally.sensitive += 1
@@ -165,12 +170,12 @@ def reconcile(
             yield Missing(access=access, rule=rule, near=near)
 
 
-def _judge(policy: Policy, access: Access) -> tuple[str, bool, str | None]:
+def _judge(policy: Policy, access: Access, root: str) -> tuple[str, bool, str | None]:
     """The path as the app saw it, whether a rule holds for it, and which."""
     raw = access.target.partition("?")[0]
     path = unquote_to_bytes(raw.encode("latin-1")).decode("utf-8", "replace")
     try:
-        match = policy.match(access.method, path, "", raw.encode("latin-1"))
+        match = policy.match(access.method, path, root, raw.encode("latin-1"))
     except AmbiguousRequest:
         return path, True, None
     return path, match is not None, match.rule.name if match is not None else None

@@ -60,6 +60,15 @@ def join(accesses: list[bytes], events: list[dict[str, Any]], **options: Any) ->
             b'{"time_local":"23/Nov/2026:07:25:00 +0000","request_method":"GET","request_uri":"/","status":200}',
             (T, "GET", "/", 200),
         ),
+        (
+            b'{"ts":1795418700.0,"request":{"method":"GET","uri":"/x?a","headers":{}},"status":200}',
+            (T, "GET", "/x?a", 200),
+        ),
+        (
+            b'{"StartUTC":"2026-11-23T07:25:00Z","time":"x","RequestMethod":"GET","RequestPath":"/","OriginStatus":404}',
+            (T, "GET", "/", 404),
+        ),
+        (b'{"ts":1,"request":{}}', None),
         (b"", None),
         (b"{", None),
         (b"[]", None),
@@ -130,6 +139,14 @@ def test_the_line_of_the_same_status_is_taken_first() -> None:
 def test_a_target_is_read_as_the_policy_reads_it(target: str) -> None:
     missing, tally = join([combined(T, target)], [])
     assert (len(missing), tally.sensitive) == (1, 1)
+
+
+@pytest.mark.parametrize(("root", "sensitive"), [("/bank", 1), ("", 0), ("/shop", 0)])
+def test_an_app_that_is_mounted_elsewhere(root: str, sensitive: int) -> None:
+    """Rules leave the mount out; access logs and lines do not."""
+    missing, tally = join([combined(T, f"/bank{PATH}")], [event(T, f"/bank{PATH}")], root=root)
+    assert (tally.sensitive, tally.answered, missing) == (sensitive, sensitive, [])
+    assert len(join([combined(T, f"/bank{PATH}")], [event(T)], root=root)[0]) == sensitive
 
 
 def test_a_long_log_takes_little_memory() -> None:
