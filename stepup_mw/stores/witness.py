@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -28,13 +29,16 @@ DAMAGED = Note(name="", spent=(1,) * STRIPES)
 
 
 class Witness:
-    """One file. Every call may be an OSError. ``spent`` may come from several processes at once."""
+    """One file. Every call may be an OSError; any thread may call. ``spent`` is on the way of many steps, and keeps the
+    file open from one to the next; ``read`` looks for it anew."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._handle = _Handle()
 
     def read(self) -> Note | None:
         """None where there is no such file."""
+        self._own().close()
         try:
             handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -57,11 +61,37 @@ class Witness:
 
     def spent(self, stripe: int, count: int) -> None:
         """One count has come so far."""
-        handle = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            os.pwrite(handle, b"%020d\n" % count, _HEAD + _COUNT * stripe)
-        finally:
-            os.close(handle)
+        self._own().write(self.path, b"%020d\n" % count, _HEAD + _COUNT * stripe)
+
+    def _own(self) -> _Handle:
+        if self._handle.pid != os.getpid():  # a lock may be held by a thread that is not here
+            self._handle = _Handle()
+        return self._handle
+
+
+class _Handle:
+    """The file of one process, open or not. What a forked child inherits stays open in it; it is one descriptor."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._lock = threading.Lock()
+        self._open = -1
+
+    def write(self, path: Path, data: bytes, at: int) -> None:
+        with self._lock:
+            if self._open < 0:
+                self._open = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            os.pwrite(self._open, data, at)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._open >= 0:
+                os.close(self._open)
+            self._open = -1
+
+    def __del__(self) -> None:
+        if self.pid == os.getpid() and self._open >= 0:
+            os.close(self._open)
 
 
 def format_note(life: Life) -> bytes:

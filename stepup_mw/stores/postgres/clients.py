@@ -65,9 +65,9 @@ class Pool:
     async def connect(self) -> Connection:
         return await AsyncConnection.connect(self._conninfo, **self._options)
 
-    def give(self, connection: Connection) -> None:
-        """Back, to be idle; one that is in the middle of something is closed."""
-        if connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+    def give(self, connection: Connection, *, known: bool) -> None:
+        """Back, to be idle; one that is in the middle of something, or leads nobody knows where, is closed."""
+        if known and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             self._idle.append(connection)
         else:
             hang_up(connection)

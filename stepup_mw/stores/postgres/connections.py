@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -28,14 +27,14 @@ class Connections:
         try:
             from psycopg import Error  # noqa: PLC0415 - an extra, and slow to load
 
-            from .clients import Pool, check_options, hang_up, prepare  # noqa: PLC0415
+            from .clients import Pool, check_options, prepare  # noqa: PLC0415
             from .life import hold  # noqa: PLC0415
         except ImportError as error:
             raise MissingExtra("a postgresql:// store", "psycopg", "postgres") from error
         check_options(location)
         self.location = location
         self._watch = watch
-        self._prepare, self._hold, self._hang_up = prepare, hold, hang_up
+        self._prepare, self._hold = prepare, hold
         self._prepared_in = -1
         self._faults = (Error, OSError, ValueError, LookupError, TypeError)
         self._loops = PerLoop(lambda: Pool(location), lambda pool: pool.close(), timeout_s=location.timeout_s)
@@ -99,31 +98,26 @@ class Connections:
             raise StoreUnavailable(f"{self.location}: {_reason(error)}") from error
 
     async def _with_connection(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
-        clock = asyncio.get_running_loop().time
-        end = clock() + self.location.timeout_s
         pool = await self._loops.get()
-        with Deadline(self.location.timeout_s):
-            await pool.turn.acquire()
-            try:
-                held = pool.idle()
-                connection = held or await pool.connect()
-            except BaseException:
-                pool.turn.release()
-                raise
-        known = False
-        try:
-            # psycopg would wait for a server that does not answer to take its cancellation back: hang up first
-            with Deadline(end - clock(), connection.pgconn.finish):
-                if held is None:
-                    await self._receive(connection)
-                known = True
-                return await ask(connection)
-        finally:
-            if known:
-                pool.give(connection)
-            else:
-                self._hang_up(connection)
-            pool.turn.release()
+        held: list[Connection] = []
+
+        def hang_up() -> None:  # psycopg would wait for a server that does not answer to take its cancellation back
+            for connection in held:
+                connection.pgconn.finish()
+
+        with Deadline(self.location.timeout_s, hang_up):
+            async with pool.turn:
+                connection = pool.idle()
+                fresh = connection is None
+                connection = connection or await pool.connect()
+                held.append(connection)
+                try:
+                    if fresh:
+                        await self._receive(connection)
+                        fresh = False
+                    return await ask(connection)
+                finally:
+                    pool.give(connection, known=not fresh)
 
     async def _receive(self, connection: Connection) -> None:
         """A connection that is new: is there what we need, and is it what it was?"""

@@ -1,0 +1,84 @@
+"""Invariant 35, the ways in that only a loss would open: enrolling by oneself, and the grace before a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from . import record
+from .backups import backup_of
+from .conftest import MakeWorld
+from .world import World, who
+
+GRACE = {"enroll": "grace until 2100-01-01"}
+
+
+def _lose(world: World, *, how: str) -> None:
+    """The file is gone, or an older copy of it is in its place, from before anybody had enrolled."""
+    backup = backup_of(world.store, world.folder)
+    inner: Any = world.stage.faulty_store.inner
+    world.runner.run(inner.aclose())
+    if how == "emptied":
+        backup.empty()
+    else:
+        backup.put_back()
+    world.restart()
+
+
+def _begin(make_world: MakeWorld, challenge: dict[str, Any]) -> World:
+    world = make_world("asgi", "sqlite", challenge=challenge)
+    world.enroll("early")
+    inner: Any = world.stage.faulty_store.inner
+    world.runner.run(inner.aclose())
+    backup_of(world.store, world.folder).copy()
+    world.enroll("alice")
+    assert world.post("alice", "/transfer", step_up_code=world.code("alice")).status == 200
+    return world
+
+
+def _enroll(world: World, user: str) -> int:
+    """By oneself: whether the page is shown, and whether a confirmed secret would be kept."""
+    shown = world.ask("GET", "/_stepup/enroll", who(user))
+    if shown.status != 200:
+        sent = world.post(user, "/_stepup/enroll", b'{"pending": "x", "code": "123456"}')
+        assert sent.kind == shown.kind == "not-enrolled"
+    return shown.status
+
+
+@pytest.mark.parametrize("how", ["emptied", "put back"])
+def test_35_after_a_loss_nobody_enrolls_anew_until_somebody_accepts_it(make_world: MakeWorld, how: str) -> None:
+    world = _begin(make_world, {"enroll": "self"})
+    assert _enroll(world, "newcomer") == 200
+    _lose(world, how=how)
+    runs = len(world.runs)
+    refused = world.post("alice", "/transfer")
+    assert (refused.kind, "enroll_url" in refused.json) == ("not-enrolled", False)
+    assert [_enroll(world, user) for user in ("alice", "newcomer")] == [403, 403]
+    assert len(world.runs) == runs
+    world.sweep()
+    world.sweep()
+    found = "empty" if how == "emptied" else "older"
+    alerts = [
+        line["detail"] for line in world.lines() if (line["event_type"], line["phase"]) == ("alert", "store_lost")
+    ]
+    assert [alert["found"] for alert in alerts] == [found], "once"
+    assert [line for line in world.lines() if record.is_step(line, "trigger", "not_enrolled")][-1]["detail"] == "missed"
+
+    world.enroll("alice")  # an operator's to give, as always
+    assert world.post("alice", "/transfer", step_up_code=world.code("alice")).status == 200
+    assert _enroll(world, "newcomer") == 403
+    assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
+    assert _enroll(world, "newcomer") == 200
+
+
+def test_35_grace_is_not_for_who_may_have_had_an_authenticator(make_world: MakeWorld) -> None:
+    world = _begin(make_world, GRACE)
+    assert world.post("newcomer", "/transfer").status == 200, "grace lasts"
+    _lose(world, how="emptied")
+    runs = len(world.runs)
+    assert world.post("alice", "/transfer").kind == "not-enrolled"
+    assert world.post("newcomer", "/transfer").kind == "not-enrolled"
+    assert len(world.runs) == runs
+    assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
+    assert world.post("newcomer", "/transfer").status == 200
