@@ -1,4 +1,4 @@
-"""Payments behind a FastAPI app: everybody sees the list, a payment asks for a code."""
+"""Payments behind a FastAPI app: everybody sees the list; a payment asks for a code, and so does taking all away."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 
-from stepup_mw.asgi import StepUpMiddleware
+from stepup_mw.fastapi import StepUp, require_stepup
 
 FOLDER = Path(__file__).parent
 TOKENS = {"token-of-alice": "alice", "token-of-bob": "bob"}  # stands for the login that your app has
@@ -31,7 +31,7 @@ class Tokens(AuthenticationBackend):
 
 
 app = FastAPI()
-app.add_middleware(StepUpMiddleware, config=FOLDER / "stepup.toml")
+StepUp(app, config=FOLDER / "stepup.toml")  # the middleware, and what it may answer in /docs
 app.add_middleware(AuthenticationMiddleware, backend=Tokens())  # added last, so outermost: it says who asks
 
 
@@ -52,3 +52,9 @@ def pay(payment: Payment) -> Payment:
     with database() as db:
         db.execute("insert into payments values (?, ?)", (payment.to, payment.amount))
     return payment
+
+
+@app.get("/export", dependencies=[Depends(require_stepup(reason="all payments, to take with you", max_age="1m"))])
+def export() -> list[dict[str, Any]]:
+    """No rule names it; the dependency asks."""
+    return list_payments()
