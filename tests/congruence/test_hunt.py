@@ -48,7 +48,7 @@ def check(name: str, rounds: int) -> None:
 
 @pytest.mark.parametrize("name", BANKS)
 def test_every_operator_on_every_route_of_every_framework(name: str) -> None:
-    check(name, 200)
+    check(name, 100)
 
 
 @pytest.mark.slow

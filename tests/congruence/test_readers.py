@@ -79,7 +79,7 @@ def test_the_samples_reach_their_routes(read: tuple[Bank, Router], runner: Runne
             assert hit.route is route
 
 
-@settings(max_examples=250)
+@settings(max_examples=60)
 @given(spelling=spellings())
 def test_a_reader_says_what_the_app_does(read: tuple[Bank, Router], runner: Runner, spelling: Spelling) -> None:
     made, router = read
