@@ -46,7 +46,11 @@ def check(name: str, rounds: int) -> None:
     assert unreached <= {operator for operator, banks in UNREACHED.items() if name in banks}
 
 
-@pytest.mark.parametrize("name", BANKS)
+VARIATIONS = {"starlette-mounts", "django-asgi", "flask-a2wsgi", "flask-asgiref"}
+"""Tried by the slow run, which tries the same and more."""
+
+
+@pytest.mark.parametrize("name", [name for name in BANKS if name not in VARIATIONS])
 def test_every_operator_on_every_route_of_every_framework(name: str) -> None:
     check(name, 100)
 
@@ -58,9 +62,11 @@ def test_mixtures_of_operators_in_every_framework(name: str) -> None:
 
 
 def test_the_same_seed_tries_the_same() -> None:
-    one, two = [hunt(bank("starlette").app, policy(), 300, seed=5) for _ in range(2)]
+    rules = Policy([make_rule("pay", "/pay", methods=["POST"])])
+    app = Starlette(routes=[Route("/pay", _end, methods=["POST"])])
+    one, two, other = [hunt(app, rules, 100, seed) for seed in (5, 5, 6)]
     assert one == two
-    assert hunt(bank("starlette").app, policy(), 300, seed=6) != one
+    assert other != one
 
 
 async def _end(_request: Request) -> PlainTextResponse:
