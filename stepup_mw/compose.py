@@ -25,7 +25,7 @@ from .gate.journal import Journal
 from .gate.refreshing import in_force
 from .gate.services import Services
 from .identifiers import IdentifierSource
-from .messages import Pass, Request, Response
+from .messages import Lease, Pass, Request, Response
 from .named import make_provider, make_signals, remembered_by
 from .notices import Notice
 from .origin import Networks
@@ -119,6 +119,10 @@ class Assembly:
     def demand_blocking(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
         """Ask the gate for what code of the app wants, from a thread without a loop."""
         return self._call(self.gate.demand, request, demand, before)
+
+    def left_blocking(self, lease: Lease) -> float:
+        """How long an answer may go on, from a thread without a loop."""
+        return self.driver.call(lease.left_s)
 
     def _call(self, call: Callable[..., Awaitable[Pass | Response]], request: Request, *more: Any) -> Pass | Response:
         if self._started_in != os.getpid():

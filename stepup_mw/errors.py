@@ -28,6 +28,7 @@ codes; nowhere else does either happen.
     ├── NotWrapped             a proof is asked for in a request that came through no middleware of this package
     ├── AskedTooLate           a proof is asked for when the answer has begun
     ├── MissingExtra           an optional package that is not installed; says how to install it
+    ├── StreamOver             an answer that outlived its proof, and is cut
     └── Unsupported            this platform or server cannot keep a promise that was asked for
 """
 
@@ -245,6 +246,12 @@ class TemplateError(StepUpError):
         self.line = line
         self.reason = reason
         super().__init__(f"{name}:{line}: {reason}" if line else f"{name}: {reason}")
+
+
+class StreamOver(StepUpError):
+    """The proof behind an answer has expired while it went on; raised to the server, so that it cuts the answer."""
+
+    code = "stream_over"
 
 
 class Unsupported(StepUpError):

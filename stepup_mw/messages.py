@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -85,6 +85,14 @@ Finish = Callable[[int | None, Ending, float], None]
 seconds."""
 
 
+class Lease(Protocol):
+    """How long an answer may go on."""
+
+    async def left_s(self) -> float:
+        """For how many seconds before this is asked again; 0 once the answer must end."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """Let the request through to the app.
@@ -93,12 +101,13 @@ class Pass:
     matches. finish: to be called with the outcome of the app, None likewise. admitted: the gate's own memory of the
     decision, for what the app may still ask; nothing of it is for a door. instead: the request that the app gets in
     the place of the one that was asked about; its ``native`` is whole, its body is read by ``read_body``. headers: they
-    go with the app's answer.
+    go with the app's answer. lease: by when the answer must end, None for whenever it does.
     """
 
     context: Mapping[str, Any] | None = None
     finish: Finish | None = None
     admitted: object = None
+    lease: Lease | None = None
     instead: Request | None = None
     headers: Headers = ()
 

@@ -25,7 +25,7 @@ class Rule:
     methods: upper case, None for every method. risk: base score, 0 to 100. max_age_s: how fresh a proof must be.
     version: SHA-256 (hex) over the rule's own fields; a grant earned under another version is void. acr, amr: what an
     access token must say to be a proof, as ``assertion.Demand`` has it; both empty: no token is one. show: fields of a
-    body that the page names before it is sent.
+    body that the page names before it is sent. stream_max_age_s: how old a proof may grow under an answer.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Rule:
     mode: Literal["enforce", "report"] = "enforce"
     acr: tuple[str, ...] = ()
     amr: tuple[str, ...] = ()
+    stream_max_age_s: int | None = None
     show: tuple[str, ...] = ()
 
 
@@ -188,6 +189,7 @@ class Policy:
         return any(all(word in text for word in words) for text in spellings for words in self._words)
 
 
+_FOREVER_S = 2**53
 _ORDER = {"report": 0, "enforce": 1, "never": 0, "auto": 1, "always": 2, "service": 0, "route": 1, "request": 2}
 
 
@@ -214,6 +216,7 @@ def at_least_as_strict(rule: Rule, other: Rule) -> bool:
         and set(rule.factors) <= set(other.factors)
         and _narrower(rule.acr, other.acr)
         and _narrower(rule.amr, other.amr)
+        and (rule.stream_max_age_s or _FOREVER_S) <= (other.stream_max_age_s or _FOREVER_S)
     )
 
 

@@ -107,6 +107,7 @@ def make_rule(route: Route, identity: Identity | None = None) -> Rule:
         acr=acr,
         amr=amr,
         show=tuple(route.show),
+        stream_max_age_s=route.stream_max_age,
     )
     return dataclasses.replace(rule, version=rule_version(rule))
 

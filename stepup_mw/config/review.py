@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ..encoding import format_duration
 from ..errors import NoteError
 from ..note import origin_of, parse_signer
 from ..policy import Rule, check_prefix, find_unreachable
@@ -110,6 +111,11 @@ def _repeated_names(routes: Any) -> Iterator[Flaw]:
 
 
 def _rule_flaws(sound: Sound) -> Iterator[Flaw]:
+    for index, route in sound.routes:
+        if route.stream_max_age is not None and route.stream_max_age < route.max_age:
+            shown, least = format_duration(route.stream_max_age), format_duration(route.max_age)
+            message = f'found "{shown}"; allowed is max_age ("{least}") or more: what was let in would be ended at once'
+            yield Flaw(path=("routes", index, "stream_max_age"), message=message)
     rules = [(index, make_rule(route)) for index, route in sound.routes]
     places = {id(rule): index for index, rule in rules}
     only = [rule for _, rule in rules]

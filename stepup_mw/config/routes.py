@@ -50,3 +50,8 @@ class Route(BaseModel):
     amr: AcrValues | None = Field(
         default=None, description="With identity.provider jwt: the amr that is a proof here.", examples=[["hwk"]]
     )
+    stream_max_age: MaxAge | None = Field(
+        default=None,
+        description="How old the proof of a WebSocket or a long answer may grow; left out: it ends when it will.",
+        examples=["10m"],
+    )

@@ -71,6 +71,7 @@ _ROUTE_NOTES = (
     '# max_age = "5m"      # how fresh a proof must be',
     '# grant = "route"     # what one proof opens: request (this very request, once) | route | service',
     '# factors = ["totp", "recovery_code"]',
+    '# stream_max_age = "10m"  # how old the proof of a WebSocket or a long answer may grow; left out: no end',
     '# show = ["to", "amount"]  # fields of the form that the page names before it is sent after the code',
     '# mode = "enforce"    # report: log what would have happened, let it through',
 )

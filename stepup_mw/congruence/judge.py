@@ -12,7 +12,7 @@ from ..doors.asgi import AsgiDoor
 from ..doors.wsgi import WsgiDoor
 from ..errors import AmbiguousRequest
 from ..gate.matching import find_rule, own_place
-from ..messages import UNTOUCHED, Pass, Request, Response
+from ..messages import UNTOUCHED, Lease, Pass, Request, Response
 from ..policy import Policy, Rule, at_least_as_strict
 
 _ANSWERED = Response(status=401)
@@ -80,6 +80,10 @@ class Judge:
     def demand_blocking(self, _request: Request, _demand: Demand, before: Pass) -> Pass | Response:
         """Nothing runs inside that could ask."""
         return before
+
+    def left_blocking(self, _lease: Lease) -> float:
+        """Nothing goes on."""
+        return 0.0
 
     def start(self) -> None:
         """Nothing to start."""

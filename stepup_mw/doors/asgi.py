@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
-from typing import Any
 
 from ..demands import KEY, required_in
-from ..errors import AskedTooLate, Unsupported
+from ..errors import Unsupported
 from ..messages import UNTOUCHED, Headers, Pass, ReadBody, Request, Response
 from .asgi_input import Body, Message, Receive, given, read_by_the_app
+from .asgi_watch import CLOSE_CODE, Scope, Send, Watch, close_socket, is_websocket, refuse_handshake, send_response
 from .inside import Answer, FirstAsked, Inside, end_first
 from .nesting import core_of, own_root_path
 from .rooted import Rooted, Running
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["CLOSE_CODE", "App", "AsgiDoor", "Running", "Scope", "Send"]
 
-CLOSE_CODE = 4401
-"""WebSocket close code of a refused handshake, where the server cannot send an HTTP answer."""
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class AsgiDoor:
@@ -74,9 +71,9 @@ class AsgiDoor:
             await self._run(request, body, send, verdict)
         elif scope["type"] == "websocket":
             await receive()
-            await _refuse_handshake(scope, send, verdict)
+            await refuse_handshake(scope, send, verdict)
         else:
-            await _send(send, verdict)
+            await send_response(send, verdict)
 
     async def _run(self, request: Request, body: Body, send: Send, passed: Pass) -> None:
         """Run the app on this request, or on the one that stands in its place."""
@@ -91,9 +88,13 @@ class AsgiDoor:
         await self._watched(whole, receive, send, Inside(self._running, whole, lambda _: request, passed))
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
-        watch = _Watch(scope, receive, send, inside)
+        watch = Watch(scope, receive, send, inside)
         try:
-            await self.app(scope, watch.receive, watch.send)
+            if watch.leash is None:
+                await self.app(scope, watch.receive, watch.send)
+            elif await watch.leash.hold(lambda: self.app(scope, watch.receive, watch.send)):
+                await watch.cut()
+                return
         except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
             await watch.failed(error)
         else:
@@ -109,7 +110,7 @@ class AsgiDoor:
         _, send, path, root_path = scope[KEY]
 
         async def answer(response: Response) -> None:
-            await (_close(send) if _is_websocket(scope) else _send(send, response))
+            await (close_socket(send) if is_websocket(scope) else send_response(send, response))
 
         return self._inside(scope, path, root_path, answer)
 
@@ -123,75 +124,9 @@ class AsgiDoor:
             end_first(scope, "failed" if isinstance(error, Exception) else "aborted")
             raise error
         if not required.answered:
-            await (_close(send) if _is_websocket(scope) else _send(send, required.response))
+            await (close_socket(send) if is_websocket(scope) else send_response(send, required.response))
 
 
-class _Watch:
-    """Notes how the app answers, and says so once; answers in its place where the app asks for a proof."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._inside = inside
-        self._status: int | None = None
-        self._greeted = False
-        self._gone = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._greeted = True
-        if message["type"] in ("http.disconnect", "websocket.disconnect"):
-            self._gone = True
-        return message
-
-    async def send(self, message: Message) -> None:
-        if self._inside.required is not None and not self._inside.answering:
-            return  # the gate answers, whatever the app makes of it
-        kind = message["type"]
-        if kind == "http.response.start":
-            self._status = message["status"]
-            self._inside.answering = True
-        elif kind == "websocket.accept":
-            self._status = 101
-        elif kind == "http.response.body" and not message.get("more_body", False):
-            self._inside.end(self._status, "completed")
-        await self._send(message)
-
-    async def done(self) -> None:
-        """The app has returned; a demand that it has caught is answered all the same."""
-        required = self._inside.required
-        if required is not None and not self._inside.answering:
-            await self._answer(required.response)
-        else:
-            whole = _is_websocket(self._scope)
-            self._inside.end(self._status, "completed" if whole else "aborted" if self._gone else "failed")
-
-    async def failed(self, error: BaseException) -> None:
-        """The app has raised: a demand is answered; all else is said, and raised again."""
-        required = required_in(error)
-        if required is not None and not self._inside.answering:
-            await self._answer(required.response)
-            return
-        self._inside.end(self._status, "failed" if required or isinstance(error, Exception) else "aborted")
-        if required is not None:
-            raise AskedTooLate("a proof was asked for when the answer had begun") from error
-        raise error
-
-    async def _answer(self, response: Response) -> None:
-        if not _is_websocket(self._scope):
-            await _send(self._send, response)
-        elif self._status is not None:
-            await _close(self._send)
-        else:
-            if not self._greeted:
-                await self._receive()
-            await _refuse_handshake(self._scope, self._send, response)
-        self._inside.end(response.status, "completed")
-
-
-def _is_websocket(scope: Scope) -> bool:
-    return bool(scope["type"] == "websocket")
 
 
 def _adding(headers: Headers, send: Send) -> Send:
@@ -223,20 +158,3 @@ def _request(scope: Scope, read_body: ReadBody, root_path: str, app: App) -> Req
         app=app,
         **({"read_body": read_body} if is_http else {}),
     )
-
-
-async def _send(send: Send, response: Response, prefix: str = "http") -> None:
-    headers = [*response.headers, (b"content-length", str(len(response.body)).encode("ascii"))]
-    await send({"type": f"{prefix}.response.start", "status": response.status, "headers": headers})
-    await send({"type": f"{prefix}.response.body", "body": response.body})
-
-
-async def _refuse_handshake(scope: Scope, send: Send, response: Response) -> None:
-    if "websocket.http.response" in (scope.get("extensions") or {}):
-        await _send(send, response, "websocket.http")
-    else:
-        await _close(send)
-
-
-async def _close(send: Send) -> None:
-    await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "step-up required"})

@@ -9,11 +9,12 @@ from types import GeneratorType
 from typing import Any, NoReturn, Protocol
 
 from ..demands import KEY, required_in
-from ..errors import AskedTooLate
-from ..messages import UNTOUCHED, Headers, Pass, ReadBody, Request, Response
+from ..errors import AskedTooLate, StreamOver
+from ..messages import UNTOUCHED, Headers, Lease, Pass, ReadBody, Request, Response
 from .asgi_input import read_by_the_app
 from .inside import Deciding, FirstAsked, Inside, Native
 from .nesting import core_of
+from .streams import Meter, is_events
 from .wsgi_input import body_of
 
 Environ = dict[str, Any]
@@ -27,6 +28,8 @@ class Running(Deciding, Protocol):
     def concerns(self, path: str, root_path: str, raw_path: bytes | None) -> bool: ...
 
     def handle_blocking(self, request: Request) -> Pass | Response: ...
+
+    def left_blocking(self, lease: Lease) -> float: ...
 
     def close(self) -> None: ...
 
@@ -51,7 +54,8 @@ class WsgiDoor:
         if verdict.headers:
             start_response = _adding(verdict.headers, start_response)
         inside = Inside(self._running, environ, lambda _: request, verdict, threaded=True)
-        return _Watch(environ, start_response, inside).run(self.app)
+        meter = Meter(verdict.lease, self._running.left_blocking) if verdict.lease is not None else None
+        return _Watch(environ, start_response, inside, meter=meter).run(self.app)
 
     def close(self) -> None:
         """Write what is still to be written and let go of files and connections. Good to be used again after."""
@@ -83,7 +87,13 @@ class _Watch:
     proof: until the first piece of the body, a server takes other headers (PEP 3333)."""
 
     def __init__(
-        self, environ: Environ, start_response: StartResponse, inside: Inside, body: Iterable[bytes] = ()
+        self,
+        environ: Environ,
+        start_response: StartResponse,
+        inside: Inside,
+        body: Iterable[bytes] = (),
+        *,
+        meter: Meter | None = None,
     ) -> None:
         self._environ = environ
         self._start_response = start_response
@@ -91,6 +101,8 @@ class _Watch:
         self._status: int | None = None
         self._whole = False
         self._body: Iterable[bytes] = body
+        self._meter = meter
+        self._events = False
 
     def run(self, app: App) -> Iterable[bytes]:
         """Call the app; what it asks for is answered."""
@@ -106,6 +118,8 @@ class _Watch:
         if self._inside.required is not None:
             return bytearray().extend  # the gate answers, whatever the app makes of it
         self._status = int(status[:3])
+        if self._meter is not None and rest:
+            self._events = is_events(value for name, value in rest[0] if name.lower() == "content-type")
         return self._start_response(status, *rest)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -113,6 +127,11 @@ class _Watch:
             for piece in self._body:
                 if self._inside.required is not None and not self._inside.answering:
                     raise self._inside.required
+                if self._meter is not None and (self._inside.answering or self._events) and self._meter.is_over():
+                    self._inside.end(self._status, "aborted")
+                    if self._events:
+                        return
+                    raise StreamOver
                 self._inside.answering = True
                 yield piece
         except GeneratorExit:

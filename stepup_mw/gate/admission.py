@@ -117,7 +117,7 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
     if grant.uses_left is not None:
         detail = {"flow_id": grant.flow_id, "route": grant.rule, "challenge_id": grant.challenge_id}
         used_up = (services.journal.notice("grant", "used_up", user=facts.user_id, detail=detail),)
-    return await let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up)
+    return await let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up, grant=grant)
 
 
 async def _by_token(services: Services, visit: Visit, judged: Judged) -> Decision:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from ..events import Facts
 from ..messages import Ending, Finish, Pass
 from ..policy import Rule
+from ..state import Grant
 from .flows import handed_on
+from .leases import Lease, lease_for
 from .services import Services
 from .visit import Visit, facts_of
 
@@ -50,8 +52,11 @@ async def let_through(
     detail: str | None = None,
     proved_at: float | None = None,
     before: tuple[bytes, ...] = (),
+    grant: Grant | None = None,
 ) -> Pass:
-    """Put the line on stable storage, with those that belong before it, then let the request through, once."""
+    """Put the line on stable storage, with those that belong before it, then let the request through, once. ``grant``:
+    by which it goes, where it is one."""
+    lease = await lease_for(services, visit, proved_at, grant)
     reason, reached = visit.assessment.reason, visit.asked is not None and visit.asked.reached
     if reached:
         line = _accepted(services, facts, shown, visit, would)
@@ -69,8 +74,8 @@ async def let_through(
     token = handed_on(services, facts.flow_id, context["user_id"] or "", visit.now)
     if token is not None:
         context["flow_token"] = token
-    finish = None if reached else _finish(services, facts, reason, shown, would)
-    return Pass(context=context, finish=finish, admitted=Admitted(visit, facts, shown, proved_at))
+    finish = None if reached else _finish(services, facts, reason, shown, would, lease)
+    return Pass(context=context, finish=finish, admitted=Admitted(visit, facts, shown, proved_at), lease=lease)
 
 
 def _accepted(services: Services, facts: Facts, shown: Mapping[str, Any], visit: Visit, would: str | None) -> bytes:
@@ -81,11 +86,16 @@ def _accepted(services: Services, facts: Facts, shown: Mapping[str, Any], visit:
     return services.journal.notice("grant", "accepted", user=facts.user_id, detail=detail)
 
 
-def _finish(services: Services, facts: Facts, reason: str, shown: Mapping[str, Any], would: str | None) -> Finish:
+def _finish(
+    services: Services, facts: Facts, reason: str, shown: Mapping[str, Any], would: str | None, lease: Lease | None
+) -> Finish:
     def finish(status: int | None, how: Ending, seconds: float) -> None:
         http = {"status": status, "duration_ms": round(seconds * 1000, 3)}
+        detail = lease.ended if lease is not None and how == "aborted" else None
         services.journal.post(
-            services.journal.line(facts, "result", how, reason=reason, proof=shown, http=http, would=would)
+            services.journal.line(
+                facts, "result", how, reason=reason, proof=shown, http=http, would=would, detail=detail
+            )
         )
 
     return finish
