@@ -63,7 +63,7 @@ class StepUpMiddleware:
         except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
             return _failed(error, inside, request)
         add_headers(response, passed.headers)
-        return _answered(response, inside, request)
+        return self._answered(response, inside, request)
 
     async def _answer_async(self, request: Any) -> Any:
         passed = UNTOUCHED
@@ -81,7 +81,19 @@ class StepUpMiddleware:
         except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
             return _failed(error, inside, request)
         add_headers(response, passed.headers)
-        return _answered(response, inside, request)
+        return self._answered(response, inside, request)
+
+    def _answered(self, response: Any, inside: Inside, request: Any) -> Any:
+        """The view's response, watched to its end; the gate's where the view has caught a demand."""
+        if inside.required is not None:
+            response.close()
+            return _failed(inside.required, inside, request)
+        inside.answering = True
+        if response.streaming:
+            watch(response, inside, self.assembly.left_blocking)
+        else:
+            inside.end(response.status_code, "completed")
+        return response
 
     def _inside(self, request: Any, passed: Pass, *, threaded: bool) -> Inside:
         request.stepup = dict(passed.context) if passed.context is not None else None
@@ -113,16 +125,3 @@ def _failed(error: BaseException, inside: Inside, request: Any) -> Any:
         raise error
     inside.end(required.response.status, "completed")
     return response_of(required.response, request.method)
-
-
-def _answered(response: Any, inside: Inside, request: Any) -> Any:
-    """The view's response, watched to its end; the gate's where the view has caught a demand."""
-    if inside.required is not None:
-        response.close()
-        return _failed(inside.required, inside, request)
-    inside.answering = True
-    if response.streaming:
-        watch(response, inside)
-    else:
-        inside.end(response.status_code, "completed")
-    return response

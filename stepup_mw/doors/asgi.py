@@ -127,8 +127,6 @@ class AsgiDoor:
             await (close_socket(send) if is_websocket(scope) else send_response(send, required.response))
 
 
-
-
 def _adding(headers: Headers, send: Send) -> Send:
     """Put headers on the app's answer."""
 

@@ -58,18 +58,33 @@ class Leash:
 
 
 class Meter:
-    """The same for an app without a loop: asked before each piece but the first. An app that says nothing for a while
-    is ended at its next piece, which does not go out."""
+    """The same for pieces that are asked for one by one: asked before each. An app that says nothing for a while is
+    ended at its next piece, which does not go out. ``ask``: of a thread without a loop. ``events``: the answer is a
+    stream of those; the first piece of any other always goes out."""
 
-    def __init__(self, lease: Lease, ask: Callable[[Lease], float]) -> None:
+    def __init__(self, lease: Lease, ask: Callable[[Lease], float], *, events: bool = False) -> None:
         self._lease = lease
         self._ask = ask
         self._again_at = 0.0
+        self._begun = False
+        self.events = events
 
     def is_over(self) -> bool:
-        now = time.monotonic()
-        if now < self._again_at:
+        """Whether the next piece must not go out. On a stream of events the answer then ends, any other is cut."""
+        now, first = time.monotonic(), not self._begun
+        self._begun = True
+        if now < self._again_at or (first and not self.events):
             return False
-        left_s = self._ask(self._lease)
+        return self._over(now, self._ask(self._lease))
+
+    async def is_over_async(self) -> bool:
+        """As ``is_over``, on a loop."""
+        now, first = time.monotonic(), not self._begun
+        self._begun = True
+        if now < self._again_at or (first and not self.events):
+            return False
+        return self._over(now, await self._lease.left_s())
+
+    def _over(self, now: float, left_s: float) -> bool:
         self._again_at = now + left_s
         return left_s <= 0

@@ -102,7 +102,6 @@ class _Watch:
         self._whole = False
         self._body: Iterable[bytes] = body
         self._meter = meter
-        self._events = False
 
     def run(self, app: App) -> Iterable[bytes]:
         """Call the app; what it asks for is answered."""
@@ -119,7 +118,7 @@ class _Watch:
             return bytearray().extend  # the gate answers, whatever the app makes of it
         self._status = int(status[:3])
         if self._meter is not None and rest:
-            self._events = is_events(value for name, value in rest[0] if name.lower() == "content-type")
+            self._meter.events = is_events(value for name, value in rest[0] if name.lower() == "content-type")
         return self._start_response(status, *rest)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -127,9 +126,9 @@ class _Watch:
             for piece in self._body:
                 if self._inside.required is not None and not self._inside.answering:
                     raise self._inside.required
-                if self._meter is not None and (self._inside.answering or self._events) and self._meter.is_over():
+                if self._meter is not None and self._meter.is_over():
                     self._inside.end(self._status, "aborted")
-                    if self._events:
+                    if self._meter.events:
                         return
                     raise StreamOver
                 self._inside.answering = True

@@ -151,8 +151,7 @@ def test_a_websocket_is_closed_with_its_proof(sockets: Door, user: str) -> None:
     }
     url = sockets.url.replace("http", "ws") + "/brief/live"
     with connect(url, additional_headers=headers) as socket, pytest.raises(ConnectionClosed) as closed:
-        for _ in range(100):
-            socket.recv(timeout=10)
+        all(socket.recv(timeout=10) for _ in range(100))
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "the proof has expired")
     assert ending(sockets, user) == ("aborted", "proof_expired")
