@@ -234,3 +234,39 @@ def _gives_text(_: Subject) -> str:
 
 def _holds_not(_: Subject) -> bool:
     return False
+
+
+def test_a_signal_of_yours_has_its_own_time_and_its_own_points_for_failing() -> None:
+    signal = {"points": 30, "call": f"{HERE}:_too_slow", "timeout": "1s", "on_failure": 7}
+    services = make(risk={"signals": {"mine": signal}})
+
+    async def look() -> Any:
+        match = services.policy.match("POST", "/transfer")
+        assert match is not None
+        return await survey(services, make_request(headers={"x-auth-user": "alice"}), match)
+
+    begun = time.perf_counter()
+    visit = asyncio.run(look())
+    assert 1 <= time.perf_counter() - begun < TIMEOUT_S
+    assert (visit.assessment.signals, visit.assessment.failed) == ({"route": 60, "mine": 7}, ["mine"])
+    assert str(visit.findings["mine"]) == "cannot tell: it took too long"
+
+
+@pytest.mark.parametrize(
+    ("signal", "changes", "words"),
+    [
+        (NewDevice(20), {"device_known": True}, "this user has proved themself in this browser before"),
+        (NewDevice(20), {"device": ""}, "the client sent no device cookie of this service"),
+        (RecentFailures(10), {}, "no wrong code since the last right one"),
+        (Burst(5, limit=1, window_s=60), {}, "1 sensitive requests in the last 1m, this one included: at most 1"),
+        (
+            OffHours(5, start="09:00", end="17:00", timezone="UTC"),
+            {"now": NOW},
+            "07:25 in UTC lies outside of 09:00-17:00",
+        ),
+        (Call("mine", 30, lambda _: 12), {}, "your function says 12 of 30 points"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_signals_say_what_they_compared(signal: Signal, changes: dict[str, Any], words: str) -> None:
+    assert str(find(signal, **changes)) == words

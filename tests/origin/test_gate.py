@@ -11,6 +11,7 @@ from typing import Any
 import pyotp
 import pytest
 
+from stepup_mw.config import load_config
 from stepup_mw.enrollment import enroll
 from stepup_mw.errors import DataError
 from stepup_mw.gate import Gate
@@ -18,6 +19,7 @@ from stepup_mw.gate.services import Services
 from stepup_mw.gate.sources import Sources
 from stepup_mw.geo import Geo
 from stepup_mw.messages import Pass
+from tests.config.samples import ENVIRON, MINIMAL
 from tests.core.samples import Clock, Shelf, make, make_request
 
 from .databases import LONDON, MANCHESTER, NESTED, NOWHERE, SOMEWHERE, SYDNEY, SYSTEMS, write_database
@@ -249,3 +251,17 @@ def test_without_device_describe_there_are_no_words(world: World) -> None:
     assert origin["client"] is None
     assert list(origin) == ["ip", "ip_source", "ip_doubt", "geo", "device_id", "device_known", "fingerprint", "client",
                             "user_agent"]  # fmt: skip
+
+
+def test_the_configuration_of_the_readme(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    block = next(part for part in readme.split("```toml\n")[1:] if part.startswith("[geo]")).partition("```")[0]
+    write_database(tmp_path / "GeoLite2-City.mmdb", NESTED)
+    write_database(tmp_path / "GeoLite2-ASN.mmdb", SYSTEMS)
+    (tmp_path / "tor-exits.txt").write_text("192.0.2.1\n")
+    (tmp_path / "stepup.toml").write_text(MINIMAL + block)
+    found = load_config(tmp_path / "stepup.toml", ENVIRON)
+    assert [spec.name for spec in found.settings.risk.signals] == [
+        "new_country", "impossible_travel", "new_network", "address_list", "large_amount",
+    ]  # fmt: skip
+    assert not [str(warning) for warning in found.warnings if "geo" in str(warning)]
