@@ -6,6 +6,7 @@ from stepup_mw.wsgi import StepUpMiddleware   # Flask, Django (WSGI) …
 app = StepUpMiddleware(app, config="stepup.toml")
 
 await stepup_mw.require(request, reason="amount over 10k", max_age=60)   # in a handler; require_sync without a loop
+await stepup_mw.form_token(request, "/transfer")   # for the field _stepup of a form that is sent later
 await stepup_mw.revoke(user)          # at log-out and at a change of password; revoke_sync(user) without a loop
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .config import Config, load_config
     from .demands import Evidence, StepUpRequired
     from .errors import ConfigError, StepUpError
+    from .forms import form_token, form_token_sync
     from .logout import revoke, revoke_on_logout, revoke_sync
     from .required import require, require_sync
 
@@ -29,6 +31,8 @@ __all__ = [
     "StepUpRequired",
     "__version__",
     "asgi",
+    "form_token",
+    "form_token_sync",
     "load_config",
     "require",
     "require_sync",
@@ -44,6 +48,8 @@ _LATER = {
     "Evidence": "demands",
     "StepUpError": "errors",
     "StepUpRequired": "demands",
+    "form_token": "forms",
+    "form_token_sync": "forms",
     "load_config": "config",
     "require": "required",
     "require_sync": "required",

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_secrets import SecretProvider
 from .config.keyfile import open_keyring
@@ -41,6 +41,8 @@ from .trail.files import Layout
 
 if TYPE_CHECKING:
     from .config import Config
+
+T = TypeVar("T")
 
 SWEEP_EVERY_S = 1.0
 """How often challenges that nobody came back to are looked for."""
@@ -124,7 +126,11 @@ class Assembly:
         """How long an answer may go on, from a thread without a loop."""
         return self.driver.call(lease.left_s)
 
-    def _call(self, call: Callable[..., Awaitable[Pass | Response]], request: Request, *more: Any) -> Pass | Response:
+    def form_token_blocking(self, request: Request, method: str, path: str) -> str:
+        """A token for a form of the app's, from a thread without a loop."""
+        return self._call(self.gate.form_token, request, method, path)
+
+    def _call(self, call: Callable[..., Awaitable[T]], request: Request, *more: Any) -> T:
         if self._started_in != os.getpid():
             if self._memory:
                 many = bool(request.native.get("wsgi.multiprocess"))

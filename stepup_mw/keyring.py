@@ -41,7 +41,7 @@ DigestPurpose = Literal[
     "passkey",
     "resume",
 ]
-SealPurpose = Literal["totp", "passkey", "return_to", "pending", "place", "resume"]
+SealPurpose = Literal["totp", "passkey", "return_to", "pending", "place", "resume", "form"]
 
 _NONCE_BYTES = 12
 _KEY_ID_BYTES = 4

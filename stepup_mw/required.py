@@ -21,6 +21,10 @@ Native = MutableMapping[str, Any]
 class _Asking(Protocol):
     async def ask(self, native: Native, demand: Demand) -> Evidence: ...
 
+    async def form_token(self, native: Native, method: str, path: str) -> str: ...
+
+    def form_token_blocking(self, native: Native, method: str, path: str) -> str: ...
+
     def ask_blocking(self, native: Native, demand: Demand) -> Evidence: ...
 
 
@@ -75,6 +79,12 @@ def ask_sync(request: Any, demand: Demand) -> Evidence:
     """As ``require_sync``, for a demand that is made already."""
     native = _native(request)
     return _asking(native).ask_blocking(native, _placed(request, native, demand))
+
+
+def asking(request: Any) -> tuple[Native, _Asking]:
+    """What the middleware left in a request, and the request. NotWrapped where there is nothing."""
+    native = _native(request)
+    return native, _asking(native)
 
 
 def _native(request: Any) -> Native:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .gate import form_tokens
 from .gate.services import Services
 from .gate.visit import shown_user
 
@@ -19,6 +20,9 @@ async def revoke_grants(services: Services, user: str, grant_id: str | None = No
     All: also a code that is being judged now earns nothing. There is a line where there was a grant.
     Unavailable where the store fails (nothing is void) or the trail does (they are void, and no line says so).
     """
+    if grant_id is not None:  # a form that stands on it must not outlive it
+        window_s = 2 * services.settings.challenge.form_max_age_s
+        await services.store.hits(form_tokens.revoked(grant_id), now=services.clock(), window_s=window_s, record=True)
     count = await services.store.revoke_grants(user, grant_id)
     if count:
         detail = {"by": by, "grants": count, "all": grant_id is None}

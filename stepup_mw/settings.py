@@ -101,6 +101,7 @@ class ChallengeSettings:
     enroll: Literal["admin", "self", "grace"] = "admin"
     grace_until: float = 0.0
     resume_max_body: int = 64 * 1024
+    form_max_age_s: int = 1800
     duplicate_notice: bool = True
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import stepup_mw
 from stepup_mw import events
 from stepup_mw.config import load_config
 from stepup_mw.config.init import write_init
+from stepup_mw.gate import form_tokens
 
 README = Path(__file__).parents[1] / "README.md"
 FACTS = events.Facts(
@@ -82,3 +84,20 @@ def test_every_test_that_a_standard_names_is_there() -> None:
         defined |= set(re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE))
     assert len(named) > 15
     assert named <= defined, named - defined
+
+
+def test_the_pages_table_starts(tmp_path: Path) -> None:
+    write_init(tmp_path, "bank", random=lambda size: bytes(range(size)))
+    shown = next(block for block in blocks("toml") if "[page]" in block)
+    base = next(block for block in blocks("toml") if "service =" in block).partition("[[routes]]")[0]
+    (tmp_path / "shown.toml").write_text(base + shown)
+    settings = load_config(tmp_path / "shown.toml", {}).settings
+    assert settings.rules[0].show == ("to", "amount")
+    assert (settings.page.accent, settings.challenge.form_max_age_s) == ("#b4540a", 1800)
+    assert settings.page.texts["en"]["challenge.title"] == "Is it really you?"
+
+
+def test_the_token_of_a_form_is_called_as_shown() -> None:
+    assert f'name="{form_tokens.FIELD}"' in blocks("html")[0]
+    assert 'stepup_mw.form_token(request, "/accounts/42/transfer")' in README.read_text()
+    assert {"form_token", "form_token_sync"} <= set(stepup_mw.__all__)

@@ -74,6 +74,7 @@ def assemble(
             enroll=file.challenge.enroll[0],
             grace_until=file.challenge.enroll[1],
             resume_max_body=file.challenge.resume_max_body,
+            form_max_age_s=file.challenge.form_max_age,
             duplicate_notice=file.challenge.duplicate_notice,
         ),
         page=page_settings(file.page, folder),

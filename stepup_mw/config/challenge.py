@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from .kinds import STRICT
-from .values import Attempts, BodySize, ChallengeTtl, Enroll, Flag, Prefix, Window
+from .values import Attempts, BodySize, ChallengeTtl, Enroll, Flag, FormAge, Prefix, Window
 
 
 class Challenge(BaseModel):
@@ -30,6 +30,12 @@ class Challenge(BaseModel):
         validate_default=True,
         description="The largest form kept for after the code.",
         examples=["64KiB"],
+    )
+    form_max_age: FormAge = Field(
+        default="30m",
+        validate_default=True,
+        description="How long after it was shown a form with a token still passes.",
+        examples=["30m"],
     )
     duplicate_notice: Flag = Field(
         default=True, description="Tell a user's other sessions that a used code was sent again."

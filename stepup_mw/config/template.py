@@ -145,6 +145,8 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # ttl = "5m"             # how long a challenge waits for its code
 # attempts = 5           # codes to try in one challenge
 # window = 1             # TOTP steps of drift either way, 0 to 2
+# resume_max_body = "64KiB"  # the largest form kept for after the code
+# form_max_age = "30m"   # how long after it was shown a form with a token still passes
 # enroll = "admin"       # no factor yet: admin (refuse) | self (enroll now) | "grace until 2027-01-31"
 
 @public@

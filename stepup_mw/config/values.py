@@ -114,6 +114,7 @@ Enroll = Annotated[
     ),
 ]
 MaxAge = Annotated[int, duration("1s", "30d")]
+FormAge = Annotated[int, duration("1s", "1d")]
 ChallengeTtl = Annotated[int, duration("1s", "1h")]
 Attempts = Annotated[int, whole(1, 100)]
 Window = Annotated[int, whole(0, 2)]

@@ -77,6 +77,9 @@ class Judge:
         self._said = Verdict("asked", match.rule)
         return _ANSWERED
 
+    def form_token_blocking(self, request: Request, method: str, path: str) -> str:  # noqa: ARG002 - the door's shape
+        return ""
+
     def demand_blocking(self, _request: Request, _demand: Demand, before: Pass) -> Pass | Response:
         """Nothing runs inside that could ask."""
         return before

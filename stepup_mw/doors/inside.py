@@ -33,6 +33,8 @@ class Deciding(Protocol):
 
     def demand_blocking(self, request: Request, demand: Demand, before: Pass) -> Pass | Response: ...
 
+    def form_token_blocking(self, request: Request, method: str, path: str) -> str: ...
+
 
 class Inside:
     """``make`` gives the gate's view of the request, when it is needed, and is told whether a thread waits for the
@@ -98,6 +100,17 @@ class Inside:
                 self.required.answered = True
         raise self.required
 
+    async def form_token(self, native: Native, method: str, path: str) -> str:
+        """A token for a form of the app's, "" for none."""
+        if self._threaded:
+            return await asyncio.to_thread(self.form_token_blocking, native, method, path)
+        self._running.start()
+        return await self._running.gate.form_token(self._make(False), method, path)
+
+    def form_token_blocking(self, _native: Native, method: str, path: str) -> str:
+        """As ``form_token``, from a thread without a loop."""
+        return self._running.form_token_blocking(self._make(True), method, path)
+
     def end(self, status: int | None, how: Ending) -> None:
         """The app is done: say so, once."""
         finish = self.passed.finish
@@ -138,6 +151,21 @@ class FirstAsked:
         """As ``Inside.ask_blocking``."""
         self.asked = True
         return self._inside(native).ask_blocking(native, demand)
+
+    async def form_token(self, native: Native, method: str, path: str) -> str:
+        """As ``Inside.form_token``; nothing is watched for it."""
+        return await self._for_a_moment(native).form_token(native, method, path)
+
+    def form_token_blocking(self, native: Native, method: str, path: str) -> str:
+        """As ``Inside.form_token_blocking``; nothing is watched for it."""
+        return self._for_a_moment(native).form_token_blocking(native, method, path)
+
+    def _for_a_moment(self, native: Native) -> Inside:
+        left = native[KEY]
+        try:
+            return self._inside(native)
+        finally:
+            native[KEY] = left
 
 
 def end_first(native: Native, how: Ending) -> None:

@@ -38,5 +38,8 @@ class Rooted:
     def demand_blocking(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
         return self._running.demand_blocking(request, demand, before)
 
+    def form_token_blocking(self, request: Request, method: str, path: str) -> str:
+        return self._running.form_token_blocking(request, method, path)
+
     async def aclose(self) -> None:
         await self._running.aclose()

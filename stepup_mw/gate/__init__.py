@@ -14,7 +14,7 @@ from ..errors import AmbiguousRequest, BadDemand, TokenRefused, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
-from . import admission, answers, challenges, demanded, endpoints
+from . import admission, answers, challenges, demanded, endpoints, form_tokens
 from .losses import Losses
 from .matching import find_rule, own_place
 from .refreshing import refresh
@@ -45,6 +45,10 @@ class Gate:
         on, a Response answers in its place. Raises nothing but BadDemand, and cancellation."""
         services = self.services
         return await _without_doubt(services, request, demanded.answer(services, request, demand, before))
+
+    async def form_token(self, request: Request, method: str, path: str) -> str:
+        """A token for a form of the app's that is sent later; "" where no fresh proof would open it now."""
+        return await form_tokens.make_quietly(self.services, request, method, path)
 
     async def sweep(self) -> int:
         """Give challenges that nobody came back to their outcome; how many. Unavailable if that cannot be done.

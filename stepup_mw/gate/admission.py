@@ -11,10 +11,11 @@ from ..errors import BodyTooLarge
 from ..messages import Pass, Response
 from ..pages import say
 from ..state import Grant
-from . import answers, challenges, grants, kept, replies
+from . import answers, challenges, form_tokens, grants, kept, replies
 from .asserted import Wanted, judge_token, provider_required, want
 from .codes import is_enrolled, prepare
 from .cookies import device_cookie, new_device, read_device
+from .form_tokens import FormToken
 from .journal import proof
 from .losses import is_missed
 from .passing import let_through
@@ -83,6 +84,9 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
     search = await grants.find_grant(services, visit, person, binding)
     if search.grant is not None:
         return await _by_grant(services, visit, search.grant)
+    carried = await form_tokens.take(services, visit, person)
+    if carried is not None:
+        return await _by_form(services, visit, carried)
     if search.forged or search.foreign:
         facts = facts_of(services, visit, new_flow(services, visit))
         detail = "forged_grant" if search.forged else "foreign_grant"
@@ -118,6 +122,14 @@ async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:
         detail = {"flow_id": grant.flow_id, "route": grant.rule, "challenge_id": grant.challenge_id}
         used_up = (services.journal.notice("grant", "used_up", user=facts.user_id, detail=detail),)
     return await let_through(services, visit, facts, shown, proved_at=grant.proved_at, before=used_up, grant=grant)
+
+
+async def _by_form(services: Services, visit: Visit, token: FormToken) -> Decision:
+    """The form was shown while a proof was fresh, and is sent now."""
+    facts = facts_of(services, visit, token.flow_id)
+    age_s = max(0, int(visit.now - token.proved_at))
+    shown = proof("grant", method=token.proof, challenge_id=token.challenge_id, age_s=age_s)
+    return await let_through(services, visit, facts, shown, detail="form_token", proved_at=token.proved_at)
 
 
 async def _by_token(services: Services, visit: Visit, judged: Judged) -> Decision:

@@ -117,7 +117,13 @@ def _covers(services: Services, visit: Visit, grant: Grant, binding: str) -> boo
 
 async def freshness_s(services: Services, visit: Visit, person: Person) -> int:
     """For how many more seconds a grant of this request opens the rule; 0 for none. Takes no use of any."""
-    best = 0.0
+    grant = await freshest(services, visit, person)
+    return int(_until(visit, grant) - visit.now) if grant is not None else 0
+
+
+async def freshest(services: Services, visit: Visit, person: Person) -> Grant | None:
+    """The grant of this request that opens the rule longest; None where none does. Takes no use of any."""
+    best: Grant | None = None
     for token in _tokens(services, visit.request):
         try:
             grant_id, portable = _opened(services, token)
@@ -125,8 +131,12 @@ async def freshness_s(services: Services, visit: Visit, person: Person) -> int:
             continue
         grant = await services.store.grant(grant_id)
         if grant is not None and _standing(services, visit, person, grant, "", portable) == "good":
-            best = max(best, min(grant.proved_at + visit.rule.max_age_s, grant.expires_at) - visit.now)
-    return int(best)
+            best = grant if best is None else max(best, grant, key=lambda held: _until(visit, held))
+    return best
+
+
+def _until(visit: Visit, grant: Grant) -> float:
+    return min(grant.proved_at + visit.rule.max_age_s, grant.expires_at)
 
 
 async def mint(

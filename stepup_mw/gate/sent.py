@@ -49,7 +49,7 @@ def read_sent(content_type: str, body: bytes, show: Sequence[str]) -> Sent:
         if kind == "application/x-www-form-urlencoded":
             found = [Field(*pair) for pair in parse_qsl(_utf8(body), keep_blank_values=True, max_num_fields=MAX_FIELDS)]
         elif kind == "multipart/form-data":
-            found = _multipart(content_type, body)
+            found = multipart_fields(content_type, body)
         else:
             found = list(_json_fields(json.loads(_utf8(body), object_pairs_hook=_once), ""))
     except (ValueError, RecursionError):
@@ -66,7 +66,7 @@ def _chosen(found: Sequence[Field], show: Sequence[str]) -> Sent:
         if values:
             rest = [f"+{len(values) - _MAX_VALUES}"] if len(values) > _MAX_VALUES else []
             shown.append((name, ", ".join([*values[:_MAX_VALUES], *rest])))
-    others = [field for field in found if field.name not in show]
+    others = [field for field in found if field.name not in (*show, "_stepup")]
     files = sum(field.is_file for field in others)
     return Sent(fields=tuple(shown), more=len(others) - files, files=files)
 
@@ -75,7 +75,7 @@ def _utf8(body: bytes) -> str:
     return body.decode("utf-8")
 
 
-def _multipart(content_type: str, body: bytes) -> list[Field]:
+def multipart_fields(content_type: str, body: bytes) -> list[Field]:
     """RFC 7578. ValueError for what its own words do not describe."""
     head = b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n"
     whole = BytesParser(policy=HTTP).parsebytes(head + body)

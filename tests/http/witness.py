@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
 from stepup_mw.doors.asgi import Scope, Send
 from stepup_mw.doors.asgi_input import Receive
+from stepup_mw.forms import form_token, form_token_sync
 from stepup_mw.signals import Subject
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 
@@ -53,6 +55,12 @@ def recent_lines() -> bytes:
         return b""
 
 
+def form_of(query: str) -> tuple[str, str]:
+    """Where the form of a page at ``/form?POST /transfer`` goes: its path and method."""
+    method, _, path = unquote(query).partition(" ")
+    return path, method
+
+
 async def inner_asgi(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
@@ -76,6 +84,8 @@ async def inner_asgi(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/fail/slow":
         await trickle(receive, send)
         return
+    if scope["path"] == "/form":
+        answer = (await form_token(scope, *form_of(seen["query"]))).encode()
     status = 500 if scope["path"] == "/fail/500" else 200
     told = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": told})
@@ -109,6 +119,8 @@ def inner_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> I
     if path == "/fail/slow":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return drip()
+    if path == "/form":
+        answer = form_token_sync(environ, *form_of(seen["query"])).encode()
     status = "500 Internal Server Error" if path == "/fail/500" else "200 OK"
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
     return [answer]
