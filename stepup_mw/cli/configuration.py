@@ -133,7 +133,8 @@ def _summary(config: Config) -> dict[str, Any]:
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:
-    """A rule as JSON: the keys of ``[[routes]]``, seconds for ``max_age``."""
+    """A rule as JSON: the keys of ``[[routes]]``, seconds for ``max_age``; what is only for some, where it is said."""
+    said = {"acr": list(rule.acr), "amr": list(rule.amr), "stream_max_age_s": rule.stream_max_age_s}
     return {
         "name": rule.name,
         "path": rule.path,
@@ -144,6 +145,7 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "grant": rule.grant,
         "factors": list(rule.factors),
         "mode": rule.mode,
+        **{name: value for name, value in said.items() if value},
     }
 
 

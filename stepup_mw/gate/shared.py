@@ -24,6 +24,8 @@ def named(services: Services, scope: str) -> str:
 def kinship(services: Services, grant: Grant) -> Literal["own", "shared", "foreign"]:
     """Whose grant it is, seen from here."""
     settings = services.settings
+    if grant.service == settings.service:
+        return "own"
     earned_at, *shared_with = grant.service.split(" ")
     if earned_at == settings.service:
         return "own"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from stepup_mw.errors import IdentityUnavailable
 from stepup_mw.identity.jwks import MAX_BYTES, KeySource, Pace
 from stepup_mw.identity.keyset import MAX_KEYS, parse_keys
 
+from ..core.samples import KEY
 from ..servers import free_port
 from ..ship.http import closed_port, dripping_port, silent_port
 from .issuer import key_set, public_jwk, serving_keys, written
@@ -220,7 +224,9 @@ def test_a_child_reads_for_itself_what_its_parent_was_reading() -> None:
         threading.Thread(target=lambda: has(keys)).start()
         while endpoint.asked == 0:
             time.sleep(0.01)
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is what this is about
+            child = os.fork()
         if child == 0:
             os._exit(0 if has(keys) else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -239,3 +245,20 @@ def test_two_keys_of_one_id_are_none() -> None:
 
 def test_a_key_that_cannot_be_made_is_none() -> None:
     assert parse_keys(key_set({**TWO, "x": "AAAA"})).find("ec1", "ES256") is None
+
+
+def test_the_extra_is_named_where_it_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['jwt'] = None\n"
+        "from stepup_mw.errors import MissingExtra\n"
+        "from stepup_mw.config import load_config\n"
+        "from stepup_mw.named import make_provider\n"
+        "from stepup_mw.origin import Networks\n"
+        "identity = dict(provider='jwt', jwks='https://id.example/', issuer='x', audience='y')\n"
+        "route = dict(name='a', path='/a')\n"
+        f"key = {KEY!r}\n"
+        "config = load_config(dict(service='s', identity=identity, routes=[route]), {'STEPUP_SECRET_KEY': key})\n"
+        "try: make_provider(config.settings.identity, Networks([]))\n"
+        "except MissingExtra as error: assert 'stepup-mw[jwt]' in str(error); sys.exit(3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 3
