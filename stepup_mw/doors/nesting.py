@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ def inwards(app: Any) -> Iterator[Any]:
         overlay = _overlay(app)
         if overlay is not None:
             app = overlay
+            continue
+        if isinstance(app, functools.partial):
+            app = app.func
             continue
         if inspect.ismethod(app):
             yield app.__self__

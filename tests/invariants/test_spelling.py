@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
 from stepup_mw.congruence.spelling import Spelling
@@ -90,3 +92,35 @@ def test_04_no_spelling_runs_a_covered_handler_unasked(pair: Pair, spelling: Spe
     for bare, wrapped in pair.both(spelling):
         assert wrapped in (None, bare)
         assert wrapped is None or wrapped in PUBLIC
+
+
+MOUNTS = {"by name": "/in", "by parameter": "/{place}", "in a mount": "/in/{place}"}
+
+
+@pytest.fixture(scope="module", params=MOUNTS)
+def mounted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """The gate inside a mount: its rules are written as the app in there sees its paths."""
+    inner, runner = bank("starlette").app, Runner()
+    gate = AsgiStepUp(inner, config=config(tmp_path_factory.mktemp("mounted")))
+    outer = [Starlette(routes=[Mount(MOUNTS[request.param], app=app)]) for app in (inner, gate)]
+    yield Pair(Bank(name="mounted", interface="asgi", app=outer[0]), outer[1], runner)
+    runner.run(gate.aclose())
+    runner.close()
+
+
+@settings(max_examples=100)
+@given(spelling=spellings(), before=st.sampled_from(["/in", "/in", "/in/at", "/in/in", "//in", "/in//at", "/in%2fat"]))
+@example(spelling=Spelling("POST", "/admin/transfer%0a"), before="/in")
+@example(spelling=Spelling("POST", "//admin/transfer"), before="/in/at")
+def test_04_no_spelling_gets_past_a_gate_inside_a_mount(mounted: Pair, spelling: Spelling, before: str) -> None:
+    for bare, wrapped in mounted.both(spelling._replace(target=before + spelling.target)):
+        assert wrapped in (None, bare)
+        assert wrapped is None or wrapped in PUBLIC
+
+
+def test_04_a_gate_inside_a_mount_stops_what_runs_bare(mounted: Pair) -> None:
+    found = {both for seed in SEEDS for before in ("/in", "/in/at") for both in mounted.both(
+        seed._replace(target=before + seed.target))}  # fmt: skip
+    stopped = {bare for bare, wrapped in found if bare and wrapped is None}
+    assert stopped >= {"transfer", "admin", "delete", "files", "live"}
+    assert {wrapped for _, wrapped in found if wrapped} == PUBLIC
