@@ -138,11 +138,11 @@ class KeptPostgres:
         self.server.start()
 
     def empty(self) -> None:
-        self._admin("TRUNCATE " + ", ".join(f"stepup.{name}" for name in _TABLES))
+        self._admin("TRUNCATE " + ", ".join(f"stepup.{name}" for name in TABLES))
 
     def restart(self) -> None:
         self.server.kill()
         self.server.start()
 
 
-_TABLES = ("account", "challenge", "epoch", "factor", "granted", "life", "moment", "recovery", "sighting", "spent")
+TABLES = ("account", "challenge", "epoch", "factor", "granted", "life", "moment", "recovery", "sighting", "spent")
