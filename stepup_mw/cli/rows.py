@@ -42,6 +42,10 @@ SIGNS = {
     ("audit", "checkpoint"): QUIET,
     ("audit", "recovered"): ASK,
     ("audit", "pruned"): ASK,
+    ("audit", "heartbeat"): QUIET,
+    ("audit", "key_changed"): ASK,
+    ("audit", "hold"): ASK,
+    ("audit", "sink_recovered"): GOOD,
     ("alert", "recovered"): GOOD,
     ("drill", "begun"): ASK,
     ("drill", "ended"): ASK,
@@ -204,6 +208,7 @@ _TELL: dict[tuple[str, str], Callable[[Event], str]] = {
     ),
     ("audit", "start"): lambda detail: f"process {_text(detail, 'pid')} on {_text(detail, 'host')} writes",
     ("audit", "stop"): lambda detail: f"process {_text(detail, 'pid')} has stopped",
+    ("audit", "heartbeat"): lambda detail: f"nothing happened for {_text(detail, 'silent_s')} s",
     ("audit", "checkpoint"): lambda detail: f"{_text(detail, 'size')} lines signed",
     ("audit", "gap"): lambda detail: (
         f"{_text(detail, 'lost')} lines lost, {_text(detail, 'refused')} refused: {_text(detail, 'why')}"

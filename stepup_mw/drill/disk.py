@@ -33,7 +33,7 @@ def size_limit(lab: Lab, score: Score) -> None:
         act = Act(f"t{number}", (Step("append", 2), *turn, Step("close")))
         played = lab.stage.play(ground.scene(act))
         refused += len(played[0].refused)
-        problem = _flows_again(played[0]) or aftermath(ground, played, durable=lab.durable)
+        problem = _flows_again(played[0]) or aftermath(ground, played, durable=lab.durable, told=True)
         score.case(f"turn {number + 1}", problem or _on_record(ground.audit, refused, lab))
     score.said = f"{refused} lines refused, all of them on record"
 
@@ -53,7 +53,7 @@ def full_disk(lab: Lab, score: Score) -> None:
 def _after_the_mount(lab: Lab, ground: Ground, played: Played) -> str:
     out = ground.folder / "out"
     acknowledged = played.acknowledged if lab.durable else ()
-    return found_in(ground, acknowledged, out) or _on_record(out, len(played.refused), lab)
+    return found_in(ground, acknowledged, out, told=True) or _on_record(out, len(played.refused), lab)
 
 
 def _flows_again(played: Played) -> str:

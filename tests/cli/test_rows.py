@@ -64,7 +64,10 @@ def other(event_type: str, phase: str, **detail: object) -> dict[str, Any]:
             other("audit", "gap", lost=2, refused=1, why="No space left on device"),
             "✗ audit gap            -             2 lines lost, 1 refused: No space left on device",
         ),
-        (other("drill", "begun", by="ops"), "✗ drill begun          -             by=ops"),
+        (other("drill", "unheard", by="ops"), "✗ drill unheard        -             by=ops"),
+        (other("drill", "begun", scenarios=9), "? drill begun          -             9 scenarios on trails of its own"),
+        (other("drill", "ended", verdict="held", report="d.md"), "? drill ended          -             held; d.md"),
+        (other("audit", "heartbeat", silent_s=600), "· audit heartbeat      -             nothing happened for 600 s"),
         (other("throttle", "locked", failures=5), "✗ throttle locked      -             after 5 wrong codes in a row"),
     ],
 )
