@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -37,11 +38,13 @@ def say(key: str, **values: Any) -> Said:
 
 
 class Catalogue:
-    """The texts of one language."""
+    """The texts of one language. ``ready``: those without places, as they stand in HTML."""
 
     def __init__(self, language: str, texts: Mapping[str, Text]) -> None:
         self.language = language
         self.texts = texts
+        whole = {key: text for key, text in texts.items() if isinstance(text, str) and not places_of(text)}
+        self.ready = {key: escape(text, quote=True) for key, text in whole.items()}
 
     def said(self, said: Said) -> str:
         """A text with its places filled."""

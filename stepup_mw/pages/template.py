@@ -108,7 +108,8 @@ def _render(
         elif kind == "value":
             put(_shown(_look(frames, name), texts))
         elif kind == "told":
-            put(_shown(texts.text(name, lambda place: _look(frames, place)), texts))
+            ready = texts.ready.get(name)
+            put(ready if ready is not None else _shown(texts.text(name, lambda place: _look(frames, place)), texts))
         elif kind == ">":
             _render(templates[name].nodes, frames, templates, texts, put)
         elif kind == "^":
@@ -130,7 +131,7 @@ def _look(frames: Frames, name: str) -> object:
     if name == ".":
         return frames[-1]
     for frame in reversed(frames):
-        if isinstance(frame, Mapping):
+        if type(frame) is dict or isinstance(frame, Mapping):  # the second costs ten times the first
             if name in frame:
                 return frame[name]
         elif dataclasses.is_dataclass(frame) and name in frame.__dataclass_fields__:
@@ -139,6 +140,8 @@ def _look(frames: Frames, name: str) -> object:
 
 
 def _shown(value: Any, texts: Catalogue) -> str:
+    if type(value) is str:
+        return escape(safe_text(value, MAX_SHOWN), quote=True)
     if isinstance(value, Markup):
         return value
     if isinstance(value, Said):

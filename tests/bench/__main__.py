@@ -1,4 +1,5 @@
-"""``python -m tests.bench [--rounds N] [passing sensitive origin lookup served verifying appending]``: ten minutes."""
+"""``python -m tests.bench [--rounds N] [part …]``, ten minutes for all of: passing sensitive origin pages lookup served
+verifying appending."""
 
 from __future__ import annotations
 
@@ -7,12 +8,13 @@ import logging
 import platform
 import sys
 
-from . import appending, lookup, origin, passing, sensitive, served, verifying
+from . import appending, lookup, origin, pages, passing, sensitive, served, verifying
 
 PARTS = {
     "passing": passing.measure,
     "sensitive": sensitive.measure,
     "origin": origin.measure,
+    "pages": pages.measure,
     "lookup": lookup.measure,
     "served": served.measure,
     "verifying": verifying.measure,
