@@ -98,6 +98,8 @@ def _policy_text(cover: RouteCover) -> str:
         return f"{text}, {paint('for some of its requests', 'yellow')}"
     if cover.state == "unreached":
         return paint("the app sends its requests elsewhere", "yellow")
+    if not names and cover.route.asks:
+        return paint("asks for a proof itself", "green")
     if not names:
         below = cover.route.kind == "mount" and cover.route.methods is None
         return paint("public, as check.public says" if cover.state == "public" else "cannot be read" if below else "-",

@@ -125,4 +125,5 @@ def _route_json(cover: RouteCover) -> dict[str, Any]:
         "state": cover.state,
         "rules": sorted({name for met in cover.rules.values() for name in met if name}),
         "missing": list(cover.missing),
+        "asks_itself": route.asks,
     }

@@ -30,8 +30,8 @@ _VALUES = ("x7", "7", "12345678-1234-5678-1234-567812345678", "2026-01-31", "a/b
 class RouteCover:
     """rules: by method, the names of the rules that its samples meet, "" among them where a sample meets none.
     missing: the methods that change state and that no rule covers. covered: every request that changes state, or every
-    request at all, meets a rule. public: accepted as such. open: changes no state. unreached: the app itself sends its
-    requests elsewhere."""
+    request at all, meets a rule, or the handler asks for a proof itself. public: accepted as such. open: changes no
+    state. unreached: the app itself sends its requests elsewhere."""
 
     route: AppRoute
     state: State
@@ -75,7 +75,8 @@ class Coverage:
                 rules[method] = tuple(dict.fromkeys(met))
         if not reached:
             return RouteCover(route=route, state="unreached", rules=rules)
-        open_ = [method for method in _changing(route, rules) if "" in rules.get(method, ("",))]
+        changing = [] if route.asks else _changing(route, rules)
+        open_ = [method for method in changing if "" in rules.get(method, ("",))]
         missing = tuple(method for method in open_ if not self._is_public(route, method))
         return RouteCover(route=route, state=_state(route, rules, open_, missing), rules=rules, missing=missing)
 
@@ -160,10 +161,13 @@ def _state(
         return "partly" if some else "gap"
     if open_:
         return "public"
+    if route.asks:
+        return "covered"
     if not some:
         return "open"
     changing = _changing(route, rules)
-    relevant = changing or [method for method in rules if method not in ("OPTIONS", "TRACE")]
+    ruled = [method for method, met in rules.items() if route.methods is not None or any(met)]
+    relevant = changing or [method for method in ruled if method not in ("OPTIONS", "TRACE")]
     return "covered" if all("" not in rules.get(method, ("",)) for method in relevant) else "partly"
 
 

@@ -21,7 +21,8 @@ class AppRoute:
     path: in the syntax of rules, from the root of the app on. methods: None where the app itself says nothing, so that
     every method runs the handler. handler: ``module.name``. samples: decoded paths that should reach it, the parameters
     filled in. host: the Host header it needs, "" for any. changes: the handler's code speaks of POST, a form or a body,
-    which counts where the methods are not said. A ``mount`` is an app inside the app that cannot be read.
+    which counts where the methods are not said. asks: this package's decorator, dependency or guard stands before it.
+    A ``mount`` is an app inside the app that cannot be read.
     """
 
     path: str
@@ -31,6 +32,7 @@ class AppRoute:
     samples: tuple[str, ...] = ()
     host: str = ""
     changes: bool = False
+    asks: bool = False
 
 
 class Hit(NamedTuple):

@@ -14,7 +14,7 @@ from django.urls.resolvers import RoutePattern, URLPattern, URLResolver  # type:
 
 from . import AppRoute, Hit, Native
 from .expressions import path_of
-from .texts import endpoint_methods, example_of, name_of, speaks_of_change
+from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of_change
 
 _VIEW = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 _CONVERTERS = {"IntConverter": "int", "UUIDConverter": "uuid", "PathConverter": "path"}
@@ -80,6 +80,7 @@ def _app_route(patterns: list[Any], view: Any) -> AppRoute:
             dict.fromkeys("/" + "".join(_sample(pattern, variant) for pattern in patterns) for variant in (0, 1))
         ),
         changes=speaks_of_change(view),
+        asks=asks_itself(view),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from litestar.exceptions import HTTPException
 
 from . import AppRoute, Hit, Native
-from .texts import LETTERS, name_of, speaks_of_change
+from .texts import LETTERS, asks_itself, name_of, speaks_of_change
 
 _KINDS = {"int": "int", "float": "float", "UUID": "uuid", "Path": "path", "PurePosixPath": "path"}
 _SAMPLES = {
@@ -116,6 +116,7 @@ def _app_route(route: Any, handler: Any, kind: str) -> AppRoute:
         kind="mount" if asgi else "websocket" if kind == "WebSocketRoute" else "http",
         samples=samples,
         changes=speaks_of_change(function),
+        asks=asks_itself(function, *(getattr(guard, "value", guard) for guard in handler.resolve_guards())),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
 
 from . import AppRoute, Hit, Native, Router
-from .texts import endpoint_methods, example_of, fill, name_of, speaks_of_change
+from .texts import asks_itself, endpoint_methods, example_of, fill, name_of, speaks_of_change
 
 Find = Callable[[Any], Router | None]
 """Finds the reader of an app inside this one."""
@@ -109,12 +109,16 @@ def _valid(route: Any, native: Native) -> bool:
 
 def _typed(route: Any) -> list[Any]:
     """The path parameters that the handler of a FastAPI route and what it depends on ask for."""
-    todo, found = [getattr(route, "dependant", None)], list[Any]()
-    for dependant in todo:
-        if dependant is not None:
-            found += dependant.path_params
-            todo += dependant.dependencies
-    return found
+    return [field for dependant in _dependants(route) for field in dependant.path_params]
+
+
+def _dependants(route: Any) -> list[Any]:
+    """What FastAPI calls for a route: the handler, and all that it depends on."""
+    own = getattr(route, "dependant", None)
+    todo: list[Any] = [own] if own is not None else []
+    for dependant in todo:  # grows while it is read
+        todo += dependant.dependencies
+    return todo
 
 
 def _flat(routes: Sequence[Any]) -> Sequence[Any]:
@@ -144,6 +148,7 @@ def _leaf(route: BaseRoute | Any) -> AppRoute:
         kind="websocket" if is_socket else "http",
         samples=_samples(path, convertors),
         changes=speaks_of_change(endpoint),
+        asks=asks_itself(endpoint, *(dependant.call for dependant in _dependants(route))),
     )
 
 
@@ -190,4 +195,5 @@ def _under(prefix: str, host: str, route: AppRoute) -> AppRoute:
         samples=tuple(samples[min(number, 1)] + sample for number, sample in enumerate(route.samples)),
         host=host or route.host,
         changes=route.changes,
+        asks=route.asks,
     )

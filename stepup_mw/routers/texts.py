@@ -95,6 +95,33 @@ def speaks_of_change(handler: Any) -> bool:
     return False
 
 
+def asks_itself(handler: Any, *before: Any) -> bool:
+    """Whether a handler, or what is called before it, is decorated with this package's demand for a proof."""
+    for _ in range(10):
+        if type(handler).__module__.startswith("stepup_mw.") or any(map(_is_demand, _closed_over(handler))):
+            return True
+        handler = getattr(handler, "__wrapped__", None)
+        if handler is None:
+            return any(asks_itself(one) for one in before)
+    return False
+
+
+def _closed_over(handler: Any) -> list[Any]:
+    cells = getattr(handler, "__closure__", None) or ()
+    return [cell.cell_contents for cell in cells if _is_full(cell)]
+
+
+def _is_full(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # not filled in yet
+        return False
+
+
+def _is_demand(value: object) -> bool:
+    return type(value).__module__.startswith("stepup_mw.") and type(value).__name__ == "Wanting"
+
+
 def endpoint_methods(handler: object, names: Sequence[str]) -> frozenset[str]:
     """The methods that a class-based handler has functions for. A GET function answers HEAD."""
     found = {name.upper() for name in names if callable(getattr(handler, name.lower(), None))}

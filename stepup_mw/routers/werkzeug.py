@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from . import AppRoute, Hit, Native, Router
-from .texts import endpoint_methods, example_of, name_of, speaks_of_change
+from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of_change
 
 _PARAMETER = re.compile(r"<(?:([a-zA-Z_][a-zA-Z0-9_]*)(?:\([^>]*\))?:)?([a-zA-Z_][a-zA-Z0-9_]*)>")
 _KINDS = {"IntegerConverter": "int", "FloatConverter": "float", "UUIDConverter": "uuid", "PathConverter": "path"}
@@ -55,6 +55,7 @@ class MapRouter:
             samples=tuple(dict.fromkeys(_shown(rule, rule.rule, variant) for variant in (0, 1))),
             host=rule.host or host,
             changes=speaks_of_change(view),
+            asks=asks_itself(view),
         )
 
 
@@ -107,6 +108,7 @@ class PrefixRouter:
                     samples=tuple(prefix + sample for sample in route.samples),
                     host=route.host,
                     changes=route.changes,
+                    asks=route.asks,
                 )
                 yield self._own[route]
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fastapi import Depends, FastAPI
+from flask import Flask
+from litestar import Litestar
+from litestar import post as litestar_post
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from stepup_mw.congruence.coverage import Coverage, RuleUse
+from stepup_mw.fastapi import require_stepup
+from stepup_mw.flask import stepup_required as flask_required
+from stepup_mw.litestar import stepup_required as litestar_required
 from stepup_mw.policy import Policy
 from stepup_mw.routers.reading import read_app
 
@@ -116,3 +123,28 @@ def test_a_rule_that_an_earlier_one_leaves_nothing() -> None:
     rules = [make_rule("one", "/pay/{to}/now", methods=POST), make_rule("two", "/pay/{to}/{when}", methods=POST)]
     uses = coverage(_app(Route("/pay/{to}/now", _end, methods=POST)), Policy(rules)).rules
     assert [use.by for use in uses] == ["", "one"]
+
+
+def flask_that_asks() -> Any:
+    app = Flask("asks", static_folder=None)
+    app.add_url_rule("/pay", "pay", flask_required(lambda: ""), methods=POST)
+    return app
+
+
+def fastapi_that_asks() -> Any:
+    app = FastAPI(openapi_url=None)
+    app.add_api_route("/pay", _end, methods=POST, dependencies=[Depends(require_stepup(reason="Pay."))])
+    return app
+
+
+def litestar_that_asks() -> Any:
+    @litestar_post("/pay", guards=[litestar_required(reason="Pay.")])
+    async def pay() -> None: ...
+
+    return Litestar([pay], openapi_config=None)
+
+
+@pytest.mark.parametrize("make", [flask_that_asks, fastapi_that_asks, litestar_that_asks])
+def test_a_handler_that_asks_for_a_proof_itself_is_no_gap(make: Any) -> None:
+    found = coverage(make(), Policy([make_rule("other", "/other")]))
+    assert [(cover.route.path, cover.route.asks, cover.state) for cover in found.routes] == [("/pay", True, "covered")]
