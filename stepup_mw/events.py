@@ -39,10 +39,11 @@ OTHER: Mapping[str, frozenset[str]] = {
     ),
     "audit": frozenset(
         {"start", "stop", "rotated", "recovered", "checkpoint", "pruned", "file_replaced", "io_error", "gap"}
-        | {"sink_failed", "sink_recovered", "heartbeat", "key_changed", "hold"}
+        | {"sink_failed", "sink_recovered", "heartbeat", "key_changed", "hold", "disk_pressure"}
     ),
     "alert": frozenset(
-        {"unavailable", "recovered", "duplicate_code", "unanchored", "notice_failed"} | {"store_lost", "store_accepted"}
+        {"unavailable", "recovered", "duplicate_code", "unanchored", "disk_pressure", "notice_failed"}
+        | {"store_lost", "store_accepted"}
     ),
     "drill": frozenset({"begun", "ended", "line"}),
 }

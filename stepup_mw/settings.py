@@ -194,6 +194,8 @@ class TrailSettings:
     rotate_size: int | None = 256 * 1024 * 1024
     rotate_every_s: int | None = 86_400
     compress: Literal["none", "zstd"] = "none"
+    disk_warn: int = 64 * 1024 * 1024
+    disk_critical: int = 16 * 1024 * 1024
     retain_s: int | None = None
     checkpoint_lines: int = 1000
     checkpoint_every_s: int = 60

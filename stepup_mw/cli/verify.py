@@ -184,6 +184,7 @@ def _as_json(path: Path | str, report: Report, *, keyed: bool) -> dict[str, Any]
         else None,
         "root": report.root,
         "unanchored": {"lines": report.unanchored_lines, "seconds": report.unanchored_s},
+        "max_unanchored": {"lines": report.max_unanchored_lines, "seconds": report.max_unanchored_s},
         "lost_lines": report.lost_lines,
         "missing_lines": report.missing_lines,
         "first_bad": _finding_json(report.first_bad) if report.first_bad else None,
@@ -215,6 +216,8 @@ def _show(path: Path | str, report: Report, told: tuple[str, str] | None, *, key
             ("checked", f"{_count(report.lines, 'line')}, {_count(report.files, 'file')}, {size}, {took_s:.1f} s")
         )
         lines.append(("checkpoints", _checkpoint_text(report, keyed=keyed)))
+    if report.window:
+        lines.append(("unanchored", report.window))
     if told is not None:
         lines.append(told)
     lines += [(finding.verdict.lower().replace("_", " "), _finding_text(finding)) for finding in report.findings]

@@ -202,6 +202,8 @@ def _trail(audit: Audit, folder: Path) -> TrailSettings:
         rotate_size=audit.rotate.size,
         rotate_every_s=audit.rotate.every,
         compress=audit.compress,
+        disk_warn=audit.disk.warn,
+        disk_critical=audit.disk.critical,
         retain_s=audit.retain,
         checkpoint_lines=audit.checkpoint.lines,
         checkpoint_every_s=audit.checkpoint.every,

@@ -16,7 +16,7 @@ from .kinds import found
 from .places import Path
 from .risk import Risk
 from .throttle import Account
-from .trail import MaxUnanchored
+from .trail import Disk, MaxUnanchored
 
 Judge = Callable[..., tuple[str, str] | None]
 """Takes the values of the keys, in order; gives the key at fault ("" for the table) and the message, or None."""
@@ -112,6 +112,10 @@ def _bounded(lines: int | None, seconds: int | None) -> tuple[str, str] | None:
     return ("", "bounds nothing; give lines, seconds or both") if lines is None and seconds is None else None
 
 
+def _stages(critical: int, warn: int) -> tuple[str, str] | None:
+    return ("critical", f"found {critical} bytes; allowed is warn ({warn} bytes) or less") if critical > warn else None
+
+
 _RELATIONS = (
     Relation(("identity",), Identity, ("provider", "user"), _header_user),
     Relation(("identity",), Identity, ("provider", "session"), _header_session),
@@ -120,5 +124,6 @@ _RELATIONS = (
     Relation(("risk",), Risk, ("challenge_at", "deny_at"), _thresholds),
     Relation(("throttle", "account"), Account, ("failures", "ceiling"), _ceiling),
     Relation(("throttle", "account"), Account, ("lock", "max_lock"), _longest_lock),
+    Relation(("audit", "disk"), Disk, ("critical", "warn"), _stages),
     Relation(("audit", "max_unanchored"), MaxUnanchored, ("lines", "seconds"), _bounded),
 )

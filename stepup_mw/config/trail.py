@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .anchors import Anchor
 from .kinds import STRICT, choice
-from .values import Count, FileName, KeyFileName, Period, Retention, Seconds, SegmentAge, SegmentSize
+from .values import Count, FileName, KeyFileName, Period, Retention, RoomSize, Seconds, SegmentAge, SegmentSize
 
 
 class Rotate(BaseModel):
@@ -48,6 +48,25 @@ class MaxUnanchored(BaseModel):
     )
 
 
+class Disk(BaseModel):
+    """How little room on the disk brings which stage; on a small file system a twentieth and a hundredth of it do."""
+
+    model_config = ConfigDict(**STRICT, title="Room on the disk")
+
+    warn: RoomSize = Field(
+        default="64MiB",
+        validate_default=True,
+        description="Less room than this is put on record.",
+        examples=["64MiB"],
+    )
+    critical: RoomSize = Field(
+        default="16MiB",
+        validate_default=True,
+        description="Less than this is an alert, and lines that only inform are dropped and counted.",
+        examples=["16MiB"],
+    )
+
+
 class Audit(BaseModel):
     """The audit trail."""
 
@@ -72,6 +91,7 @@ class Audit(BaseModel):
     compress: Annotated[Literal["none", "zstd"], choice("none", "zstd")] = Field(
         default="none", description="What becomes of sealed files: kept as they are, or compressed (zstd)."
     )
+    disk: Disk = Field(default_factory=Disk, description="What is done as the disk runs full.")
     retain: Retention | None = Field(
         default=None, description="How long sealed files are kept before they may be pruned.", examples=["400d"]
     )

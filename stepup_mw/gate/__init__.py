@@ -114,7 +114,7 @@ async def _refused(services: Services, request: Request, reply: Response, status
         line = services.journal.line(
             facts, "access", "refused", detail=safe_text(detail, 64), http={"status": status, "duration_ms": None}
         )
-        await services.journal.write(line)
+        await services.journal.refuse(line)
     except Exception as error:  # noqa: BLE001 - the answer is a refusal, whatever stands in the way of its line
         _log.error("a refusal is not on record: %s", error)
         if status == 400:

@@ -58,13 +58,13 @@ async def _report(services: Services, visit: Visit) -> Decision:
 
 async def _anonymous(services: Services, visit: Visit) -> Response:
     facts = facts_of(services, visit, new_flow(services, visit))
-    await services.journal.write(services.journal.line(facts, "trigger", "anonymous", reason=visit.assessment.reason))
+    await services.journal.refuse(services.journal.line(facts, "trigger", "anonymous", reason=visit.assessment.reason))
     return replies.login_required(services, visit.request)
 
 
 async def _deny(services: Services, visit: Visit) -> Response:
     facts = facts_of(services, visit, new_flow(services, visit))
-    await services.journal.write(services.journal.line(facts, "trigger", "denied", reason="risk_denied"))
+    await services.journal.refuse(services.journal.line(facts, "trigger", "denied", reason="risk_denied"))
     return answers.refusal(services, visit.request, "denied", 403, say("refused.denied"), flow_id=facts.flow_id)
 
 
@@ -90,7 +90,7 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
     if search.forged or search.foreign:
         facts = facts_of(services, visit, new_flow(services, visit))
         detail = "forged_grant" if search.forged else "foreign_grant"
-        await services.journal.write(
+        await services.journal.refuse(
             services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail=detail)
         )
     wanted = await want(services, visit, person, judged)
@@ -107,7 +107,7 @@ async def _binding(services: Services, visit: Visit) -> str:
 async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) -> Response:
     """A proof for this very request needs the whole of it, and it is over the cap."""
     facts = facts_of(services, visit, new_flow(services, visit))
-    await services.journal.write(
+    await services.journal.refuse(
         services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail="body_too_large")
     )
     return answers.refusal(services, visit.request, "bad-request", 413, say("refused.too_large", limit=error.limit))
@@ -186,7 +186,7 @@ async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decis
         return await let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
     detail = "missed" if missed else None
     line = services.journal.line(facts, "trigger", "not_enrolled", reason=visit.assessment.reason, detail=detail)
-    await services.journal.write(line)
+    await services.journal.refuse(line)
     return replies.not_enrolled(services, visit.request, person, missed=missed)
 
 

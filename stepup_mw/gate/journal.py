@@ -19,9 +19,9 @@ _log = logging.getLogger("stepup_mw")
 class TrailLike(Protocol):
     """The part of the trail that the gate writes to."""
 
-    async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None: ...
+    async def append(self, records: Sequence[bytes], *, wait: bool = True, spooled: bool = False) -> None: ...
 
-    def post(self, records: Sequence[bytes]) -> None: ...
+    def post(self, records: Sequence[bytes], *, info: bool = False) -> None: ...
 
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]: ...
 
@@ -101,6 +101,18 @@ class Journal:
             if not self._allow_on_failure:
                 raise
             _log.error("audit line lost, request allowed as configured (audit.on_failure): %s", error)
+
+    async def refuse(self, *records: bytes) -> None:
+        """Lines about what is stopped anyway: they are written like all others where that can be done, else kept and
+        written as soon as it can. So a trail that cannot be written turns no refusal into another answer."""
+        try:
+            await self._trail.append(records, spooled=True)
+        except TrailUnavailable as error:
+            _log.error("audit line about a refusal lost, and counted: %s", error)
+
+    def inform(self, *records: bytes) -> None:
+        """Hands over lines that only inform; they are the first to be dropped, and counted, where room gets short."""
+        self._trail.post(records, info=True)
 
     def post(self, *records: bytes) -> None:
         """Hands records over without waiting: for what has happened already and can no longer be stopped."""

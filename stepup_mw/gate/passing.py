@@ -92,7 +92,7 @@ def _finish(
     def finish(status: int | None, how: Ending, seconds: float) -> None:
         http = {"status": status, "duration_ms": round(seconds * 1000, 3)}
         detail = lease.ended if lease is not None and how == "aborted" else None
-        services.journal.post(
+        services.journal.inform(
             services.journal.line(
                 facts, "result", how, reason=reason, proof=shown, http=http, would=would, detail=detail
             )

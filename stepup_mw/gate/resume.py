@@ -70,7 +70,7 @@ async def refuse_line(services: Services, attempting: Attempting, why: str) -> N
     facts = facts_of_challenge(services, challenge, attempting)
     facts = facts._replace(user_id=shown_user(services, person.user), session_id=person.session or None)
     shown = proof(None, challenge_id=challenge.challenge_id)
-    await services.journal.write(
+    await services.journal.refuse(
         services.journal.line(facts, "access", "refused", reason=challenge.reason, proof=shown, detail=why)
     )
 

@@ -48,7 +48,8 @@ def judge(
         findings.append(Finding(verdict=UNANCHORED_TAIL, why=why))
     ranked = tuple(sorted(findings, key=lambda item: RANK.index(item.verdict)))
     verdict = ranked[0].verdict if ranked else report.verdict
-    return replace(report, verdict=verdict, findings=ranked, unanchored_lines=behind, unanchored_s=age)
+    judged = replace(report, verdict=verdict, findings=ranked, unanchored_lines=behind, unanchored_s=age)
+    return replace(judged, max_unanchored_lines=lines, max_unanchored_s=seconds)
 
 
 def _span(layout: Layout, anchored: int, total: int) -> float:

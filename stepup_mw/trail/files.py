@@ -7,6 +7,7 @@
     audit/cursors/                how far each place outside has come
     audit/HOLD                    a legal hold: nothing is removed
     audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
+    audit/.stepup.reserve         room that is given back when the disk is full
     audit/.stepup.next            the next live file, while a rotation is under way
     audit/.stepup.store           what is remembered of the store, by which its loss is known
 
@@ -89,6 +90,10 @@ class Layout:
     @property
     def signing_lock(self) -> Path:
         return self.folder / ".stepup.signing"
+
+    @property
+    def reserve(self) -> Path:
+        return self.folder / ".stepup.reserve"
 
     @property
     def packing_lock(self) -> Path:

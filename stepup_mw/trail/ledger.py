@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import TrailUnavailable
 from . import recovery
+from .disk import Disk, free_bytes
 from .files import Layout, identity, make_folder
 from .live import Live
 from .locks import FileLock
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 _PLACE = len(b'{"prev":"","seq":,\n') + 44 + 16
 """The most that ``prev`` and ``seq`` add to a closed record."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = _NO_ROOM | {errno.EFBIG}
 
 
 class Ledger:
@@ -41,6 +43,7 @@ class Ledger:
         self._marks = marks
         self._lock = FileLock(self.layout.lock)
         self._live = Live(self.layout, marks)
+        self.disk = Disk(settings, self.layout.reserve, free_bytes)
         self._notices = [marks.start(settings.durability)]
         self._failed: OSError | None = None
         self.rotations = 0
@@ -50,10 +53,22 @@ class Ledger:
         """The end of the chain as this process last saw it."""
         return self._live.tip
 
-    def append(self, bodies: Sequence[bytes]) -> None:
-        """Write all of these closed records in order with nothing between them, or none of them."""
-        with self._locked():
-            self._put(bodies)
+    def append(self, bodies: Sequence[bytes], *, vital: bool = False) -> None:
+        """Write all of these closed records in order with nothing between them, or none of them. ``vital``: also into
+        the room that is kept for the record of what happened."""
+        with self._locked(), self._within_room():
+            self._put([*([] if vital else self._room_again()), *bodies])
+
+    def watch_disk(self) -> None:
+        """Have a reserve, and put on record when the disk comes to another stage."""
+        stage = self.disk.measure()
+        if self.disk.looked and (stage == self.disk.stage or self.disk.refuses):
+            return
+        with self._locked(), self._within_room():
+            self.disk.keep()
+            if stage != self.disk.stage and not self.disk.refuses:
+                self._put([self._marks.pressure(stage, self.disk.stage)])
+                self.disk.tell(stage)
 
     def beat(self, body: bytes) -> bool:
         """Write a closed record only if nobody has written since this process last looked."""
@@ -75,14 +90,14 @@ class Ledger:
     def again(self, bodies: Sequence[bytes]) -> None:
         """Write closed records a second time, into a new file, after a sync failed: what the system could not store it
         reports only once, so a second sync of the same file would prove nothing. Durable on return."""
-        with self._locked():
+        with self._locked(), self._within_room():
             failed = self._failed or OSError(errno.EIO, os.strerror(errno.EIO))
             self._live.roll([self._io_error(failed, len(bodies)), *self._notices], bodies)
             self._settled()
 
     def rotate(self) -> Path | None:
         """Seal the live file now and begin another. Gives the sealed segment; None if there was nothing in it."""
-        with self._locked():
+        with self._locked(), self._within_room():
             if self._live.size == 0:
                 return None
             sealed = self._rotate(self._notices)
@@ -109,6 +124,27 @@ class Ledger:
             yield
         finally:
             self._lock.release()
+
+    @contextlib.contextmanager
+    def _within_room(self) -> Iterator[None]:
+        """Where the disk turns out to be full, give the reserve back and say so in its place. Then it is refused."""
+        try:
+            yield
+        except OSError as error:
+            before = self.disk.stage
+            if error.errno in _NO_ROOM and self.disk.run_full():
+                with contextlib.suppress(OSError, TrailUnavailable):
+                    self._write([self._marks.pressure("full", before)])
+                    self.sync()
+            raise
+
+    def _room_again(self) -> list[bytes]:
+        """What to say where the disk was full and is no more; nothing where it was not. OSError where it still is."""
+        if not self.disk.refuses:
+            return []
+        if not self.disk.recover():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return [self._marks.pressure(self.disk.stage, "full")]
 
     def _look(self) -> None:
         """Notice, before anything is written, whatever happened to the live file since the last time."""

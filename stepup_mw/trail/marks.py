@@ -47,20 +47,20 @@ class Marks:
         self._tail = b"," + events.encode({"writer": self.writer})[1:-2]
         self._numbered = self._tail + b',"n":'
 
-    def record(self, phase: str, detail: Mapping[str, Any]) -> bytes:
+    def record(self, phase: str, detail: Mapping[str, Any], event_type: str = "audit") -> bytes:
         """One ``audit`` record, not yet in the chain."""
         now = self.clock()
         event_id = format_uuid7(now, self._random(10))
-        return events.other("audit", phase, now=now, event_id=event_id, service=self._service, detail=detail)
+        return events.other(event_type, phase, now=now, event_id=event_id, service=self._service, detail=detail)
 
     def close(self, record: bytes, n: int) -> bytes:
         """A record from behind its opening brace to its end, with its writer and its number."""
         return b"%b%b%d}}" % (record[1:-1], self._numbered, n)
 
-    def mark(self, phase: str, detail: Mapping[str, Any], after: int | None = None) -> bytes:
+    def mark(self, phase: str, detail: Mapping[str, Any], after: int | None = None, event_type: str = "audit") -> bytes:
         """One ``audit`` record of the trail's own, closed."""
         return b'%b%b,"after":%d}}' % (
-            self.record(phase, detail)[1:-1],
+            self.record(phase, detail, event_type)[1:-1],
             self._tail,
             self.n if after is None else after,
         )
@@ -76,6 +76,12 @@ class Marks:
         """For people who read the file; the signed note stands in ``checkpoints.note``."""
         root = b2a_base64(made.root, newline=False).decode()
         return self.record("checkpoint", {"size": made.size, "root": root, "key": key_id})
+
+    def pressure(self, stage: str, before: str) -> bytes:
+        """The disk has come to another stage; an alert where lines are dropped or refused."""
+        alert = stage in ("critical", "full")
+        detail = {"stage": stage, "before": before}
+        return self.mark("disk_pressure", detail, event_type="alert" if alert else "audit")
 
     def gap(self, lost: int, refused: int, why: str, since: float) -> bytes:
         """``lost`` lines happened and were never written; ``refused`` lines were not written and nothing happened."""

@@ -105,10 +105,10 @@ class Report:
     """``findings`` holds at most a few, the gravest first; ``first_bad`` is the one the verdict rests on.
 
     ``signed``: the checkpoints were checked with a key. ``unanchored_lines``, ``unanchored_s``: the lines after the
-    last checkpoint and the seconds they span. ``lost_lines``: lines the trail says could not be written;
-    ``missing_lines``: numbered ones that nothing accounts for. ``events``: how many lines there are of each ``audit``
-    kind. ``root``: of all lines, base64, None if no root was needed. ``first_seq``: where checking began, and
-    ``beginning`` why there, if it is not line 0. ``parsed``: whether every line was read, not only chained.
+    last checkpoint and the seconds they span; ``max_…``: what is allowed of both. ``lost_lines``: lines the trail says
+    could not be written; ``missing_lines``: numbered ones that nothing accounts for. ``events``: how many lines there
+    are of each ``audit`` kind. ``root``: of all lines, base64, None if none was needed. ``first_seq``: where checking
+    began, and ``beginning`` why there, if it is not line 0. ``parsed``: whether every line was read, not only chained.
     """
 
     verdict: str
@@ -122,6 +122,8 @@ class Report:
     root: str | None = None
     unanchored_lines: int = 0
     unanchored_s: float = 0.0
+    max_unanchored_lines: int | None = None
+    max_unanchored_s: int | None = None
     lost_lines: int = 0
     missing_lines: int = 0
     first_seq: int = 0
@@ -136,6 +138,15 @@ class Report:
     @property
     def first_bad(self) -> Finding | None:
         return self.findings[0] if self.findings else None
+
+    @property
+    def window(self) -> str:
+        """How much of the end is not anchored, beside what is allowed; "" where nothing is said to be."""
+        lines, seconds = self.max_unanchored_lines, self.max_unanchored_s
+        limits = ((lines, "lines"), (seconds, "s"))
+        allowed = [f"{limit:,} {unit}" for limit, unit in limits if limit is not None]
+        found = f"{self.unanchored_lines:,} lines over {self.unanchored_s:,.0f} s"
+        return f"{found}; {' and '.join(allowed)} are allowed" if allowed else ""
 
     @property
     def message(self) -> str:

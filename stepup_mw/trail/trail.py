@@ -63,20 +63,23 @@ class Trail:
         self._writer: Writer | None = None
         _TRAILS.add(self)
 
-    async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None:
+    async def append(self, records: Sequence[bytes], *, wait: bool = True, spooled: bool = False) -> None:
         """Add records, in order and with nothing between them; returns when they are as durable as configured.
 
         ``commit``: on stable storage; ``write``: written; ``async``, or ``wait=False``: queued. TrailUnavailable if
-        that cannot be had; then none of them counts. Being cancelled while waiting does no harm: they are written.
+        that cannot be had; then none of them counts. ``spooled``: lines about what is stopped anyway; where they cannot
+        be written now they are kept, and written as soon as they can, and that is as good. Being cancelled while
+        waiting does no harm: they are written.
         """
         _check(records)
         durability = self._settings.durability
         if not wait or durability == "async":
-            self._submit(Entry(records, synced=False))
+            self._submit(Entry(records, synced=False, spooled=spooled))
             return
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._submit(Entry(records, future, loop, durability == "commit"))
+        entry = Entry(records, future, loop, durability == "commit", spooled=spooled)
+        self._submit(entry, refused=not spooled)
         await future
 
     def append_blocking(self, records: Sequence[bytes]) -> None:
@@ -90,16 +93,17 @@ class Trail:
         self._submit(Entry(records, future, None, durability == "commit"))
         future.result()
 
-    def post(self, records: Sequence[bytes]) -> None:
+    def post(self, records: Sequence[bytes], *, info: bool = False) -> None:
         """Add records some time soon. Never waits and never raises for want of room: what cannot be written is
-        counted, and the count is put on record (``audit/gap``)."""
+        counted, and the count is put on record (``audit/gap``). ``info``: lines that only inform, which are not even
+        tried where the disk is nearly full."""
         try:
             _check(records)
         except TrailUnavailable as error:
             (self._writer or self._begin()).count_lost(len(records), str(error))
         else:
             with contextlib.suppress(TrailUnavailable):  # counted
-                self._submit(Entry(records, synced=False), refused=False)
+                self._submit(Entry(records, synced=False, info=info), refused=False)
 
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:
         """At most ``limit`` lines that name one of ``users``, newest first. TrailUnavailable if they cannot be read."""

@@ -236,6 +236,8 @@ class _Verification:
             root=b64encode(walk.tree.root()).decode() if walk.size and walk.tree is not None else None,
             unanchored_lines=behind,
             unanchored_s=seconds,
+            max_unanchored_lines=limits[0],
+            max_unanchored_s=limits[1],
             lost_lines=walk.told.lost,
             missing_lines=walk.told.counters.holes(),
             first_seq=first,

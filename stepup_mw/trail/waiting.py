@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True, eq=False)
 class Entry:
     """Records that belong together, or a ``task`` for the writer's thread. ``future`` is None if nobody waits;
-    ``synced``: release it after the sync, not after the write. ``number``: that of the first record, see ``Marks``."""
+    ``synced``: release it after the sync, not after the write. ``number``: that of the first record, see ``Marks``.
+    ``spooled`` and ``info``: the class of its records, closed if neither, see ``backlog``."""
 
     records: Sequence[bytes]
     future: asyncio.Future[Any] | Future[Any] | None = None
@@ -25,6 +26,8 @@ class Entry:
     synced: bool = True
     task: Callable[[], Any] | None = None
     number: int = 0
+    spooled: bool = False
+    info: bool = False
 
 
 def close_all(entries: Iterable[Entry], close: Callable[[bytes, int], bytes]) -> list[bytes]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NoteError, TrailUnavailable
+from .backlog import Backlog
 from .inbox import Inbox
 from .ledger import Ledger
-from .losses import Losses
 from .marks import is_mark
 from .packing import Packer
 from .signing import Signing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .marks import Marks
 
 _MAX_UNSYNCED = 1000
+_VITAL_S = 5.0
 _TICK_S = 0.5
 """How soon what nobody waits for is synced, and checkpoints and gaps are looked after."""
 
@@ -50,7 +52,8 @@ class Writer:
         self._inbox = Inbox()
         self._wrote_at = marks.clock()
         self._unsynced: list[bytes] = []
-        self._losses = Losses(marks)
+        self._backlog = Backlog(marks)
+        self._vital_at, self._watch_at = 0.0, float("inf")
         self._late: list[bytes] = []
         self._opened = False
         self._thread = threading.Thread(target=self._run, name="stepup-trail", daemon=True)
@@ -66,7 +69,7 @@ class Writer:
     def count_lost(self, lines: int, why: str, *, refused: bool = False) -> None:
         """Remember lines that were never queued and will not be written: they happened, or were ``refused``."""
         self._inbox.skip(lines)
-        self._losses.add(lost=0 if refused else lines, refused=lines if refused else 0, why=why)
+        self._backlog.losses.add(lost=0 if refused else lines, refused=lines if refused else 0, why=why)
 
     def rotate(self) -> Any:
         """For the writer's thread: seal the live file now."""
@@ -101,7 +104,9 @@ class Writer:
 
     def _patience(self) -> float:
         """Seconds until there may be something to do though nobody asks; -1 for never."""
-        if self._unsynced or self._losses or self._signing.has_new(self._ledger):
+        if self._unsynced or self._backlog.waits or self._signing.has_new(self._ledger):
+            return _TICK_S
+        if self._opened and (self._ledger.disk.stage == "full" or not self._ledger.disk.looked):
             return _TICK_S
         return max(_TICK_S, self._signing.beat_s / 10) if self._beats else -1
 
@@ -112,7 +117,7 @@ class Writer:
 
     def _work(self, entries: list[Entry]) -> None:
         """Write all records of the entries, then run their tasks in order."""
-        writing = [entry for entry in entries if entry.task is None]
+        writing = self._backlog.drop([entry for entry in entries if entry.task is None], self._ledger.disk.stage)
         if writing:
             self._commit(close_all(writing, self._marks.close), writing)
         for entry in entries:
@@ -127,17 +132,18 @@ class Writer:
         else:
             release([entry], None, result)
 
-    def _commit(self, bodies: list[bytes], entries: list[Entry]) -> None:
+    def _commit(self, bodies: list[bytes], entries: list[Entry], *, vital: bool = False) -> None:
         """Write, release those who wait for the write, sync, release the rest."""
+        owed = self._backlog.bodies()
         try:
-            self._ledger.append([*self._losses.records(), *bodies])
+            self._ledger.append([*owed, *bodies], vital=vital)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever or be told it was written
             self._fail(entries, error)
             return
         self._opened = True
         self._wrote_at = self._marks.clock()
-        self._losses.written()
-        self._unsynced += bodies
+        self._backlog.written()
+        self._unsynced += [*owed, *bodies]
         self._marks.n = max([self._marks.n, *(item.number + len(item.records) - 1 for item in entries if item.records)])
         waiting = [entry for entry in entries if entry.synced and entry.future is not None]
         release([entry for entry in entries if not entry.synced], None)
@@ -146,7 +152,7 @@ class Writer:
             if failure is None:
                 release(waiting, None)
             else:
-                self._fail(waiting, failure)
+                self._fail(waiting, failure, again=True)
 
     def _sync(self) -> Exception | None:
         """Make durable what was written; if the system says it cannot, write it again elsewhere."""
@@ -166,18 +172,17 @@ class Writer:
         count = len(self._unsynced)
         failure = self._sync()
         if failure is not None:
-            self._losses.add(lost=count, refused=0, why=str(failure))
+            self._backlog.losses.add(lost=count, refused=0, why=str(failure))
 
-    def _fail(self, entries: Sequence[Entry], error: Exception) -> None:
-        lost = sum(len(entry.records) for entry in entries if entry.future is None)
-        refused = sum(len(entry.records) for entry in entries if entry.future is not None)
-        self._losses.add(lost=lost, refused=refused, why=str(error))
-        release(entries, f"the audit trail {self._settings.path} cannot be written: {error}")
+    def _fail(self, entries: Sequence[Entry], error: Exception, *, again: bool = False) -> None:
+        told = f"the audit trail {self._settings.path} cannot be written: {error}"
+        self._backlog.fail(entries, error, told, again=again)
 
     def _tend(self, *, idle: bool) -> None:
         """What is due though nobody waits for it."""
-        if idle and self._losses:
-            self._commit([], [])
+        self._backlog.settle(self._ledger.disk.stage)
+        if idle and (self._backlog or self._ledger.disk.stage == "full"):
+            self._pay()
         if idle and self._unsynced:
             self._sync_unasked()
         if idle and self._beats and not 0 <= self._marks.clock() - self._wrote_at < self._signing.beat_s:
@@ -185,7 +190,25 @@ class Writer:
         if self._opened and self._signing.is_due(self._ledger):
             self._signing.begin(self._ledger)
         if self._opened:
+            self._watch()
             self._packer.tend(self._ledger.rotations)
+
+    def _pay(self) -> None:
+        """Write what is owed; on a full disk now and then into the room that is kept for it."""
+        self._commit([], [])
+        now = time.monotonic()
+        if self._backlog and self._ledger.disk.stage == "full" and now - self._vital_at >= _VITAL_S:
+            self._vital_at = now
+            self._commit([], [], vital=True)
+
+    def _watch(self) -> None:
+        """Look after the disk now and then, busy or not, but not in the first moment of a process that may be short."""
+        now = time.monotonic()
+        if now >= self._watch_at:
+            with contextlib.suppress(OSError, TrailUnavailable):  # what is wrong shows at the next line
+                self._ledger.watch_disk()
+        if now >= self._watch_at or self._watch_at == float("inf"):
+            self._watch_at = now + _TICK_S
 
     def _on_packing(self, why: str) -> None:
         self._on_record(self._marks.record("io_error", {"error": "compress", "why": why[:300]}))
@@ -214,6 +237,7 @@ class Writer:
     def _finish(self) -> None:
         self._packer.close()
         self._signing.wait()
+        self._backlog.settle(self._ledger.disk.stage, ending=True)
         if self._opened:
             late = self._take_late()
             self._commit([*close_all([late], self._marks.close), self._marks.stop(self._inbox.numbered)], [late])

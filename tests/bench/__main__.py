@@ -1,5 +1,4 @@
-"""``python -m tests.bench [--rounds N] [part …]``, ten minutes for all of: passing sensitive origin pages lookup served
-verifying appending."""
+"""``python -m tests.bench [--rounds N] [part …]``: some ten minutes for all parts, and some more for ``trail``."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import logging
 import platform
 import sys
 
-from . import appending, lookup, origin, pages, passing, sensitive, served, verifying
+from . import appending, lookup, origin, pages, passing, sensitive, served, trail, verifying
 
 PARTS = {
     "passing": passing.measure,
@@ -19,6 +18,7 @@ PARTS = {
     "served": served.measure,
     "verifying": verifying.measure,
     "appending": appending.measure,
+    "trail": trail.measure,
 }
 
 

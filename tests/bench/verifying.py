@@ -9,7 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +24,7 @@ from .rounds import Case, interleave, table
 
 MEGABYTES = 256
 SIZES = (1, 16, 256)
+_KINDS = 20_000
 TAIL = b',"writer":{"host":"web-1","pid":4242,"boot":"5d0e8a51-6c0b-4b37-9b0e-3f2e7c1f9a77","life":"a1b2c3d4e5f6","n":'
 
 
@@ -40,11 +41,13 @@ def measure(rounds: int) -> str:
 
 
 def write_trail(path: Path, megabytes: int) -> int:
-    """Lines as a service writes them, about 1 kB each: see ``traffic``. Gives how many there are."""
-    tip, size, records = Tip(), 0, traffic()
+    """Lines as a service writes them, about 1 kB each: see ``traffic``. Gives how many there are. After some megabytes
+    the records come again; their numbers and hashes do not."""
+    tip, size = Tip(), 0
+    records = cycle([record[1:-1] + TAIL for record in islice(traffic(), _KINDS)])
     with path.open("wb") as stream:
         while size < megabytes << 20:
-            bodies = [record[1:-1] + TAIL + b"%d}}" % n for n, record in enumerate(islice(records, 1000), tip.seq + 1)]
+            bodies = [b"%b%d}}" % (record, n) for n, record in enumerate(islice(records, 1000), tip.seq + 1)]
             data, tip = link(bodies, tip)
             size += stream.write(data)
     return tip.seq
@@ -134,14 +137,15 @@ def verify(path: Path, count: int, *, parse: bool, processes: int) -> None:
 
 def memory() -> str:
     """The most memory of a process that verifies trails of growing size."""
-    rows = []
-    for size in SIZES:
-        with tempfile.TemporaryDirectory() as name:
-            write_trail(Path(name) / "stepup.jsonl", size)
-            command = [sys.executable, "-m", "tests.bench.verifying", name]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            rows.append([f"{size} MB", f"{int(done.stdout) / 1024:,.0f}"])
-    return table("trail | MB of memory at most", rows)
+    return table("trail | MB of memory at most", [[f"{size} MB", f"{most_memory(size):,.0f}"] for size in SIZES])
+
+
+def most_memory(megabytes: int) -> float:
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as name:
+        write_trail(Path(name) / "stepup.jsonl", megabytes)
+        command = [sys.executable, "-m", "tests.bench.verifying", name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return int(done.stdout) / 1024
 
 
 if __name__ == "__main__":

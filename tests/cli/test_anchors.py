@@ -144,6 +144,8 @@ def test_the_limit_is_counted_from_the_last_anchor(shipped: bool, bucket: str, f
         stepup("audit ship")
     code, told = _json(stepup, "verify")
     assert (code, told["verdict"]) == ((0, "VERIFIED") if shipped else (4, "UNANCHORED_TAIL"))
+    assert told["max_unanchored"] == {"lines": 5, "seconds": None}
+    assert "; 5 lines are allowed" in stepup("verify").out
     if not shipped:
         assert "are under no anchor yet" in told["first_bad"]["why"]
 

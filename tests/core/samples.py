@@ -27,10 +27,10 @@ class Shelf:
     def __init__(self) -> None:
         self.records: list[bytes] = []
 
-    async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None:  # noqa: ARG002 - the shape of a trail
+    async def append(self, records: Sequence[bytes], *, wait: bool = True, spooled: bool = False) -> None:  # noqa: ARG002 - the shape of a trail
         self.records += records
 
-    def post(self, records: Sequence[bytes]) -> None:
+    def post(self, records: Sequence[bytes], *, info: bool = False) -> None:  # noqa: ARG002 - as above
         self.records += records
 
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:

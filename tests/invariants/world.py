@@ -90,15 +90,15 @@ class FaultyTrail:
         self.fail_after: int | None = None
         self._posted: list[bytes] = []
 
-    async def append(self, records: Sequence[bytes], *, wait: bool = True) -> None:
+    async def append(self, records: Sequence[bytes], *, wait: bool = True, spooled: bool = False) -> None:
         if self.fail_after is not None:
             if self.fail_after <= 0:
                 raise TrailUnavailable("the test has taken the trail away")
             self.fail_after -= 1
         self.write_posted()
-        await self.inner.append(records, wait=wait)
+        await self.inner.append(records, wait=wait, spooled=spooled)
 
-    def post(self, records: Sequence[bytes]) -> None:
+    def post(self, records: Sequence[bytes], *, info: bool = False) -> None:  # noqa: ARG002 - the shape of a trail
         self._posted += records
 
     def write_posted(self) -> None:

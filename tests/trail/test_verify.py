@@ -268,6 +268,10 @@ def test_a_tail_beyond_the_limit_is_its_own_verdict(tmp_path: Path) -> None:
     assert (report.verdict, report.exit_code) == ("UNANCHORED_TAIL", 4)
     assert verify_trail(tmp_path / "audit", max_unanchored_lines=3).exit_code == 0
     assert report.unanchored_s > 10
+    assert report.window.endswith("s; 2 lines are allowed")
+    both = verify_trail(tmp_path / "audit", max_unanchored_lines=9, max_unanchored_s=3600)
+    assert both.window.endswith("s; 9 lines and 3,600 s are allowed")
+    assert verify_trail(tmp_path / "audit").window == ""
     assert verify_trail(tmp_path / "audit", max_unanchored_s=5).exit_code == 4
 
 
