@@ -77,6 +77,10 @@ class Marks:
         root = b2a_base64(made.root, newline=False).decode()
         return self.record("checkpoint", {"size": made.size, "root": root, "key": key_id})
 
+    def compress(self, why: str) -> bytes:
+        """A segment could not be compressed."""
+        return self.record("io_error", {"error": "compress", "why": why[:300]})
+
     def pressure(self, stage: str, before: str) -> bytes:
         """The disk has come to another stage; an alert where lines are dropped or refused."""
         alert = stage in ("critical", "full")

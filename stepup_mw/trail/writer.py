@@ -48,7 +48,7 @@ class Writer:
         self._marks = marks
         self._ledger = Ledger(settings, marks)
         self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
-        self._packer = Packer(settings, self._ledger.layout, self._on_packing)
+        self._packer = Packer(settings, self._ledger.layout, lambda why: self._on_record(marks.compress(why)))
         self._inbox = Inbox()
         self._wrote_at = marks.clock()
         self._unsynced: list[bytes] = []
@@ -104,9 +104,8 @@ class Writer:
 
     def _patience(self) -> float:
         """Seconds until there may be something to do though nobody asks; -1 for never."""
-        if self._unsynced or self._backlog.waits or self._signing.has_new(self._ledger):
-            return _TICK_S
-        if self._opened and (self._ledger.disk.stage == "full" or not self._ledger.disk.looked):
+        disk = self._opened and (self._ledger.disk.stage == "full" or not self._ledger.disk.looked)
+        if self._unsynced or self._backlog.waits or disk or self._signing.has_new(self._ledger):
             return _TICK_S
         return max(_TICK_S, self._signing.beat_s / 10) if self._beats else -1
 
@@ -210,9 +209,6 @@ class Writer:
         if now >= self._watch_at or self._watch_at == float("inf"):
             self._watch_at = now + _TICK_S
 
-    def _on_packing(self, why: str) -> None:
-        self._on_record(self._marks.record("io_error", {"error": "compress", "why": why[:300]}))
-
     def _beat(self) -> None:
         """Nothing was written for long: say so, and so let a checkpoint seal the silence. Of many idle processes one
         does it, since the others find its line."""
@@ -240,7 +236,8 @@ class Writer:
         self._backlog.settle(self._ledger.disk.stage, ending=True)
         if self._opened:
             late = self._take_late()
-            self._commit([*close_all([late], self._marks.close), self._marks.stop(self._inbox.numbered)], [late])
+            last = [*close_all([late], self._marks.close), self._marks.stop(self._inbox.numbered)]
+            self._commit(last, [late], vital=self._ledger.disk.stage == "full")
             if self._unsynced:
                 self._sync_unasked()
             self._signing.now()
