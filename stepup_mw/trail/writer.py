@@ -218,9 +218,10 @@ class Writer:
             self._ledger.beat(self._marks.mark("heartbeat", {"silent_s": silent_s}))
 
     def _on_record(self, record: bytes) -> None:
-        """Queue a line about a checkpoint; what comes while this writer closes is written at its end."""
+        """Queue a line about a checkpoint, kept where there is no room for it; what comes while this writer closes is
+        written at its end."""
         try:
-            if not self.offer(Entry([record], synced=False)):
+            if not self.offer(Entry([record], synced=False, spooled=True)):
                 self._late.append(record)
         except TrailUnavailable as error:
             self.count_lost(1, str(error))
