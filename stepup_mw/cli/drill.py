@@ -18,7 +18,7 @@ from .failure import FOUND, CommandError
 from .program import SETTINGS, ColorContext, command
 from .progress import progress
 from .screen import safe
-from .vkeys import find_held, find_keys
+from .vkeys import find_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,6 @@ def _order(
         keep=keep,
         copy_limit=copy * 1_000_000,
         vkey=find_keys(loaded, config),
-        held=tuple(find_held(loaded)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import NoteError, StepUpError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from ..settings import Settings, TrailSettings
     from ..trail import Report
-    from ..trail.trusted import Held
     from .acts import Played
     from .stage import Stage
 
@@ -95,7 +94,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """What every scenario works with. ``vkey`` and ``held``: what the service's own trail is verified with."""
+    """What every scenario works with. ``vkey``: what the service's own trail is verified with."""
 
     settings: Settings
     folder: Path
@@ -106,7 +105,6 @@ class Lab:
     quick: bool
     copy_limit: int
     vkey: str | None = None
-    held: tuple[Held, ...] = field(default_factory=tuple)
 
     @property
     def signed(self) -> bool:

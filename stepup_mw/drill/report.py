@@ -77,11 +77,15 @@ def headline(drill: Drill) -> str:
     missing = drill.count("not_run")
     left = f"; {missing} not run" if missing else ""
     if drill.verdict == "broke":
-        where = f"{drill.count('broke')} of {len(drill.results)} scenarios"
-        return f"{drill.broken:,} of {drill.cases:,} cases did not hold, in {where}{left}"
+        where = f"{drill.count('broke')} of {_count(len(drill.results), 'scenario')}"
+        return f"{drill.broken:,} of {_count(drill.cases, 'case')} did not hold, in {where}{left}"
     if drill.verdict == "not_run":
         return "Nothing could be run"
-    return f"{drill.cases:,} cases in {drill.count('held')} scenarios, all of them held{left}"
+    return f"{_count(drill.cases, 'case')} in {_count(drill.count('held'), 'scenario')}, all of them held{left}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _facts(drill: Drill) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..settings import Settings
-    from ..trail.trusted import Held
     from .values import Drill, Verdict
 
 RUNS: Mapping[str, Callable[[Lab, Score], None]] = {
@@ -72,7 +71,6 @@ class Order:
     keep: bool = False
     copy_limit: int = COPY_LIMIT
     vkey: str | None = None
-    held: tuple[Held, ...] = field(default_factory=tuple)
 
 
 class Record:
@@ -126,7 +124,6 @@ def open_lab(order: Order, drill_id: str) -> Iterator[Lab]:
                 quick=order.quick,
                 copy_limit=order.copy_limit,
                 vkey=order.vkey,
-                held=order.held,
             )
     finally:
         log.disabled = was
