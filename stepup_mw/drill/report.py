@@ -68,8 +68,9 @@ def _lines(drill: Drill) -> Iterator[str]:
     yield ""
     yield "## How this report is on record"
     yield ""
-    yield f"The service's trail holds the lines `drill/begun` and `drill/ended` of drill `{drill.drill_id}`. The second"
-    yield "has the SHA-256 of this file: `stepup tail --type drill --json`, and `sha256sum` of this file, must agree."
+    yield "The service's trail holds the lines `drill/begun` and `drill/ended` of this drill,"
+    yield f"`{drill.drill_id}`. The second has the SHA-256 of this file:"
+    yield "what `stepup tail --type drill --json` shows and `sha256sum` of this file must agree."
 
 
 def headline(drill: Drill) -> str:
@@ -101,17 +102,19 @@ def _facts(drill: Drill) -> list[tuple[str, str]]:
 
 def _result(result: Result) -> Iterator[str]:
     yield ""
-    yield f"### {_text(result.scenario.title)}: {SIGNS[result.verdict]}"
+    yield f"### {_text(result.scenario.title)}"
     yield ""
-    yield f"*Promised:* {_text(result.scenario.promise)}."
+    if result.verdict == "not_run":
+        yield f"- **not run**: {_text(result.said)}"
+        return
+    yield f"- **{SIGNS[result.verdict]}**: {_count(result.tried - result.broken, 'case')} of {result.tried:,} held"
+    yield f"- *Promised:* {_text(result.scenario.promise)}."
     if result.said:
-        yield f"*{'Why not' if result.verdict == 'not_run' else 'Seen'}:* {_text(result.said)}."
-    if result.findings:
-        yield ""
-        for finding in result.findings:
-            yield f"- **{_text(finding.case)}**: {_text(finding.why)}"
-        if result.broken > len(result.findings):
-            yield f"- … and {result.broken - len(result.findings):,} more"
+        yield f"- *Seen:* {_text(result.said)}."
+    for finding in result.findings:
+        yield f"- **{_text(finding.case)}**: {_text(finding.why)}"
+    if result.broken > len(result.findings):
+        yield f"- … and {result.broken - len(result.findings):,} more"
 
 
 def _table(heads: tuple[str, ...], rows: list[Any]) -> Iterator[str]:
