@@ -58,7 +58,7 @@ def _tell(loss: Loss) -> None:
     say(paint(f"✗ {_WORDS[loss.found]}, {format_instant(loss.found_at)}.", "red", bold=True))
     say()
     say("Until a right code each account has one guess; every grant and recovery code of before is void.")
-    say("An authenticator that was taken away since that copy is back: `stepup users`, `stepup revoke USER`.")
+    say("An authenticator that was taken away through another host since then may be back: `stepup users`.")
     say("Nobody without one can enroll by themself until you say `stepup store accept`.")
 
 

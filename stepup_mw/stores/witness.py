@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .lives import STRIPES, Life, Note
+from .removals import Removals
 
 _HEAD = 33
 _COUNT = 21
@@ -131,6 +132,7 @@ class Watch:
 
     def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
         self._witness: Witness | Memory = Witness(path) if path else Memory()
+        self.removals = Removals(path)
         self.clock = clock
 
     def known(self) -> Note | None:

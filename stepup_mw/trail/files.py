@@ -10,6 +10,7 @@
     audit/.stepup.reserve         room that is given back when the disk is full
     audit/.stepup.next            the next live file, while a rotation is under way
     audit/.stepup.store           what is remembered of the store, by which its loss is known
+    audit/.stepup.removed         authenticators that were taken away through this host
 
 Nothing here knows what a line is.
 """

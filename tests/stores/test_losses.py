@@ -77,10 +77,11 @@ async def _check_void(store: Store) -> None:
     assert await store.use_grant("g1") is False
     assert await store.take_request("alice", "c1", now=NOW) is None
     assert [await store.consume_recovery("alice", code) for code in ("r1", "r2", "r3")] == [False] * 3
+    factors = [factor.factor_id for factor in await store.factors("alice")]
     assert await store.consume_step("alice", "f1", STEP + 3) is False, "every code of this minute and before"
     assert await store.failures("alice") == (LAST_GUESS, 0.0)
     assert (await attempt(store, now=NOW)).locked_until == FOREVER, "one guess, and it locks for good"
-    assert await store.consume_step("alice", "f1", LATER) is True
+    assert await store.consume_step("alice", "f1", LATER) is ("f1" in factors)
     await store.forgive("alice", "")
 
 
@@ -96,6 +97,8 @@ def test_what_was_used_up_since_the_copy_stays_used_up(kept: Kept, use: str) -> 
 
         store = kept.open()
         await _check_void(store)
+        left = {"a new factor": [], "all removed": [], "a factor removed": ["f1"]}.get(use, ["f1", "f2"])
+        assert [factor.factor_id for factor in await store.factors("alice")] == left, "what was taken away stays away"
         loss = await store.loss()
         assert loss is not None
         assert (loss.found, loss.found_at) == ("older", NOW)
@@ -200,6 +203,7 @@ def test_a_host_that_was_away_learns_of_it_and_ends_nothing_twice(kept: Kept) ->
         store = kept.open()
         other = kept.open("web-2")
         assert await other.consume_recovery("alice", "r2")
+        assert await other.remove_factor("alice", "f2")
         await store.consume_recovery("alice", "r1")
         await other.aclose()
         await _beside(kept.put_back)
@@ -207,6 +211,7 @@ def test_a_host_that_was_away_learns_of_it_and_ends_nothing_twice(kept: Kept) ->
         await store.put_recovery("alice", ["new"])
         other = kept.open("web-2")
         assert await other.consume_recovery("alice", "new") is True
+        assert [factor.factor_id for factor in await store.factors("alice")] == ["f1"], "which the other had taken away"
         assert await other.loss() == await store.loss()
         for each in (store, other):
             await each.aclose()

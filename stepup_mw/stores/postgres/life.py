@@ -10,12 +10,15 @@ from typing import Any
 from psycopg import sql
 
 from ..lives import LAST_GUESS, STRIPES, Found, Life, begin_anew, judge, no_code_before
+from ..removals import mark_of
 from ..witness import Watch
 from .clients import Connection
 from .location import Location
 
 _LIFE = """SELECT name, before, lost_at, found, ARRAY(SELECT number FROM {s}.spent ORDER BY stripe) FROM {s}.life"""
 _END = "SELECT {s}.end_life(%s, %s, %s, %s, %s, %s::bigint[], %s, %s)"
+_FACTORS = "SELECT who, factor_id FROM {s}.factor"
+_REMOVE = "SELECT {s}.remove_factor(%s, %s)"
 
 
 async def hold(connection: Connection, location: Location, watch: Watch) -> Life:
@@ -25,8 +28,12 @@ async def hold(connection: Connection, location: Location, watch: Watch) -> Life
     found = judge(known, life) or ("empty" if life is None else None)
     if found is not None:
         now = watch.clock()
-        await _end(connection, location, life, begin_anew(known, life, found, now=now), now)
+        async with connection.transaction():
+            await _end(connection, location, life, begin_anew(known, life, found, now=now), now)
+            await _take_away_again(connection, location, watch)
         life = await _read(connection, location)
+    elif known is not None and life is not None and life.name != known.name:  # another host found it out
+        await _take_away_again(connection, location, watch)
     if life is None:
         raise ValueError("the state has no life")
     watch.keep(known, life)
@@ -36,6 +43,14 @@ async def hold(connection: Connection, location: Location, watch: Watch) -> Life
 async def _read(connection: Connection, location: Location) -> Life | None:
     row = await (await connection.execute(_text(_LIFE, location))).fetchone()
     return _to_life(row) if row is not None else None
+
+
+async def _take_away_again(connection: Connection, location: Location, watch: Watch) -> None:
+    marks = watch.removals.read()
+    rows = await (await connection.execute(_text(_FACTORS, location))).fetchall() if marks else []
+    for who, factor_id in rows:
+        if mark_of(who.decode(), factor_id.decode()) in marks:
+            await connection.execute(_text(_REMOVE, location), (who, factor_id))
 
 
 async def _end(connection: Connection, location: Location, ended: Life | None, new: Life, now: float) -> None:

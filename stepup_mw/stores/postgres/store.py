@@ -28,6 +28,7 @@ from ...state import (
     UserSummary,
 )
 from ..lives import loss_of
+from ..removals import noting
 from ..witness import Watch
 from .connections import Connections
 from .flows import Challenges, Grants
@@ -45,7 +46,9 @@ class PostgresStore:
     """
 
     def __init__(self, url: str, *, witness: Path | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._connections = Connections(parse_location(url), Watch(witness, clock))
+        watch = Watch(witness, clock)
+        self._removals = watch.removals
+        self._connections = Connections(parse_location(url), watch)
         self._factors = Factors(self._connections)
         self._throttle = Throttle(self._connections)
         self._challenges = Challenges(self._connections)
@@ -58,16 +61,16 @@ class PostgresStore:
         return await self._factors.of(user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        return await self._factors.put(factor, recovery)
+        return await noting(self, self._removals, factor.user, self._factors.put(factor, recovery))
 
     async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         return await self._factors.add(factor, keep=keep)
 
     async def remove_factor(self, user: str, factor_id: str) -> bool:
-        return await self._factors.remove_one(user, factor_id)
+        return await noting(self, self._removals, user, self._factors.remove_one(user, factor_id))
 
     async def remove_factors(self, user: str) -> int:
-        return await self._factors.remove(user)
+        return await noting(self, self._removals, user, self._factors.remove(user))
 
     async def users(self) -> tuple[UserSummary, ...]:
         return await self._factors.users()

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..lives import LAST_GUESS, STRIPES, Found, Life, Note, begin, begin_anew, judge, no_code_before
+from ..removals import mark_of
 from ..witness import Watch
 from .names import Names
 from .scripts import script
@@ -36,7 +37,7 @@ class Lives:
         """The life; None where it is not, or not yet, the one that is remembered."""
         known = self._watch.known()
         life = parse_life(await ask("HGETALL", self._names.life))
-        if life is None or judge(known, life) is not None:
+        if life is None or judge(known, life) is not None or _has_ended(known, life):
             return None
         self._watch.keep(known, life)
         return life
@@ -47,6 +48,8 @@ class Lives:
         known = self._watch.known()
         life = parse_life(await ask("HGETALL", self._names.life))
         found = judge(known, life)
+        if found is not None or _has_ended(known, life):
+            await self._take_away_again(ask)
         if found is not None:
             life = await self._end(ask, known, life, found)
         elif life is None:
@@ -68,6 +71,16 @@ class Lives:
         words = (new.name, " ".join(new.before), repr(new.lost_at), found, max(new.spent))
         await self._run(ask, "end_life", [self._names.life], before, *words)
         return parse_life(await ask("HGETALL", self._names.life))
+
+    async def _take_away_again(self, ask: Ask) -> None:
+        marks = self._watch.removals.read()
+        for name in await ask("SMEMBERS", self._names.users) if marks else ():
+            user = name.decode()
+            for field in await ask("HKEYS", self._names.user(user)):
+                kind, _, factor_id = field.decode(errors="replace").partition(":")
+                if kind == "factor" and mark_of(user, factor_id) in marks:
+                    keys = [self._names.user(user), self._names.grants(user)]
+                    await self._run(ask, "remove_factor", keys, factor_id)
 
     async def _void(self, ask: Ask, user: str, now: float) -> None:
         keys = [self._names.user(user), self._names.grants(user), self._names.kept(user)]
@@ -92,6 +105,11 @@ def parse_life(held: Any) -> Life | None:
         lost_at=float(fields.get(b"lost_at", 0)) if found else 0.0,
         found=found or None,
     )
+
+
+def _has_ended(known: Note | None, life: Life | None) -> bool:
+    """The life that is remembered: another host found that out."""
+    return known is not None and life is not None and life.name != known.name
 
 
 def _same(now: Life | None, before: Life | None) -> bool:

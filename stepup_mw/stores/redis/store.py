@@ -35,6 +35,7 @@ from ...state import (
     UserSummary,
 )
 from ..lives import loss_of
+from ..removals import noting
 from ..witness import Watch
 from .challenges import Challenges
 from .connections import Connections
@@ -59,7 +60,9 @@ class RedisStore:
         location = parse_location(url)
         names = Names(location.prefix)
         self._names = names
-        self._connections = Connections(location, Lives(names, Watch(witness, clock)))
+        watch = Watch(witness, clock)
+        self._removals = watch.removals
+        self._connections = Connections(location, Lives(names, watch))
         self._factors = Factors(self._connections, names)
         self._throttle = Throttle(self._connections, names)
         self._challenges = Challenges(self._connections, names)
@@ -72,16 +75,16 @@ class RedisStore:
         return await self._factors.of(user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        return await self._factors.put(factor, recovery)
+        return await noting(self, self._removals, factor.user, self._factors.put(factor, recovery))
 
     async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         return await self._factors.add(factor, keep=keep)
 
     async def remove_factor(self, user: str, factor_id: str) -> bool:
-        return await self._factors.remove_one(user, factor_id)
+        return await noting(self, self._removals, user, self._factors.remove_one(user, factor_id))
 
     async def remove_factors(self, user: str) -> int:
-        return await self._factors.remove(user)
+        return await noting(self, self._removals, user, self._factors.remove(user))
 
     async def users(self) -> tuple[UserSummary, ...]:
         return await self._factors.users()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lives import LAST_GUESS, STRIPES, Found, Life, begin, begin_anew, judge, no_code_before
+from ..removals import Removals, mark_of
 from ..witness import Witness
 
 TABLE = """CREATE TABLE life (
@@ -50,6 +51,7 @@ class Lives:
     def __init__(self, path: str, witness: Path | None, clock: Callable[[], float]) -> None:
         self._beside = Witness(Path(f"{path}-life"))
         self._further = Witness(witness) if witness else None
+        self.removals = Removals(witness)
         self._clock = clock
         self._noted: tuple[str, int] = ("", -1)
 
@@ -91,6 +93,10 @@ class Lives:
         for note in known:
             life = begin_anew(note, life, found, now=now)
         _void(db, no_code_before(now))
+        marks = self.removals.read()
+        for user, factor_id in db.execute("SELECT user, factor_id FROM factor").fetchall() if marks else ():
+            if mark_of(user, factor_id) in marks:
+                db.execute("DELETE FROM factor WHERE user = ? AND factor_id = ?", (user, factor_id))
         self._put(db, life if known else begin_anew(None, life, found, now=now))
 
     def note(self, db: sqlite3.Connection) -> None:

@@ -28,6 +28,7 @@ from ...state import (
 )
 from ..bounds import HITS_KEPT
 from ..lives import Found, Life, loss_of
+from ..removals import noting
 from . import challenges, factors, grants, life, throttle
 from . import kept as kept_requests
 from .database import Database, Row
@@ -56,16 +57,19 @@ class SqliteStore:
         return self._db.all(factors.to_factor, factors.FACTORS, user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        return await self._db.write(factors.put_factor, factor, recovery)
+        step = self._db.write(factors.put_factor, factor, recovery)
+        return await noting(self, self._db.lives.removals, factor.user, step)
 
     async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         return await self._db.write(factors.add_factor, factor, keep=keep)
 
     async def remove_factor(self, user: str, factor_id: str) -> bool:
-        return await self._db.write(factors.remove_factor, user, factor_id)
+        step = self._db.write(factors.remove_factor, user, factor_id)
+        return await noting(self, self._db.lives.removals, user, step)
 
     async def remove_factors(self, user: str) -> int:
-        return await self._db.write(factors.remove_factors, user)
+        step = self._db.write(factors.remove_factors, user)
+        return await noting(self, self._db.lives.removals, user, step)
 
     async def users(self) -> tuple[UserSummary, ...]:
         return self._db.all(factors.to_summary, factors.USERS)
