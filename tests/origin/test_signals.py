@@ -62,6 +62,7 @@ def travel(store: Store, geo: Geo, *, max_kmh: int = 900, **changes: Any) -> Fin
         (SYDNEY, 24 * 365, 0),
         (SYDNEY, 0, 40),
         (SYDNEY, -5, 40),
+        (SYDNEY, -100, 40),
         (READING, 0, 0),
         (LONDON, 0, 0),
         (at(53.4809, -2.2374, 20.0), 0.1, 40),
@@ -69,7 +70,7 @@ def travel(store: Store, geo: Geo, *, max_kmh: int = 900, **changes: Any) -> Fin
         (at(53.4809, -2.2374, None), 0.1, 40),
         (at(53.4809, -2.2374, None), 0.2, 0),
     ],
-    ids=["1h", "just too fast", "just possible", "a year", "at once", "clock back", "near", "same", "manchester",
+    ids=["1h", "just too fast", "just possible", "a year", "at once", "clock back", "clock far back", "near", "same", "manchester",
          "no idea where", "no radius", "no radius, more time"],
 )  # fmt: skip
 def test_a_way_that_nobody_can_have_made(geo: Geo, hours_ago: float, points: int) -> None:

@@ -103,9 +103,9 @@ def test_a_list_that_is_none_names_its_line(content: bytes, why: str, path: Path
 
 
 def test_a_list_as_they_are_handed_around() -> None:
-    text = "# drop\r\n203.0.113.0/24 ; SBL1\n\n2001:db8::/32\n 198.51.100.7 # one\n::ffff:192.0.2.0/120\n192.0.2.9/24"
+    text = "# drop\r\n203.0.113.0/24 ; SBL1\n\n2001:db8::/32\n 198.51.100.7 # one\n::ffff:192.0.2.0/120\n10.1.2.3/8"
     found = AddressList(parse_networks(text, "x"))
-    listed = ["203.0.113.255", "2001:db8:ffff::1", "198.51.100.7", "192.0.2.1", "::ffff:203.0.113.1"]
+    listed = ["203.0.113.255", "2001:db8:ffff::1", "198.51.100.7", "192.0.2.1", "10.0.0.1", "::ffff:203.0.113.1"]
     assert [ip for ip in listed if not found.contains(ip)] == []
     free = ["203.0.114.0", "2001:db9::1", "198.51.100.8", "192.0.3.1", "garbage", ""]
     assert [ip for ip in free if found.contains(ip)] == []
