@@ -157,8 +157,8 @@ def _change(count: Count) -> int:
 
 
 def _show_counts(what: str, counts: list[tuple[str, Count]], tally: Tally) -> None:
-    bounds = ("at most",) if tally.unmeasured else ()
-    headers = (what, "requests", "asked then", "asked", *bounds, "denied then", "denied")
+    bounds = ("either, at most",) if tally.unmeasured else ()
+    headers = (what, "requests", "asked then", "asked", "denied then", "denied", *bounds)
     rows = [_row(paint(clip(safe(name or "(nobody)"), 40), bold=True), count, tally) for name, count in counts]
     rows += [_row(paint("all", dim=True), tally.total, tally)] if len(counts) > 1 else []
     say(table(headers, rows, right=frozenset(headers[1:])))
@@ -168,7 +168,7 @@ def _row(name: str, count: Count, tally: Tally) -> tuple[str, ...]:
     most = (f"{count.most:,}",) if tally.unmeasured else ()
     asked = _turned(count.asked, count.asked_then)
     denied = _turned(count.denied, count.denied_then)
-    return (name, f"{count.requests:,}", f"{count.asked_then:,}", asked, *most, f"{count.denied_then:,}", denied)
+    return (name, f"{count.requests:,}", f"{count.asked_then:,}", asked, f"{count.denied_then:,}", denied, *most)
 
 
 def _turned(now: int, then: int) -> str:
@@ -181,8 +181,9 @@ def _notes(settings: Settings, tally: Tally) -> Iterator[str]:
     recorded = _as_recorded(settings)
     if recorded:
         yield f"as they were found then, with this policy's points: {', '.join(recorded)}"
-    for name, requests in sorted(tally.unmeasured.items()):
-        yield f"{name} was not measured for {requests:,} requests: counted as not holding; as holding under at most"
+    if tally.unmeasured:
+        names = ", ".join(f"{name} ({requests:,} requests)" for name, requests in sorted(tally.unmeasured.items()))
+        yield f"not measured then: {names}; they count as not holding, and in the last column as holding"
     yield "requests that no rule matched then left no line: what this policy would find among them is not here"
     if tally.untouched:
         yield f"{tally.untouched:,} requests meet no rule any more and would pass untouched"

@@ -25,7 +25,7 @@ ANEW = frozenset({"off_hours", "new_device", "address_list"})
 
 @dataclass(slots=True, kw_only=True)
 class Count:
-    """``most``: asked, if every signal that was not measured then had held."""
+    """``most``: asked or denied, if every signal that was not measured then had held."""
 
     requests: int = 0
     asked_then: int = 0
@@ -38,7 +38,7 @@ class Count:
         self.requests += 1
         self.asked_then += then == "asked"
         self.asked += now == "asked"
-        self.most += most == "asked"
+        self.most += most in ("asked", "denied")
         self.denied_then += then == "denied"
         self.denied += now == "denied"
 

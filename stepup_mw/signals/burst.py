@@ -21,7 +21,6 @@ class Burst:
         hits = await store.hits(
             f"burst:{subject.user}", now=subject.now, window_s=self._window_s, record=subject.record
         )
+        words = "number {} of this user's sensitive requests within {}; it holds above {}"
         values = (hits, format_duration(self._window_s), self._limit)
-        if hits > self._limit:
-            return Finding(self.points, "{} sensitive requests in the last {}, this one included: more than {}", values)
-        return Finding(0, "{} sensitive requests in the last {}, this one included: at most {}", values)
+        return Finding(self.points if hits > self._limit else 0, words, values)

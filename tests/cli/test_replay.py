@@ -251,9 +251,21 @@ def test_another_policy_by_route_and_by_user(lived: Path, stepup: Run) -> None:
     assert told["unmeasured"] == {"recent_failures": 4}
     shown = stepup("replay draft.toml audit").out.split("\n")
     assert shown[0].startswith("draft.toml on 5 sensitive requests of 3 users, 20")
-    assert shown[2].split() == ["route", "requests", "asked", "then", "asked", "at", "most", "denied", "then", "denied"]
-    assert next(row for row in shown if row.startswith("rename")).split() == ["rename", "2", "0", "1", "2", "0", "0"]
-    assert any("recent_failures was not measured for 4 requests" in row for row in shown)
+    assert shown[2].split() == [
+        "route",
+        "requests",
+        "asked",
+        "then",
+        "asked",
+        "denied",
+        "then",
+        "denied",
+        "either,",
+        "at",
+        "most",
+    ]
+    assert next(row for row in shown if row.startswith("rename")).split() == ["rename", "2", "0", "1", "0", "0", "2"]
+    assert any("not measured then: recent_failures (4 requests)" in row for row in shown)
     assert any("as they were found then, with this policy's points: recent_failures" in row for row in shown)
 
 

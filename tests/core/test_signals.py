@@ -258,7 +258,7 @@ def test_a_signal_of_yours_has_its_own_time_and_its_own_points_for_failing() -> 
         (NewDevice(20), {"device_known": True}, "this user has proved themself in this browser before"),
         (NewDevice(20), {"device": ""}, "the client sent no device cookie of this service"),
         (RecentFailures(10), {}, "no wrong code since the last right one"),
-        (Burst(5, limit=1, window_s=60), {}, "1 sensitive requests in the last 1m, this one included: at most 1"),
+        (Burst(5, limit=1, window_s=60), {}, "number 1 of this user's sensitive requests within 1m; it holds above 1"),
         (
             OffHours(5, start="09:00", end="17:00", timezone="UTC"),
             {"now": NOW},

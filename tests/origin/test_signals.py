@@ -70,8 +70,8 @@ def travel(store: Store, geo: Geo, *, max_kmh: int = 900, **changes: Any) -> Fin
         (at(53.4809, -2.2374, None), 0.1, 40),
         (at(53.4809, -2.2374, None), 0.2, 0),
     ],
-    ids=["1h", "just too fast", "just possible", "a year", "at once", "clock back", "clock far back", "near", "same", "manchester",
-         "no idea where", "no radius", "no radius, more time"],
+    ids=["1h", "just too fast", "just possible", "a year", "at once", "clock back", "clock far back", "near", "same",
+         "manchester", "no idea where", "no radius", "no radius, more time"],
 )  # fmt: skip
 def test_a_way_that_nobody_can_have_made(geo: Geo, hours_ago: float, points: int) -> None:
     assert travel(proved_at(LONDON, hours_ago), geo).points == points
