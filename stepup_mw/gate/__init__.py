@@ -14,7 +14,7 @@ from ..errors import AmbiguousRequest, BadDemand, TokenRefused, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
-from . import admission, answers, challenges, demanded, endpoints, form_tokens
+from . import admission, answers, asked, challenges, demanded, endpoints, form_tokens, in_place
 from .losses import Losses
 from .matching import find_rule, own_place
 from .refreshing import refresh
@@ -91,6 +91,9 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
     match = find_rule(services.policy, request)
     if match is None:
         return UNTOUCHED
+    named = await in_place.challenge_named(request)
+    if named:
+        return await asked.serve(services, request, (named, "verify"))
     services.journal.check_window()
     return await admission.admit(services, await survey(services, request, match))
 

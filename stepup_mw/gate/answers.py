@@ -170,14 +170,15 @@ def target_of(request: Request) -> str:
     host. A GET goes back to where it was; what was sent is not kept, so it goes to the page it was sent from, or ""."""
     if request.method == "GET":
         whole = request.path if request.path.startswith(request.root_path) else request.root_path + request.path
-        return _local(whole.encode("utf-8", "surrogateescape"), request.query)
+        return local_target(whole.encode("utf-8", "surrogateescape"), request.query)
     sent_from = urlsplit(request.header_text(b"referer")[:2048])
     if not sent_from.netloc or sent_from.netloc.lower() != request.header_text(b"host").lower():
         return ""
-    return _local(unquote_to_bytes(sent_from.path), sent_from.query.encode("latin-1", "replace"))
+    return local_target(unquote_to_bytes(sent_from.path), sent_from.query.encode("latin-1", "replace"))
 
 
-def _local(path: bytes, query: bytes) -> str:
+def local_target(path: bytes, query: bytes) -> str:
+    """A path on this origin: exactly one leading slash, nothing that names a host."""
     target = "/" + quote(path, safe="/:@!$&'()*+,;=~-._").lstrip("/")
     asked = quote(query, safe="/?:@!$&'()*+,;=~-._%")
     return f"{target}?{asked}" if asked else target

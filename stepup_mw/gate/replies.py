@@ -13,7 +13,7 @@ from ..messages import Headers, Request, Response
 from ..pages import Said, say
 from ..policy import Rule
 from ..state import FOREVER, Challenge
-from . import answers, passkeys, wording
+from . import answers, in_place, passkeys, wording
 from .asserted import Wanted
 from .challenges import returns
 from .kept import Waiting, digest_of, reason_of
@@ -163,6 +163,7 @@ async def page_of(
     """The challenge page: who asks, from where, for what and why, how long it lasts, and the field for the code."""
     url = answers.endpoint(services, request, f"challenges/{challenge.challenge_id}")
     facts = orjson.loads(challenge.facts)
+    resumes = _resumes(services, rule, challenge, waiting)
     view: dict[str, Any] = {
         "user": challenge.user,
         "route": facts["action"].get("reason", rule.name),
@@ -176,14 +177,14 @@ async def page_of(
         "lasts": wording.lasts(rule),
         "ends": wording.clock(challenge.expires_at),
         "ends_iso": format_instant(challenge.expires_at),
-        "verify_url": f"{url}/verify",
+        "send_url": (resumes or {}).get("place") or f"{url}/verify",
         "cancel_url": f"{url}/cancel",
         "challenge_id": challenge.challenge_id,
         "codes": "totp" in rule.factors,
         "recovery": "recovery_code" in rule.factors,
         "passkey": await _passkey(services, challenge, rule),
         "auto": waiting.message is None,
-        "resumes": _resumes(rule, challenge, waiting),
+        "resumes": resumes,
         "unkept": None if waiting.message else _unkept(services, challenge, waiting),
         "error": error,
         "notice": notice,
@@ -201,7 +202,7 @@ async def _passkey(services: Services, challenge: Challenge, rule: Rule) -> str:
     return orjson.dumps(options).decode() if options is not None else ""
 
 
-def _resumes(rule: Rule, challenge: Challenge, waiting: Waiting) -> dict[str, Any] | None:
+def _resumes(services: Services, rule: Rule, challenge: Challenge, waiting: Waiting) -> dict[str, Any] | None:
     """What will run: the chosen fields of what was kept, and how much more there is."""
     message = waiting.message
     if message is None:
@@ -210,6 +211,7 @@ def _resumes(rule: Rule, challenge: Challenge, waiting: Waiting) -> dict[str, An
     sent = read_sent(kind, message.body, rule.show)
     return {
         "seen": digest_of(challenge),
+        "place": in_place.address(services, rule, message),
         "fields": [{"name": name, "value": value} for name, value in sent.fields],
         "more": say("resume.more", count=sent.more) if sent.more else None,
         "files": say("resume.files", count=sent.files) if sent.files else None,

@@ -16,7 +16,7 @@ from stepup_mw.messages import Response
 from stepup_mw.pages import Pages, say
 from stepup_mw.settings import PageSettings
 
-FIELDS = ("user", "route", "method", "path", "why", "lasts", "ends", "verify_url", "cancel_url", "error", "origin",
+FIELDS = ("user", "route", "method", "path", "why", "lasts", "ends", "send_url", "cancel_url", "error", "origin",
           "asked", "notice")  # fmt: skip
 PAGES = Pages(PageSettings(), "bank")
 
@@ -44,7 +44,7 @@ class Outline(HTMLParser):
 
 def challenge(pages: Pages = PAGES, accepted: str = "", **changes: Any) -> Response:
     values: dict[str, Any] = {name: f"a {name}" for name in FIELDS}
-    values |= {"verify_url": "/_stepup/challenges/x/verify", "cancel_url": "/_stepup/challenges/x/cancel"}
+    values |= {"send_url": "/_stepup/challenges/x/verify", "cancel_url": "/_stepup/challenges/x/cancel"}
     view = {**values, "codes": True, "recovery": True, "auto": True, "unkept": say("unkept.other"), **changes}
     return pages.page("challenge", view, title=say("challenge.title"), accepted=accepted)
 

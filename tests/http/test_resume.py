@@ -69,6 +69,33 @@ def test_a_form_reaches_the_app_after_the_code_byte_for_byte(door: Door, user: s
     assert details(door, user) == ["kept"]
 
 
+def test_the_apps_answer_stands_under_its_own_address(door: Door, user: str, enrolled: Enrolled) -> None:
+    """A relative link in it, and a form that goes to nowhere in particular, then mean what they did before."""
+    with door.client(user, **BROWSER) as browser:
+        shown = browser.get(sent(browser, f"{TRANSFER}?a=1&b=%2F")).text
+        (place,) = set(re.findall(r'<form method="post" action="([^"]*)" autocomplete', shown))
+        place = html.unescape(place)
+        assert place == f"{TRANSFER}?a=1&b=%2F"
+        wrong = browser.post(place, data={**hidden(shown), "code": door.wrong(enrolled)})
+        done = browser.post(place, data={**hidden(wrong.text), "code": door.code(enrolled)})
+        again = browser.post(place, data={**hidden(wrong.text), "code": door.code(enrolled)})
+    assert (wrong.status_code, done.status_code, again.status_code) == (401, 200, 410)
+    assert [(run["body"], run["query"]) for run in door.reached(user)] == [(done.json()["body"], "a=1&b=%2F")]
+    assert "amount=12.50" in done.json()["body"]
+    assert door.settled(user, 7) == [*ASKED, WRONG, "outcome/approved route_policy", *RESUMED, REFUSED]
+
+
+@pytest.mark.parametrize("named", ["none-such", "", "x" * 200], ids=["unknown", "empty", "long"])
+def test_a_form_that_names_a_challenge_never_reaches_the_app_as_it_is(
+    door: Door, user: str, enrolled: Enrolled, named: str
+) -> None:
+    with door.client(user, **BROWSER) as browser:
+        confirm(browser, sent(browser), door.code(enrolled))
+        before = len(door.reached(user))
+        answer = browser.post(TRANSFER, data={"_stepup_challenge": named, "code": "123456"})
+    assert (answer.status_code, len(door.reached(user)) - before) == ((404, 0) if named else (200, 1))
+
+
 def test_all_lines_are_of_one_flow(door: Door, user: str, enrolled: Enrolled) -> None:
     with door.client(user, **BROWSER) as browser:
         confirm(browser, sent(browser), door.code(enrolled))
