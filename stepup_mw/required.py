@@ -89,12 +89,11 @@ def asking(request: Any) -> tuple[Native, _Asking]:
 
 def _native(request: Any) -> Native:
     """The ASGI scope or the WSGI environ of a request, whichever framework it is of."""
-    if isinstance(request, MutableMapping):
-        return request
-    for name in ("scope", "environ"):
-        found = getattr(request, name, None)
+    named = (request, *(getattr(request, name, None) for name in ("scope", "environ")))
+    for found in named:
         if isinstance(found, MutableMapping):
-            return found
+            outer = found.get("asgi.scope")  # a2wsgi hands the scope on to a WSGI app
+            return outer if KEY not in found and isinstance(outer, MutableMapping) else found
     raise NotWrapped(f"require: {type(request).__name__} is no request: it has neither a scope nor an environ")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, MutableMapping
 from time import perf_counter
 from typing import Any, Protocol
 
-from anyio import NoEventLoopError, from_thread
+from anyio import from_thread
 
 from ..demands import KEY, Demand, Evidence, StepUpRequired
 from ..errors import AskedTooLate
@@ -95,7 +95,7 @@ class Inside:
             return self._evidence(verdict)
         self.required = StepUpRequired(verdict, demand.reason)
         if self._answer is not None:
-            with contextlib.suppress(NoEventLoopError):  # another framework's thread: the door answers when it is back
+            with contextlib.suppress(RuntimeError):  # another framework's thread: the door answers when it is back
                 from_thread.run(self._answer, verdict)
                 self.required.answered = True
         raise self.required

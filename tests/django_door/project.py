@@ -3,8 +3,10 @@ uvicorn as ``wsgi`` and ``asgi``; ``STEPUP_TEST_FOLDER`` is where everything of 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from django.conf import settings  # type: ignore[import-untyped]  # as above
 FOLDER = Path(os.environ["STEPUP_TEST_FOLDER"])
 CONFIG = {
     "service": "bank",
-    "identity": {"provider": "django", "login_url": "/login"},
+    "identity": {"provider": "django", "login_url": "/login"}
+    if os.environ.get("STEPUP_TEST_PROVIDER") != "header"
+    else {"provider": "header", "user": "X-Auth-User", "trusted_proxies": ["127.0.0.1"]},
     "cookie": {"secure": False},
     "routes": [
         {"name": "transfer", "path": "/transfer", "methods": ["POST"], "risk": 60},
@@ -123,9 +127,17 @@ def rename(request: Any, how: str) -> Any:
         raise ValueError("the view failed")
     if how == "stream":
         return StreamingHttpResponse(iter([b"one", b"two"]))
+    if how == "for-ever":
+        return StreamingHttpResponse(_dripping())
     if how == "break":
         return StreamingHttpResponse(_breaking())
     return HttpResponse(how, status=503 if how == "busy" else 200)
+
+
+def _dripping() -> Iterator[bytes]:
+    for _ in range(400):
+        yield b"drop" * 20_000
+        time.sleep(0.02)
 
 
 def _breaking() -> Iterator[bytes]:
@@ -137,6 +149,9 @@ async def rename_async(request: Any) -> Any:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"one"
         yield b"two"
+        while "for-ever" in request.GET:
+            await asyncio.sleep(0.02)
+            yield b"drop" * 20_000
 
     return StreamingHttpResponse(pieces())
 

@@ -8,9 +8,11 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pyotp
-from django.test import AsyncClient, Client  # type: ignore[import-untyped]  # Django ships no types
+from django.conf import settings  # type: ignore[import-untyped]  # as below
+from django.test import AsyncClient, Client, override_settings  # type: ignore[import-untyped]  # Django ships no types
 
 from stepup_mw.django import configured
 from stepup_mw.enrollment import enroll
@@ -47,6 +49,14 @@ class Door:
         if self.kind == "sync":
             return await asyncio.to_thread(call, path, **options)
         return await call(path, **options)
+
+    async def generic(self, method: str, target: str) -> Any:
+        """With the target as it is."""
+        path, _, query = target.partition("?")
+        if self.kind == "sync":
+            environ = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1"), "RAW_URI": target, "QUERY_STRING": query}
+            return await asyncio.to_thread(self.client.generic, method, "/", **environ)
+        return await self.client.generic(method, f"http://testserver{target}")
 
     async def prove(self, asked: Any, user: str) -> Any:
         return await self("post", asked.json()["verify_url"], {"code": code(user)})
@@ -176,6 +186,29 @@ async def method_spellings(door: Door) -> Any:
     return found
 
 
+SPELLINGS = [
+    "/transfer", "/%74ransfer", "/%54ransfer", "/TRANSFER", "//transfer", "/./transfer", "/x/../transfer", "/transfer/",
+    "/transfer%0a", "/transfer%00", "/transfer%2f", "/transfer;a=b", "/transfer%3Fa", "/%2ftransfer", "/transfer%20",
+    "/tr%61nsfer?x=/open", "/\\transfer", "/transf%c3%a9r", "/%e4transfer",
+]  # fmt: skip
+
+
+async def path_spellings(door: Door) -> Any:
+    """Which spellings reach the view with the middleware, and which without; nobody has proved anything."""
+    bare = [name for name in settings.MIDDLEWARE if "stepup_mw" not in name]
+    found = []
+    for target in SPELLINGS:
+        ran = len(project.RAN.read_text().splitlines()) if project.RAN.exists() else 0
+        status = (await door.generic("POST", target)).status_code
+        guarded = len(project.RAN.read_text().splitlines()) - ran if project.RAN.exists() else 0
+        with override_settings(MIDDLEWARE=bare):
+            other = Door(door.kind)
+            await other.generic("POST", target)
+        reached = len(project.RAN.read_text().splitlines()) - ran - guarded if project.RAN.exists() else 0
+        found.append([target, status, guarded, reached])
+    return found
+
+
 async def log_out(door: Door) -> Any:
     asked = await door("post", "/transfer")
     await door.prove(asked, "alice")
@@ -187,7 +220,7 @@ async def log_out(door: Door) -> Any:
 
 SCENES: list[Callable[[Door], Awaitable[Any]]] = [
     two_steps, async_view, bound, untouched, endings, in_the_view, in_the_async_view, by_decorator, by_async_decorator,
-    resumed, nobody, method_spellings, log_out,
+    resumed, nobody, method_spellings, path_spellings, log_out,
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import pytest
 from stepup_mw.compose import assemble
 from stepup_mw.enrollment import enroll
 from tests.http.doors import SECRET, free_port, read_lines, told, wait_until_up
+from tests.servers import until
 
 pytestmark = pytest.mark.slow
 
@@ -36,14 +37,20 @@ APP_PROVED = [
 LOW = "below_threshold below_threshold"
 
 
-def environ(folder: Path) -> dict[str, str]:
-    return {**os.environ, "STEPUP_TEST_FOLDER": str(folder), "STEPUP_SECRET_KEY": SECRET, "PYTHONPATH": str(ROOT)}
+def environ(folder: Path, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        **more,
+        "STEPUP_TEST_FOLDER": str(folder),
+        "STEPUP_SECRET_KEY": SECRET,
+        "PYTHONPATH": str(ROOT),
+    }
 
 
-def run(folder: Path, *arguments: str) -> str:
+def run(folder: Path, *arguments: str, **more: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", *arguments],
-        env=environ(folder), cwd=folder, capture_output=True, text=True, check=False,
+        env=environ(folder, **more), cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -139,6 +146,17 @@ def test_every_spelling_of_a_method(scenes: dict[str, Any], kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_spelling_of_the_path_reaches_the_view_unproved(scenes: dict[str, Any], kind: str) -> None:
+    """Beside Django without the middleware: what reaches the view there is asked for here."""
+    reached = 0
+    for target, status, guarded, bare in scenes[f"{kind} path_spellings"]["came"]:
+        assert guarded == 0, target
+        assert not bare or status == 401, target
+        reached += bare
+    assert reached >= 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_log_out_ends_every_proof(scenes: dict[str, Any], kind: str) -> None:
     assert scenes[f"{kind} log_out"]["came"] == [200, 401]
     assert "grant/revoked" in scenes[f"{kind} log_out"]["lines"]
@@ -173,12 +191,16 @@ SERVERS = {
 
 
 @contextmanager
-def served(folder: Path, name: str) -> Iterator[str]:
+def served(folder: Path, name: str, **more: str) -> Iterator[str]:
     port = free_port()
     where = f"127.0.0.1:{port}" if name == "gunicorn" else str(port)
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *SERVERS[name], where], env=environ(folder), cwd=folder, stdout=log, stderr=log
+            [sys.executable, "-m", *SERVERS[name], where],
+            env=environ(folder, **more),
+            cwd=folder,
+            stdout=log,
+            stderr=log,
         )
     try:
         wait_until_up(port, process)
@@ -205,8 +227,31 @@ def test_two_workers_of_a_real_server(tmp_path: Path, name: str) -> None:
             assert client.post("/transfer", content=b"a").json()["body"] == "a"
         assert client.post("/pay?amount=20000").status_code == 401
         assert client.get("/rename/stream").text == "onetwo"
+        long = {"gunicorn": "/rename/for-ever", "uvicorn": "/rename/async?for-ever"}[name]
+        with client.stream("GET", long) as stream:
+            next(stream.iter_bytes())
+        until(lambda: b'result","status":"aborted' in (tmp_path / "audit" / "stepup.jsonl").read_bytes())
     lines = [line for line in read_lines(tmp_path / "audit" / "stepup.jsonl") if line["event_type"] == "step_up"]
     story = [told(line) for line in lines]
+    assert story.count("result/aborted below_threshold below_threshold") == 1
     assert story.count("access/allowed route_policy grant") == story.count("result/completed route_policy grant") == 6
     assert story.count(f"result/completed {LOW}") == 1
     assert (tmp_path / "ran").read_text().splitlines().count("transfer POST") == 6
+
+
+@pytest.mark.parametrize(("name", "status"), [("gunicorn", 401), ("uvicorn", 400)])
+def test_two_spellings_of_an_identity_header(tmp_path: Path, name: str, status: int) -> None:
+    """gunicorn drops the one with underscores, uvicorn hands on both: then nobody knows who it is."""
+    run(tmp_path, "tests.django_door.project", "prepare")
+    os.environ["STEPUP_SECRET_KEY"] = SECRET
+    header = {"STEPUP_TEST_PROVIDER": "header"}
+    assembly = assemble(json.loads(run(tmp_path, "tests.django_door.show", **header)))
+    anyio.run(enroll, assembly.gate.services, "alice")
+    assembly.close()
+    with served(tmp_path, name, **header) as url, httpx2.Client(base_url=url, timeout=20) as client:
+        assert client.post("/transfer", headers={"X-Auth-User": "alice"}).json()["type"].endswith("challenge-required")
+        both = client.post("/transfer", headers=[("X-Auth-User", "alice"), ("X_Auth_User", "bob")])
+        assert both.status_code == status, both.text
+        for method in ("post", "Post", "POST"):
+            assert client.request(method, "/transfer", headers={"X-Auth-User": "alice"}).status_code in (400, 401)
+    assert not (tmp_path / "ran").exists()

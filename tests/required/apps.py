@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from a2wsgi import WSGIMiddleware
 from fastapi import FastAPI
 from fastapi import Request as FastRequest
 from flask import Flask
 from flask import request as flask_request
 from litestar import Litestar, post
 from litestar import Request as LitestarRequest
+from quart import Quart
+from quart import request as quart_request
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -184,6 +187,27 @@ def flask_async(runs: Runs) -> Any:
     return app
 
 
+def flask_in_a2wsgi(runs: Runs) -> Any:
+    return WSGIMiddleware(flask(runs))
+
+
+def quart(runs: Runs) -> Any:
+    app = Quart("bank")
+    app.register_error_handler(Exception, lambda _error: ("the app's own page for errors", 500))
+
+    async def pay() -> str:
+        runs.append("began")
+        amount = int(quart_request.args.get("amount", 0))
+        if amount > LIMIT:
+            await stepup_mw.require(quart_request, **wants(amount))
+        runs.append("paid")
+        return "paid"
+
+    for path in PATHS:
+        app.add_url_rule(path, path, pay, methods=["POST"])
+    return app
+
+
 PATHS = ("/pay", "/transfer", "/rename", "/wire", "/watch", "/payroll")
 APPS: dict[str, tuple[str, Callable[[Runs], Any]]] = {
     "asgi": ("asgi", bare_asgi),
@@ -191,6 +215,8 @@ APPS: dict[str, tuple[str, Callable[[Runs], Any]]] = {
     "fastapi": ("asgi", fastapi),
     "fastapi_sync": ("asgi", fastapi_sync),
     "litestar": ("asgi", litestar),
+    "quart": ("asgi", quart),
+    "flask_in_a2wsgi": ("asgi", flask_in_a2wsgi),
     "wsgi": ("wsgi", bare_wsgi),
     "wsgi_generator": ("wsgi", lazy_wsgi),
     "flask": ("wsgi", flask),
