@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import pytest
 
 from stepup_mw.compose import assemble
 from stepup_mw.enrollment import enroll
-from tests.http.doors import SECRET, free_port, read_lines, told, wait_until_up
+from tests.http.doors import SECRET, free_port, read_lines, told
 from tests.servers import until
 
 pytestmark = pytest.mark.slow
@@ -190,6 +191,14 @@ SERVERS = {
 }  # fmt: skip
 
 
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def served(folder: Path, name: str, **more: str) -> Iterator[str]:
     port = free_port()
@@ -203,7 +212,7 @@ def served(folder: Path, name: str, **more: str) -> Iterator[str]:
             stderr=log,
         )
     try:
-        wait_until_up(port, process)
+        until(lambda: answers(port), within_s=60, what=(folder / "server.log").read_text())
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
