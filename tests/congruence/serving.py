@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from stepup_mw.congruence.spelling import UPGRADE, Spelling
 
-from ..http.doors import SECRET, free_port, wait_until_up
+from ..http.doors import SECRET, free_port
 from .banks import BANKS, Interface
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +126,7 @@ def _started(command: Sequence[str], folder: Path, interface: str = "") -> Itera
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(words, env=environ, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     try:
-        wait_until_up(port, process)
+        _await(port, process, folder)
         yield port
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -135,6 +136,20 @@ def _started(command: Sequence[str], folder: Path, interface: str = "") -> Itera
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # its own session: the server and its workers, nobody else
             process.wait()
+
+
+def _await(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Every framework is imported there, which takes its time beside other work."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (folder / "server.log").read_text(errors="replace")[-2000:]
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the server did not come up")
 
 
 def request_bytes(spelling: Spelling, bank: str, side: str) -> bytes:
