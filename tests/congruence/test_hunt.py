@@ -58,7 +58,7 @@ def test_every_operator_on_every_route_of_every_framework(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BANKS)
 def test_mixtures_of_operators_in_every_framework(name: str) -> None:
-    check(name, 12_000)
+    check(name, 6_000)
 
 
 def test_the_same_seed_tries_the_same() -> None:
