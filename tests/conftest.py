@@ -21,6 +21,7 @@ SLOW = (
     "invariants/test_every_store.py",
     "policy/test_routers.py",
     "ship/",
+    "stores/test_crowds.py",
     "stores/test_hosts.py",
     "stores/test_losses.py",
     "stores/test_postgres_",

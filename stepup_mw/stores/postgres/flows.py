@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...state import Challenge, ChallengeState, Grant
 from ..bodies import dumps, format_challenge, format_grant, parse_challenge, parse_grant
-from ..bounds import SETTLED_KEPT_S
+from ..bounds import SETTLED_KEPT, SETTLED_KEPT_S
 from ..epochs import draw_epoch
 from .connections import Connections, Row
 from .people import pack
@@ -33,11 +33,11 @@ class Challenges:
     async def open(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
         rows = await self._connections.all(
             """SELECT body, attempts, state, settled_at, logged
-            FROM {s}.open_challenge(%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            FROM {s}.open_challenge(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             *(pack(challenge.challenge_id), pack(challenge.user)),
             dumps([challenge.session, challenge.rule, challenge.binding]),
             *(float(challenge.created_at), float(challenge.expires_at)),
-            *(challenge.attempts, float(challenge.settled_at), format_challenge(challenge), keep),
+            *(challenge.attempts, float(challenge.settled_at), format_challenge(challenge), keep, SETTLED_KEPT),
         )
         return tuple(map(_to_challenge, rows))
 

@@ -51,6 +51,7 @@ class Grants:
             tag,
             body,
             grant.epoch,
+            self._names.grant_index,
             read=int,
         )
         if kept == 0:

@@ -33,7 +33,7 @@ class Names:
         self.users = f"{{{prefix}:users}}"
         self.had = f"{{{prefix}:had}}"
         self.life = f"{{{prefix}:life}}"
-        self.challenge_index = f"{{{prefix}:c:"
+        self.challenge_index, self.grant_index = f"{{{prefix}:c:", f"{{{prefix}:g:"
         """To be followed by the digest of an id and a closing brace."""
 
     def tag(self, user: str) -> str:
@@ -57,7 +57,7 @@ class Names:
         return f"{self.challenge_index}{hashed_id}}}"
 
     def grant(self, hashed_id: str) -> str:
-        return f"{{{self._prefix}:g:{hashed_id}}}"
+        return f"{self.grant_index}{hashed_id}}}"
 
     def address(self, address: str) -> str:
         return f"{{{self._prefix}:a:{digest('address', address)}}}"

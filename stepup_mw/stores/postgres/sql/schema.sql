@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS {schema}.challenge (
 CREATE INDEX IF NOT EXISTS challenge_user ON {schema}.challenge (who, created_at) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS challenge_end ON {schema}.challenge (expires_at) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS challenge_unlogged ON {schema}.challenge (claimed_at) WHERE state <> 'open' AND NOT logged;
+CREATE INDEX IF NOT EXISTS challenge_done ON {schema}.challenge (who, settled_at) WHERE logged;
 CREATE INDEX IF NOT EXISTS challenge_logged ON {schema}.challenge (settled_at) WHERE logged;
 CREATE TABLE IF NOT EXISTS {schema}.epoch (who bytea PRIMARY KEY, number bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS {schema}.granted (
@@ -233,12 +234,15 @@ END $$;
 
 CREATE FUNCTION {schema}.open_challenge(
     _id bytea, _who bytea, _match bytea, _created float8, _expires float8, _attempts integer, _settled float8,
-    _body bytea, keep integer
+    _body bytea, keep integer, keep_logged integer
 ) RETURNS SETOF {schema}.challenge LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
     INSERT INTO {schema}.challenge VALUES
         (_id, _who, _match, _created, _expires, _attempts, 'open', _settled, false, _settled, _body);
+    DELETE FROM {schema}.challenge c WHERE c.challenge_id IN (
+        SELECT l.challenge_id FROM {schema}.challenge l WHERE l.who = _who AND l.logged
+        ORDER BY l.settled_at DESC, l.arrived DESC OFFSET keep_logged);
     RETURN QUERY WITH ended AS (
         UPDATE {schema}.challenge c SET state = 'abandoned', settled_at = _created, claimed_at = _created
         WHERE c.state = 'open' AND c.challenge_id IN (
