@@ -163,13 +163,17 @@ def found_in(ground: Ground, acknowledged: Iterable[str], path: Path | None = No
         return str(error)
     if report.exit_code != 0 and not (told and report.verdict == "GAP" and not report.missing_lines):
         return f"{report.verdict}: {report.message}"
-    events = (line.event for line in read_lines(path or ground.audit))
+    return _missing_from(path or ground.audit, acknowledged)
+
+
+def _missing_from(path: Path, acknowledged: Iterable[str]) -> str:
+    events = (line.event for line in read_lines(path))
     counts = Counter(str(event.get("event_id")) for event in events if "again" not in event)
     wrong = [name for name in acknowledged if counts[name] != 1]
-    if wrong:
-        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        return f"acknowledged, and not there exactly once: {wrong[0]} ({counts[wrong[0]]} times){more}"
-    return ""
+    if not wrong:
+        return ""
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"acknowledged, and not there exactly once: {wrong[0]} ({counts[wrong[0]]} times){more}"
 
 
 def marks_of(path: Path, phase: str) -> list[dict[str, Any]]:

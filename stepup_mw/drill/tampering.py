@@ -11,14 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..errors import StepUpError
-from ..note import (
-    Checkpoint,
-    format_checkpoint,
-    format_note,
-    generate_signing_key,
-    origin_of,
-    parse_signer,
-)
+from ..note import Checkpoint, format_checkpoint, format_note, generate_signing_key, origin_of, parse_signer
 from ..trail import verify_trail
 from ..trail.trusted import signer_memory
 from . import attacks
