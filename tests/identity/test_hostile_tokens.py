@@ -139,7 +139,7 @@ HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
     "a-key-in-the-header-of-a-new-id": (lambda: sign(claims(NOW), "rsa2", jwk=public_jwk("rsa2")), "unknown_key"),
     "a-certificate-in-the-header": (lambda: sign(claims(NOW), "rsa2", kid="rsa1", x5c=["MIIB"]), "signature"),
     "critical-extension": (lambda: sign(claims(NOW), crit=["exp"], exp=1), "malformed"),
-    "critical-extension-that-pyjwt-takes": (lambda: sign(claims(NOW), crit=["b64"], b64=True), "malformed"),
+    "critical-extension-of-the-payload": (lambda: sign(claims(NOW), crit=["b64"], b64=True), "malformed"),
     "payload-not-encoded": (lambda: raw({"alg": "RS256", "kid": "rsa1", "b64": False}, claims(NOW), b"x"), "malformed"),
     "id-token-for-a-client": (lambda: good(aud="client-1"), "audience"),
     "log-out-token": (lambda: sign(claims(NOW), typ="logout+jwt"), "type"),
