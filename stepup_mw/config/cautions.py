@@ -8,12 +8,13 @@ from ..assertion import default_acr
 from ..encoding import format_instant
 from ..settings import Settings
 from .document import Flaw
-from .geo import origin_cautions
+from .geo import doubt_cautions, origin_cautions
 
 
 def find_cautions(settings: Settings, now: float) -> Iterator[Flaw]:
     """The warnings, in no order."""
     yield from origin_cautions(settings, now)
+    yield from doubt_cautions(settings)
     trail = settings.trail
     if not settings.cookie.secure:
         message = "false drops the __Host- prefix and sends grants over plain http: for development only"

@@ -148,5 +148,16 @@ def origin_cautions(settings: Settings, now: float) -> Iterator[Flaw]:
             yield Flaw(path=(*_SIGNALS, spec.name), message=message, at_key=True)
 
 
+def doubt_cautions(settings: Settings) -> Iterator[Flaw]:
+    """Signals that anybody can silence: two forwarding headers that disagree make them fail."""
+    if settings.identity.forwarded_header != "both":
+        return
+    for spec in settings.risk.signals:
+        if spec.name in _ASKING and spec.on_failure is not None and spec.on_failure < spec.points:
+            message = f"{spec.on_failure} is less than points: a client that sends a header of its own can make it fail"
+            yield Flaw(path=(*_SIGNALS, spec.name, "on_failure"), message=message)
+
+
+_ASKING = ("new_network", "new_country", "impossible_travel", "address_list")
 _WANTS = {"new_country": "country", "impossible_travel": "place", "asn": "asn"}
 _CALLED = {"country": "country", "place": "coordinates", "asn": "AS number"}

@@ -149,3 +149,11 @@ def test_an_old_database_and_one_that_cannot_answer(tmp_path: Path) -> None:
     young = {"database": str(path), "stale_after": "101d"}
     assert _cautions(geo=young, risk={"signals": {"new_country": 60}}) == []
     assert _cautions(geo={"database": "iptocc"}, risk={"signals": {"new_country": 60}}) == []
+
+
+def test_a_signal_that_anybody_can_silence() -> None:
+    signals = {"new_network": {"points": 60, "on_failure": 5}, "burst": {"points": 5, "on_failure": 0}}
+    (found,) = _cautions(risk={"signals": signals})
+    assert found.startswith("configuration: risk.signals.new_network.on_failure: 5 is less than points: a client")
+    proxied = {"provider": "session", "forwarded_header": "x-forwarded-for"}
+    assert _cautions(risk={"signals": signals}, identity=proxied) == []
