@@ -217,25 +217,26 @@ IDENTITY = {"provider": "header", "user": "X-Auth-User", "trusted_proxies": ["12
 
 
 @pytest.fixture
-def fast(tmp_path: Path) -> TestClient:
+def fast(tmp_path: Path) -> Iterator[TestClient]:
     app = payments()
     FastStepUp(app, config(tmp_path, **IDENTITY))
     client = TestClient(app, client=PEER, headers={"X-Auth-User": "alice"})
     client.get("/public")
-    return client
+    yield client
+    anyio.run(door_of(client).aclose)
 
 
-def code_of(client: TestClient) -> pyotp.TOTP:
-    """An authenticator for alice, through the middleware that Starlette made."""
-    door: Any = client.app
-    layer = door.middleware_stack
+def door_of(client: TestClient) -> AsgiStepUp:
+    """The middleware that Starlette made."""
+    app: Any = client.app
+    layer = app.middleware_stack
     while not isinstance(layer, AsgiStepUp):
         layer = layer.app
-    return enrolled(layer.assembly)
+    return layer
 
 
 def test_fastapi_dependencies_ask_and_give_the_evidence(fast: TestClient, tmp_path: Path) -> None:
-    authenticator = code_of(fast)
+    authenticator = enrolled(door_of(fast).assembly)
     asked = fast.post("/pay/bob")
     assert (asked.status_code, asked.json()["reason"]) == (401, "a payment")
     verify(fast, asked, authenticator.now())
