@@ -15,8 +15,7 @@ from .test_pages import basis
 pytestmark = pytest.mark.slow
 
 ALICE = "<img src=x onerror=hacked=1>"
-RULES = """show = ["to"]
-
+RULES = """
 [[routes]]
 name = "<script>hacked=1</script>"
 path = "/notes/{rest:path}"
@@ -28,8 +27,8 @@ show = ["to", "\\"><img src=x onerror=hacked=1>"]
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Example, Served]]:
     example = enrolled(copy_example("flask_board", tmp_path_factory.mktemp("board") / "app"), ALICE)
-    with (example.folder / "stepup.toml").open("a") as settings:
-        settings.write(RULES)
+    settings = example.folder / "stepup.toml"
+    settings.write_text(settings.read_text().replace("risk = 60", 'risk = 60\nshow = ["to"]') + RULES)
     with served(example, GUNICORN) as running:
         yield example, running
 
