@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from ..errors import StepUpError
@@ -38,12 +39,14 @@ def two_processes(lab: Lab, score: Score) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """What a hand does to the live file, how the trail calls it, and whether lines are lost by it."""
+    """What a hand does to the live file, how the trail calls it, and whether lines are lost by it. ``behind``: how it
+    calls it where the next to write is a writer that had not seen the last line, if not the same."""
 
     does: str
     touch: Callable[[Path], object]
     called: str
     harms: bool = False
+    behind: str = ""
 
 
 def _copied_back(live: Path) -> None:
@@ -80,35 +83,40 @@ HANDS = (
     Hand("puts a copy in its place", _copied_back, "replaced"),
     Hand("makes it a symbolic link", _linked, "replaced"),
     Hand("takes the right to write away", lambda live: live.chmod(0o400), "unwritable"),
-    Hand("cuts its end off", _cut, "truncated", harms=True),
+    Hand("cuts its end off", _cut, "truncated", harms=True, behind="rewritten"),
     Hand("empties it", lambda live: os.truncate(live, 0), "truncated", harms=True),
     Hand("writes it anew", _rewritten, "rewritten", harms=True),
 )
 
 
+ORDERS = {"": "abab" + "ba", ", before one that is behind": "abab" + "ab"}
+"""Whose turn it is to write, of two: four lines before the hand, two after it."""
+
+
 def hands(lab: Lab, score: Score) -> None:
-    score.expect(len(HANDS))
-    for number, hand in enumerate(HANDS):
+    score.expect(len(HANDS) * len(ORDERS))
+    for number, (hand, (when, order)) in enumerate(product(HANDS, ORDERS.items())):
         ground = lab.ground(f"hands-{number}", durability="commit", rotate_size=None)
-        score.case(f"a hand {hand.does}", _touched(ground, hand))
+        called = (when and hand.behind) or hand.called
+        score.case(f"a hand {hand.does}{when}", _touched(ground, hand, order, called))
     score.said = "each put on record as audit/file_replaced before the next line was acknowledged"
 
 
-def _touched(ground: Ground, hand: Hand) -> str:
-    first, second = ground.open(), ground.open()
-    names = [f"{ground.folder.name}-{number}" for number in range(6)]
+def _touched(ground: Ground, hand: Hand, order: str, called: str) -> str:
+    writers = {"a": ground.open(), "b": ground.open()}
+    names = [f"{ground.folder.name}-{number}" for number in range(len(order))]
     try:
-        for number, (name, writer) in enumerate(zip(names, (first, second, first, second, second, first), strict=True)):
+        for number, (name, turn) in enumerate(zip(names, order, strict=True)):
             if number == 4:
                 hand.touch(ground.live)
-            writer.append_blocking([ground.record(name)])
+            writers[turn].append_blocking([ground.record(name)])
     except StepUpError as error:
         return f"a writer cannot go on: {error}"
     finally:
-        first.close()
-        second.close()
-    if hand.called not in [mark["what"] for mark in marks_of(ground.audit, "file_replaced")]:
-        return f"it is not on record as {hand.called}"
+        for writer in writers.values():
+            writer.close()
+    if called not in [mark["what"] for mark in marks_of(ground.audit, "file_replaced")]:
+        return f"it is not on record as {called}"
     if not hand.harms:
         return found_in(ground, names)
     report = ground.verify()

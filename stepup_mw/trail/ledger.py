@@ -161,13 +161,20 @@ class Ledger:
             self._moved("replaced")
         elif now.st_size < live.size:
             self._replace("truncated")
+        elif not self._caught_up(now.st_size):
+            self._replace("rewritten")
         elif not now.st_mode & stat.S_IWUSR:
             self._replace("unwritable")
-        elif now.st_size > live.size:
+
+    def _caught_up(self, size: int) -> bool:
+        """Know what others have added, if anything: a file that is sealed before that would be continued from a line in
+        its middle. False if it does not follow what was there."""
+        if size > self._live.size:
             try:
-                self._notices += live.catch_up(now.st_size)
+                self._notices += self._live.catch_up(size)
             except TrailUnavailable:
-                self._replace("rewritten")
+                return False
+        return True
 
     def _moved(self, what: str) -> None:
         """Another file, or none, stands at the name: another process rotated, or somebody's hand was here."""
