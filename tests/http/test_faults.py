@@ -29,15 +29,16 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @contextmanager
 def trail_gone(door: Door) -> Iterator[None]:
-    """A file stands where the folder of the trail was."""
-    folder, away = door.folder / "audit", door.folder / "audit-away"
-    folder.rename(away)
-    folder.write_text("in the way")
+    """A folder stands where the lock of the trail was: nothing can be written, and nothing else is amiss."""
+    lock = door.folder / "audit" / ".stepup.lock"
+    away = lock.with_name("away")
+    lock.rename(away)
+    lock.mkdir()
     try:
         yield
     finally:
-        folder.unlink()
-        away.rename(folder)
+        lock.rmdir()
+        away.rename(lock)
 
 
 @contextmanager
