@@ -14,24 +14,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_secrets import SecretProvider
-from .config.keyfile import open_keyring
-from .data_files import open_sources
 from .demands import Demand
 from .doors.driver import Driver
 from .errors import ConfigError, ConfigProblem, StepUpError
-from .forwarding import Clients
 from .gate import Gate
-from .gate.journal import Journal
 from .gate.refreshing import in_force
 from .gate.services import Services
-from .identifiers import IdentifierSource
 from .messages import Lease, Pass, Request, Response
-from .named import make_provider, make_signals, remembered_by
-from .notices import Notice
-from .origin import Networks
-from .pages import Pages
-from .parts import make_courier, make_shipper
-from .policy import Policy
+from .parts import make_courier, make_services, make_shipper
 from .settings import Settings
 from .state import Store
 from .stores import open_store
@@ -218,47 +208,3 @@ def assemble(source: Any, *, clock: Callable[[], float] = time.time, secrets: Se
     for warning in config.warnings:
         _log.warning("%s", warning)
     return Assembly(config, clock=clock, secrets=secrets)
-
-
-def make_services(
-    settings: Settings,
-    store: Store,
-    trail: Trail,
-    clock: Callable[[], float],
-    secrets: SecretProvider | None = None,
-    window: Callable[[], None] | None = None,
-    notify: Callable[[Notice], None] | None = None,
-) -> Services:
-    """The gate's parts for one set of settings. ``window`` raises TrailUnavailable while nothing may go through;
-    ``notify`` hands a notice over."""
-    new_id = IdentifierSource()
-    journal = Journal(
-        trail,
-        service=settings.service,
-        clock=clock,
-        new_id=new_id,
-        allow_on_failure=settings.trail.on_failure == "allow",
-        window=window,
-    )
-    trusted = Networks(settings.identity.trusted_proxies)
-    keyring, sources = open_keyring(settings, os.urandom), open_sources(settings)
-    return Services(
-        settings=settings,
-        policy=Policy(settings.rules, settings.challenge.prefix),
-        store=store,
-        journal=journal,
-        pages=Pages(settings.page, settings.service),
-        keyring=keyring,
-        identify=make_provider(settings.identity, trusted, clock),
-        signals=make_signals(settings.risk, sources, keyring),
-        sources=sources,
-        remembers=remembered_by(settings.risk),
-        remembers_places=any(spec.name == "impossible_travel" for spec in settings.risk.signals),
-        clients=Clients(trusted, settings.identity.forwarded_header),
-        clock=clock,
-        random=os.urandom,
-        new_id=new_id,
-        reads_body=any("call" in spec.params for spec in settings.risk.signals),
-        secrets=secrets,
-        notify=notify,
-    )

@@ -92,7 +92,7 @@ def _check_app(path: Path, loaded: Config, app: str, *, factory: bool, rounds: i
 
 def _import_callables(path: Path, config: Config) -> None:
     """ConfigError where a provider or signal of the user's cannot be imported; no file is opened."""
-    from ..compose import make_services
+    from ..parts import make_services
     from ..stores.memory import MemoryStore
     from ..trail import Trail
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import orjson
 
-from stepup_mw.compose import make_services
 from stepup_mw.config import load_config
 from stepup_mw.gate.services import Services
 from stepup_mw.messages import Request
+from stepup_mw.parts import make_services
 from stepup_mw.policy import Rule
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.trail import Trail

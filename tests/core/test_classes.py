@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
-from stepup_mw.compose import make_services
 from stepup_mw.config import load_config
 from stepup_mw.errors import TrailUnavailable
 from stepup_mw.gate import Gate
 from stepup_mw.messages import Pass, Response
+from stepup_mw.parts import make_services
 from stepup_mw.stores.memory import MemoryStore
 
 from .samples import KEY, Clock, make_request, mapping

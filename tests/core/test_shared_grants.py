@@ -9,11 +9,11 @@ import orjson
 import pyotp
 import pytest
 
-from stepup_mw.compose import make_services
 from stepup_mw.config import load_config
 from stepup_mw.enrollment import enroll
 from stepup_mw.gate import Gate
 from stepup_mw.messages import Pass, Request, Response
+from stepup_mw.parts import make_services
 from stepup_mw.revocation import revoke_grants
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.trail import Trail

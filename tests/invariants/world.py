@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from stepup_mw import enrollment
-from stepup_mw.compose import Assembly, make_services
+from stepup_mw.compose import Assembly
 from stepup_mw.config import Config, load_config
 from stepup_mw.doors.asgi import AsgiDoor, Scope, Send
 from stepup_mw.doors.asgi_input import Message, Receive
@@ -24,6 +24,7 @@ from stepup_mw.doors.wsgi import WsgiDoor
 from stepup_mw.errors import StoreUnavailable, TrailUnavailable
 from stepup_mw.gate import Gate
 from stepup_mw.messages import Headers, Request
+from stepup_mw.parts import make_services
 from stepup_mw.state import Attempt, Store
 from stepup_mw.totp import format_code, time_step
 from stepup_mw.trail import Trail
