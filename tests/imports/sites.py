@@ -49,6 +49,8 @@ class Role(Base, sqla.FsRoleMixin):
     __tablename__ = "role"
 class User(Base, sqla.FsUserMixin):
     __tablename__ = "user"
+class WebAuthn(Base, sqla.FsWebAuthnMixin):  # which a user refers to where the package webauthn is installed
+    __tablename__ = "web_authn"
 engine = create_engine("sqlite:///" + sys.argv[1])
 Base.metadata.create_all(engine)
 totp = Totp({"1": "the first application secret", "2": "the second, which is newer"}, "site")
