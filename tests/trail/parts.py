@@ -54,8 +54,8 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 
 
 def ids(folder: Path) -> list[str]:
-    """The event ids of the lines that are not the trail's own, in order."""
-    return [entry["event_id"] for entry in entries(folder) if entry["event_type"] != "audit"]
+    """The event ids of the lines that are not the trail's own, nor its alerts of a full disk, in order."""
+    return [entry["event_id"] for entry in entries(folder) if entry["event_type"] not in ("audit", "alert")]
 
 
 def marks(folder: Path) -> list[str]:

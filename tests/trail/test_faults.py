@@ -142,7 +142,8 @@ def test_whatever_call_fails_no_acknowledged_line_is_lost(tmp_path: Path, call: 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_a_rotation_that_fails_is_as_if_it_had_not_been_tried(tmp_path: Path, number: int) -> None:
-    """Either rename of it fails: what was refused stands nowhere, and what was not has its place and its number."""
+    """Either rename of it fails: what was refused stands nowhere, and what was not has its place and its number. The
+    way back does not fail: it comes next in the same thread, and strace counts the calls of each thread by itself."""
     audit = tmp_path / "audit"
     trail(tmp_path, signed=True).close()
     audit.mkdir(mode=0o700)
