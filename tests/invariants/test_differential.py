@@ -89,6 +89,11 @@ def _names(answer: Answer) -> set[bytes]:
     return {name.lower() for name, _ in answer.headers} - {b"content-length"}
 
 
+def _kind(detail: str | None) -> str:
+    """Without the id of an authenticator, which each world has drawn for itself."""
+    return (detail or "").partition(":")[0]
+
+
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=4, max_size=14))
 def test_both_doors_and_both_stores_say_and_write_the_same(
@@ -102,7 +107,7 @@ def test_both_doors_and_both_stores_say_and_write_the_same(
         player.play(script)
         told.append(player.seen)
         lines = [line for line in world.lines() if line["event_type"] == "step_up"]
-        written.append([(line["phase"], line["status"], line["trigger_reason"], line["detail"],
+        written.append([(line["phase"], line["status"], line["trigger_reason"], _kind(line["detail"]),
                          (line["risk"] or {}).get("score")) for line in lines])  # fmt: skip
     assert all(answers == told[0] for answers in told)
     assert all(lines == written[0] for lines in written)

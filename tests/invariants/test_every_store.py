@@ -11,9 +11,9 @@ from ..servers import SERVERS
 from .test_machine import Service
 from .test_void import Grants
 
-KINDS = (*SERVERS, "postgres")
+KINDS = ("memory", "sqlite", *SERVERS, "postgres")
 FEW = settings(
-    max_examples=15,
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.generate],

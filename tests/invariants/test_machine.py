@@ -392,7 +392,8 @@ def _reaches(door: str, method: str, path: str) -> bool:
 
 
 TestService = pytest.mark.timeout(600)(Service.TestCase)
-"""A run takes seconds; what takes long is to make a failing story short, and that is worth the wait."""
+"""A few stories every day, longer ones over every store in ``test_every_store``. What takes long is to make a failing
+story short, and that is worth the wait."""
 TestService.settings = settings(
-    max_examples=50, stateful_step_count=40, phases=[Phase.explicit, Phase.generate, Phase.shrink]
+    max_examples=10, stateful_step_count=25, phases=[Phase.explicit, Phase.generate, Phase.shrink]
 )

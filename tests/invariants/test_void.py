@@ -266,4 +266,4 @@ class Grants(RuleBasedStateMachine):
 
 
 TestGrants = Grants.TestCase
-TestGrants.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestGrants.settings = settings(max_examples=8, stateful_step_count=15, deadline=None)
