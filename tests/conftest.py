@@ -1,7 +1,9 @@
-"""One profile for every property test: the same examples in every run, no clock on the machine's mood."""
+"""One profile for every property test: the same examples in every run, no clock on the machine's mood. And what a run
+inherits from where it is started is not handed on to the programs under test."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ from hypothesis import settings
 
 settings.register_profile("ci", max_examples=80, deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell does to a run in the background of a script
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW = (
     "contract/test_lockstep.py",
