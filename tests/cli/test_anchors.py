@@ -24,6 +24,8 @@ from ..ship.weed import ACCESS, SECRET, weed
 from ..trail.parts import record
 from .conftest import CONFIG, Run, write_service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from tests.imports.sites import DJANGO, FLASK, make
 
 from .conftest import Run
 
+pytestmark = pytest.mark.slow
+
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 OTHER = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 

@@ -168,6 +168,7 @@ def test_colors_in_a_pipe(service: Path, environ: dict[str, str], colored: bool)
     assert ("\x1b[" in spawn([*NAMES[0], "--help"], service, **environ).stdout) is colored
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_no_traceback(service: Path, stepup: Run) -> None:
     assert stepup("enroll alice").code == 0
     command = [*NAMES[0], "tail", "-f"]

@@ -15,6 +15,8 @@ import pytest
 from .conftest import CONFIG, Run, run, write_service
 from .server import FLASK, STARLETTE, Served, clean_environ, free_port, serving
 
+pytestmark = pytest.mark.slow
+
 SPOOFED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Script-Name": "/x"}
 
 

@@ -121,6 +121,7 @@ def test_what_is_no_line_is_shown_as_such(folder: Path, stepup: Run) -> None:
     assert (len(told.out.splitlines()), len(told.err.splitlines())) == (1, 2)
 
 
+@pytest.mark.slow
 def test_follow_shows_each_line_once_over_a_rotation(service: Path, stepup: Run) -> None:
     command = [sys.executable, "-m", "stepup_mw", "tail", "-f", "--type", "enrollment", "--json"]
     with subprocess.Popen(command, cwd=service, env=clean_environ(), stdout=-1, stderr=-1, text=True) as process:

@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from .serving import PROVED_ONCE, UVICORN, Served, copy_example, enrolled, prove, prove_on_page, served
+
+pytestmark = pytest.mark.slow
 
 
 def sign_in(app: Served, client: httpx2.Client) -> None:

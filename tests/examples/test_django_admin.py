@@ -13,6 +13,8 @@ import pytest
 
 from .serving import GUNICORN, PROVED_ONCE, UVICORN, Example, copy_example, enrolled, prove_on_page, served
 
+pytestmark = pytest.mark.slow
+
 DOORS = [pytest.param(GUNICORN, "wsgi:app", id="wsgi"), pytest.param(UVICORN, "asgi:app", id="asgi")]
 NEW = "correct-horse-battery"
 

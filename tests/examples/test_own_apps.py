@@ -9,6 +9,8 @@ import pytest
 
 from .serving import GUNICORN, PROVED_ONCE, UVICORN, copy_example, enrolled, prove, served
 
+pytestmark = pytest.mark.slow
+
 
 def test_starlette_notes_are_emptied_after_a_code_in_two_steps(tmp_path: Path) -> None:
     example = enrolled(copy_example("starlette_notes", tmp_path / "app"))

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .serving import EXAMPLES, UVICORN, copy_example, enrolled, served
 
 README = (EXAMPLES / "README.md").read_text("utf-8")
@@ -18,6 +20,7 @@ def test_every_example_is_in_the_table() -> None:
     assert folders == set(re.findall(r"^\| `(\w+)` \| [A-Z\[]", README, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_the_lines_for_a_shell_do_what_they_say(tmp_path: Path) -> None:
     lines = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)[1]
     example = enrolled(copy_example("starlette_notes", tmp_path / "app"))

@@ -358,6 +358,7 @@ def test_preflight_takes_no_use_of_a_single_use_grant(door: Door, user: str, enr
         assert client.post(WIRE).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asgi", "wsgi"])
 def test_a_grant_outlives_a_restart_but_not_a_changed_rule(name: str, tmp_path: Path) -> None:
     config = CONFIG.read_text()
@@ -374,6 +375,7 @@ def test_a_grant_outlives_a_restart_but_not_a_changed_rule(name: str, tmp_path: 
         assert client.post(TRANSFER).status_code == 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asgi", "wsgi"])
 def test_an_authenticator_outlives_a_new_key_and_no_grant_the_withdrawal_of_its_own(name: str, tmp_path: Path) -> None:
     config, newer = CONFIG.read_text(), "another-long-enough-secret-for-the-rotation-42"

@@ -63,6 +63,7 @@ def test_no_rule_no_line(door: Door) -> None:
     assert door.trail() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asgi", "wsgi"])
 def test_the_public_part_is_untouched(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Byte for byte what the bare app gives, but for the date."""

@@ -100,6 +100,7 @@ def guess(door: Door, user: str, code: str, address: str) -> tuple[int, str]:
         return problem(client.post("/totp-only"))
 
 
+@pytest.mark.slow
 def test_an_address_that_guesses_at_many_users(strict: Door, user: str) -> None:
     victims = [strict.enroll(f"{user}-{number}") for number in range(8)]
     answers = [guess(strict, victim.user, strict.wrong(victim), "203.0.113.9") for victim in victims]

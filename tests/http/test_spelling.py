@@ -14,6 +14,8 @@ from stepup_mw.enrollment import Enrolled
 from .doors import CONFIG, Door, serving
 from .steps import ASKED, TRANSFER, prove
 
+pytestmark = pytest.mark.slow
+
 SERVERS = {
     "uvicorn-h11": ("asgi", ["--http", "h11"]),
     "uvicorn-httptools": ("asgi", ["--http", "httptools"]),

@@ -232,6 +232,7 @@ def test_a_public_route_asks_no_token(tokens: Door) -> None:
     assert httpx2.get(tokens.url + "/public", headers={"Authorization": "Bearer x"}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asgi", "wsgi"])
 def test_a_provider_that_is_away_is_a_doubt_and_is_heard_again_without_a_restart(
     name: str, tmp_path_factory: pytest.TempPathFactory, user: str

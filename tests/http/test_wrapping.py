@@ -197,6 +197,7 @@ def test_memory_in_one_process(config: Path) -> None:
     assert story(config.parent) == WHOLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asgi", "wsgi"])
 def test_memory_in_several_processes_does_not_start(name: str, tmp_path: Path) -> None:
     text = CONFIG.read_text().replace("sqlite:///state/stepup.db", "memory://")
@@ -216,6 +217,7 @@ def test_memory_in_several_processes_does_not_start(name: str, tmp_path: Path) -
     assert run.stdout.startswith("refused the command line asks for 2 workers")
 
 
+@pytest.mark.slow
 def test_memory_under_four_gunicorn_workers_serves_nothing(tmp_path: Path) -> None:
     text = CONFIG.read_text().replace("sqlite:///state/stepup.db", "memory://")
     with serving("wsgi", tmp_path, text, workers=4) as door:
@@ -294,6 +296,7 @@ def test_a_bound_body_by_the_letter_of_wsgi(config: Path) -> None:
 # Root paths on real servers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"), [("asgi", ["--root-path", "/shop"]), ("wsgi", ["--env", "SCRIPT_NAME=/shop"])]
 )
@@ -425,6 +428,7 @@ def test_a_configuration_that_must_not_start(config: Path) -> None:
     assert not (config.parent / "audit").exists()
 
 
+@pytest.mark.slow
 def test_two_servers_on_one_trail_and_one_store(tmp_path: Path) -> None:
     """uvicorn and gunicorn of one host share grants, counters and the chain."""
     config = CONFIG.read_text()

@@ -167,6 +167,7 @@ def test_a_device_without_its_user_and_one_without_a_key(
     ]
 
 
+@pytest.mark.slow
 def test_the_users_of_the_real_flask_security(flask_site: tuple[Path, list[list[object]]]) -> None:
     path, people = flask_site
     reading = read_flask_security(path, SECRETS)

@@ -12,6 +12,8 @@ from . import record
 from .conftest import KINDS, MakeWorld
 from .world import Answer, DoorKind, StoreKind, World
 
+pytestmark = pytest.mark.slow
+
 MOST_STEPS = 150
 """More uses of store or trail than any of these conversations makes."""
 

@@ -104,6 +104,7 @@ def test_one_reading_means_no_other_by_any_step(path: str) -> None:
         assert {reading.rstrip("/") for reading in paths.readings(path, "/nowhere")} == {path.rstrip("/")}
 
 
+@pytest.mark.slow
 @given(TEXT)
 def test_alphabets_are_never_too_many_for_what_can_be_sent(path: str) -> None:
     assert 1 <= len(paths.alphabets(path)) <= paths.MAX_READINGS

@@ -289,6 +289,7 @@ def test_the_rule_is_the_one_that_trying_each_in_turn_finds(
         assert found == alone[0].name
 
 
+@pytest.mark.slow
 def test_find_unreachable_of_many_is_no_square() -> None:
     rules = [rule(str(number), f"/a/{{x}}/{number}/{{y}}") for number in range(5000)]
     assert find_unreachable(rules) == []
@@ -375,6 +376,7 @@ def test_the_work_for_any_path_is_bounded(path: str, root_path: str) -> None:
     assert calls(lambda: hit(BANK, "FOO", path, root_path)) < 30_000
 
 
+@pytest.mark.slow
 def test_the_work_does_not_grow_with_the_rules() -> None:
     def lookups(count: int) -> tuple[int, ...]:
         policy = Policy([rule(str(n), f"/api/area{n}/{{id}}/delete", "POST") for n in range(count)])

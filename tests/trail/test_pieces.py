@@ -17,6 +17,8 @@ from stepup_mw.trail.notes import read_notes
 from .parts import python, record, trail, vkey
 from .test_faults import PATH
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

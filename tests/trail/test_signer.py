@@ -144,6 +144,7 @@ def test_a_changed_key_is_named_under_the_old_one_and_used_by_a_running_service(
     assert parse_vkey(new).name == ORIGIN
 
 
+@pytest.mark.slow
 def test_silence_is_sealed_by_one_of_the_idle_processes(tmp_path: Path) -> None:
     now = [1_800_000_000.0]
     writers = [trail(tmp_path, signed=True, clock=lambda: now[0], checkpoint_every_s=1) for _ in range(3)]

@@ -159,6 +159,7 @@ EVERY = pytest.param(-1, 1, id="each at the end", marks=[pytest.mark.slow, pytes
 """Where it begins: at the first byte, or with the last line or note. And the step."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("begin", "step"), [SPARSE, EVERY])
 def test_the_live_file_cut_at_each_byte_is_found(copy: Path, begin: int, step: int) -> None:
     live, key = copy / "audit" / "stepup.jsonl", vkey(copy)
@@ -171,6 +172,7 @@ def test_the_live_file_cut_at_each_byte_is_found(copy: Path, begin: int, step: i
         assert verify_trail(copy / "audit").verdict == "SHRUNK"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("begin", "step"), [SPARSE, EVERY])
 def test_every_flipped_bit_of_the_checkpoints_is_found(copy: Path, begin: int, step: int) -> None:
     path = copy / "audit" / "checkpoints.note"
