@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import NoteError, StepUpError
@@ -43,12 +43,13 @@ def service_of(service: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One trail of a drill's own in ``folder``."""
+    """One trail of a drill's own in ``folder``. ``opened``: the lab's."""
 
     folder: Path
     trail: TrailSettings
     service: str
     drill_id: str
+    opened: list[Trail]
 
     @property
     def audit(self) -> Path:
@@ -68,7 +69,9 @@ class Ground:
         return make_record(self.drill_id, self.service, event_id, size)
 
     def open(self, **changes: Any) -> Trail:
-        return Trail(replace(self.trail, **changes), service=self.service, clock=time.time)
+        trail = Trail(replace(self.trail, **changes), service=self.service, clock=time.time)
+        self.opened.append(trail)
+        return trail
 
     def fill(self, lines: int, *, rotate_after: Iterable[int] = (), checkpoint: bool = True) -> None:
         """A trail to work on: so many lines, closed in good order."""
@@ -94,7 +97,8 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """What every scenario works with. ``vkey``: what the service's own trail is verified with."""
+    """What every scenario works with. ``vkey``: what the service's own trail is verified with. ``opened``: each trail
+    that this process wrote, for whoever ends the drill."""
 
     settings: Settings
     folder: Path
@@ -105,6 +109,7 @@ class Lab:
     quick: bool
     copy_limit: int
     vkey: str | None = None
+    opened: list[Trail] = field(default_factory=list)
 
     @property
     def signed(self) -> bool:
@@ -134,7 +139,7 @@ class Lab:
         own: dict[str, Any] = {"path": folder / "audit" / self.settings.trail.path.name, "signing_key_file": key}
         apart = {"anchors": (), "max_unanchored_lines": None, "max_unanchored_s": None}
         trail = replace(self.settings.trail, **(small | own | apart | changes))
-        return Ground(folder, trail, service_of(self.settings.service), self.drill_id)
+        return Ground(folder, trail, service_of(self.settings.service), self.drill_id, self.opened)
 
 
 def aftermath(ground: Ground, played: Iterable[Played], *, durable: bool = True, told: bool = False) -> str:

@@ -112,6 +112,7 @@ def open_lab(order: Order, drill_id: str) -> Iterator[Lab]:
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{drill_id[:13]}-", dir=order.scratch))
     log = logging.getLogger("stepup_mw")
     was, log.disabled = log.disabled, True
+    opened: list[Trail] = []
     try:
         with Stage() as stage:
             yield Lab(
@@ -124,8 +125,11 @@ def open_lab(order: Order, drill_id: str) -> Iterator[Lab]:
                 quick=order.quick,
                 copy_limit=order.copy_limit,
                 vkey=order.vkey,
+                opened=opened,
             )
     finally:
+        for trail in opened:
+            trail.close()  # one that was cut off at it still writes, and would save what is removed under it
         log.disabled = was
         if not order.keep:
             shutil.rmtree(folder, ignore_errors=True)

@@ -42,11 +42,16 @@ class Stage:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for pipe in (self._child.stdin, self._child.stdout):
-            with suppress(OSError):
-                _open(pipe).close()
+        """Return when the child and its actors, whatever they are at, are gone, so that nobody adds to what is removed
+        next: the pipe ends with the last of them."""
+        said = _open(self._child.stdout)
+        with suppress(OSError):
+            _open(self._child.stdin).close()
         with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)  # its actors too, whatever they are at
+            os.killpg(self._child.pid, signal.SIGKILL)
+        with suppress(OSError), said:
+            while said.read(1 << 16):
+                pass
         self._child.wait()
 
     def play(self, scene: Scene) -> tuple[Played, ...]:

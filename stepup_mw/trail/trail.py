@@ -124,11 +124,12 @@ class Trail:
         return cast("Checkpoint | None", self._ask(lambda writer: writer.checkpoint))
 
     def close(self) -> None:
-        """Write what is queued, an ``audit/stop`` line and a checkpoint; blocks. A later use starts anew."""
-        with self._mutex:
-            writer, self._writer = self._writer, None
+        """Write what is queued, an ``audit/stop`` line and a checkpoint; blocks. A later use starts anew. Where it is
+        interrupted, another ``close`` goes on waiting."""
+        writer = self._writer
         if writer is not None:
             writer.close()
+            self._forget(writer)
 
     def _ask(self, task: Callable[[Writer], Callable[[], Any]]) -> Any:
         future: Future[Any] = Future()

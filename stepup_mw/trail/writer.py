@@ -38,11 +38,7 @@ class Writer:
     """One life of the writing thread. ``close`` ends it for good."""
 
     def __init__(
-        self,
-        settings: TrailSettings,
-        service: str,
-        marks: Marks,
-        on_checkpoint: Callable[[Signed], None] | None = None,
+        self, settings: TrailSettings, service: str, marks: Marks, on_checkpoint: Callable[[Signed], None] | None = None
     ) -> None:
         self._settings = settings
         self._marks = marks
@@ -56,6 +52,7 @@ class Writer:
         self._vital_at, self._watch_at = 0.0, float("inf")
         self._late: list[bytes] = []
         self._opened = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stepup-trail", daemon=True)
 
     def start(self) -> None:
@@ -85,7 +82,7 @@ class Writer:
     def close(self) -> None:
         """Write what is queued, ``audit/stop`` and a checkpoint; return when the thread has ended."""
         self._inbox.close()
-        self._thread.join()
+        self._ended.wait()  # not join: in Python 3.11 one that is interrupted takes the thread to have ended
 
     def abandon(self) -> None:
         """In a forked child: the thread, the queue and the files belong to the parent."""
@@ -93,14 +90,17 @@ class Writer:
         self._signing.close()
 
     def _run(self) -> None:
-        while True:
-            entries, closing = self._inbox.take(self._patience)
-            if entries:
-                self._work(entries)
-            elif closing:
-                break
-            self._tend(idle=not entries)
-        self._finish()
+        try:
+            while True:
+                entries, closing = self._inbox.take(self._patience)
+                if entries:
+                    self._work(entries)
+                elif closing:
+                    break
+                self._tend(idle=not entries)
+            self._finish()
+        finally:
+            self._ended.set()
 
     def _patience(self) -> float:
         """Seconds until there may be something to do though nobody asks; -1 for never."""

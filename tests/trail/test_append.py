@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import signal
 import stat
 import threading
 from typing import TYPE_CHECKING, Literal
@@ -35,6 +37,19 @@ def test_a_line_stands_in_the_file_when_append_returns(tmp_path: Path) -> None:
     assert list(first)[-1] == "writer"
     assert set(first["writer"]) == {"host", "pid", "boot", "life", "n"}
     subject.close()
+
+
+def test_a_close_that_is_interrupted_is_waited_for_by_the_next(tmp_path: Path) -> None:
+    subject, main = trail(tmp_path), threading.main_thread().ident or 0
+    subject.append_blocking([record("a")])
+    with (tmp_path / "audit" / ".stepup.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            subject.close()
+        threading.Timer(0.2, fcntl.flock, (held, fcntl.LOCK_UN)).start()
+        subject.close()
+    assert marks(tmp_path) == ["start", "stop"]
 
 
 def test_close_writes_a_stop_line_and_can_be_repeated(tmp_path: Path) -> None:
