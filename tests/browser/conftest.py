@@ -1,4 +1,4 @@
-"""One Chromium for the whole run, and the folder of pictures, which no repository keeps."""
+"""One Chromium a module, and the folder of pictures, which no repository keeps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from playwright.sync_api import Browser
 from .chromium import chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Gone with its module: while it is there, a loop runs in this thread, and no test of another could have its own."""
     with chromium() as running:
         yield running
 
