@@ -163,9 +163,10 @@ async def resumed(door: Door) -> Any:
     asked = await checking("post", "/form", f"csrfmiddlewaretoken={token}&to=bob", **form)
     page = await checking("get", asked.headers["location"], **browser)
     html = page.content.decode()
-    fields = "&".join(f"{name}={value}" for name, value in re.findall(r'name="(\w+)" value="([^"]+)"', html))
-    verify = re.findall(r'action="([^"]+/verify)"', html)[0]
-    sent = await checking("post", verify, f"{fields}&code={code('alice')}", **form)
+    hidden = dict(re.findall(r'name="(\w+)" value="([^"]+)"', html))  # each form of the page has them
+    fields = "&".join(f"{name}={value}" for name, value in hidden.items())
+    target = re.findall(r'action="([^"]+)" autocomplete', html)[0]
+    sent = await checking("post", target, f"{fields}&code={code('alice')}", **form)
     return [asked.status_code, sent.status_code, sent.content.decode()[:40], sorted(sent.cookies)]
 
 

@@ -13,7 +13,7 @@ from .test_void import Grants
 
 KINDS = ("memory", "sqlite", *SERVERS, "postgres")
 FEW = settings(
-    max_examples=20,
+    max_examples=10,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.generate],
