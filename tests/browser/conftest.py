@@ -13,7 +13,7 @@ from .chromium import chromium
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Gone with its module: while it is there, a loop runs in this thread, and no test of another could have its own."""
+    """Gone with its module: while it is there, a loop runs in this thread, and nothing else can have its own."""
     with chromium() as running:
         yield running
 
