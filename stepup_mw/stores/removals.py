@@ -9,7 +9,7 @@ begun another life.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -68,11 +68,11 @@ def mark_of(user: str, factor_id: str) -> str:
     return sha256(f"stepup-mw removed\0{user}\0{factor_id}".encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-async def noting(store: Store, removals: Removals, user: str, step: Awaitable[T]) -> T:
+async def noting(store: Store, removals: Removals, user: str, step: Callable[[], Awaitable[T]]) -> T:
     """The answer of a step; what it took away is remembered when this returns. Rows that only keep the steps of the
     app's own secrets are left out: they come back by themselves, and must come back as they were."""
     before = [factor.factor_id for factor in await store.factors(user) if factor.sealed]
-    answer = await step
+    answer = await step()
     after = {factor.factor_id for factor in await store.factors(user)}
     try:
         removals.add(mark_of(user, gone) for gone in before if gone not in after)

@@ -75,16 +75,16 @@ class RedisStore:
         return await self._factors.of(user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        return await noting(self, self._removals, factor.user, self._factors.put(factor, recovery))
+        return await noting(self, self._removals, factor.user, lambda: self._factors.put(factor, recovery))
 
     async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         return await self._factors.add(factor, keep=keep)
 
     async def remove_factor(self, user: str, factor_id: str) -> bool:
-        return await noting(self, self._removals, user, self._factors.remove_one(user, factor_id))
+        return await noting(self, self._removals, user, lambda: self._factors.remove_one(user, factor_id))
 
     async def remove_factors(self, user: str) -> int:
-        return await noting(self, self._removals, user, self._factors.remove(user))
+        return await noting(self, self._removals, user, lambda: self._factors.remove(user))
 
     async def users(self) -> tuple[UserSummary, ...]:
         return await self._factors.users()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -57,18 +58,18 @@ class SqliteStore:
         return self._db.all(factors.to_factor, factors.FACTORS, user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        step = self._db.write(factors.put_factor, factor, recovery)
+        step = partial(self._db.write, factors.put_factor, factor, recovery)
         return await noting(self, self._db.lives.removals, factor.user, step)
 
     async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         return await self._db.write(factors.add_factor, factor, keep=keep)
 
     async def remove_factor(self, user: str, factor_id: str) -> bool:
-        step = self._db.write(factors.remove_factor, user, factor_id)
+        step = partial(self._db.write, factors.remove_factor, user, factor_id)
         return await noting(self, self._db.lives.removals, user, step)
 
     async def remove_factors(self, user: str) -> int:
-        step = self._db.write(factors.remove_factors, user)
+        step = partial(self._db.write, factors.remove_factors, user)
         return await noting(self, self._db.lives.removals, user, step)
 
     async def users(self) -> tuple[UserSummary, ...]:
