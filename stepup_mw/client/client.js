@@ -1,6 +1,6 @@
 /**
- * fetch, with a question in between: where a call is answered with "a fresh proof is required", the person is asked
- * for a code in a dialog, and the call is made again. No dependency; works under a strict Content Security Policy.
+ * fetch, with a question in between: where a call needs a fresh proof, the person is asked in a dialog, and the call
+ * is made again. No dependency; works under a strict Content Security Policy.
  *
  *   import { wrap } from "/_stepup/client.js";
  *   const fetch = wrap(window.fetch);
@@ -68,7 +68,7 @@ let turn = Promise.resolve(); // one dialog at a time: the end of the line
 let proofs = 0; // given on this page so far
 let refusals = 0;
 
-/** A fetch that asks. `options`: `texts` in the place of ours, `headers` sent along with a code. */
+/** A fetch that asks; `options` are in client.d.ts. */
 export function wrap(fetch = globalThis.fetch, options = {}) {
   return async (input, init) => {
     const request = new Request(input, init);
