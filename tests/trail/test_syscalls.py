@@ -2,6 +2,8 @@
 
 A warm writer is traced as it does the one thing; ``strace`` lists its calls. Then, for each of them, another such
 writer has just that call fail, or dies at it; so does a thread that signs beside it. The tracer's log shows the call.
+
+Each thread is traced alone and each file is counted alone, so that it does not matter how the threads meet.
 """
 
 from __future__ import annotations
@@ -24,14 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATH = ":".join(item for item in (str(Path.cwd()), *sys.path) if item)
-OPERATIONS = ("append", "rotate", "checkpoint")
+OPERATIONS = {"append": ("writer",), "rotate": ("writer", "signer"), "checkpoint": ("writer",)}
+"""What is done, and the threads that do it."""
 HOWS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
 
 WRITERS = """
-import os, sys
+import os, sys, threading
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 from tests.trail.parts import record, trail
+from stepup_mw.trail import signing, writer
 from stepup_mw.errors import TrailUnavailable
 from stepup_mw.note import generate_signing_key, parse_signer
 
@@ -46,13 +50,25 @@ def attempt(subject, name):
     else:
         say("written", name)
 
-def life(operation, folder):
+def hold_signer(folder):
+    sign = signing.Signing._sign
+    def held(self):
+        if threading.current_thread().name == "stepup-checkpoint":
+            say("signer", str(threading.get_native_id()))
+            (folder / "sign").read_bytes()
+        return sign(self)
+    signing.Signing._sign = held
+
+def life(operation, folder, thread):
+    if thread == "signer":
+        hold_signer(folder)
     subject = trail(folder, signed=True, checkpoint_lines=10**6, checkpoint_every_s=10**6)
     attempt(subject, "before")
     if operation == "checkpoint":
         subject.checkpoint_now()
         attempt(subject, "more")
-    say("ready", str(os.getpid()))
+    (writing,) = [item.native_id for item in threading.enumerate() if item.name == "stepup-trail"]
+    say("ready", str(os.getpid()), str(writing))
     (folder / "go").read_bytes()
     try:
         if operation == "append":
@@ -68,23 +84,33 @@ def life(operation, folder):
     subject.close()
 
 parse_signer(generate_signing_key(), "warm")
+writer._TICK_S = 10**6  # nothing unasked: a life would do what another did not
 for order in sys.stdin:
-    operation, folder = order.split()
+    operation, folder, thread = order.split()
     child = os.fork()
     if child == 0:
-        life(operation, Path(folder))
+        life(operation, Path(folder), thread)
         os._exit(0)
-    os.waitpid(child, 0)
-    say("ended")
+    say("ended", str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
 """
 
 
 class Call(NamedTuple):
-    """The ``at``-th ``name`` of the operation, on ``target``: a path relative to the test's folder."""
+    """The ``at``-th ``name`` of a thread on ``target``, a path relative to the test's folder."""
 
+    thread: str
     name: str
-    at: int
     target: str
+    at: int
+
+
+class Life(NamedTuple):
+    """What became of one writer: its folder, what it said, the tracer's log and how it ended."""
+
+    folder: Path
+    said: list[str]
+    log: str
+    exit_code: int
 
 
 class Writers:
@@ -100,25 +126,29 @@ class Writers:
         self._process.communicate(timeout=10)
         assert self._process.returncode == 0
 
-    def live(self, operation: str, *strace: str) -> tuple[Path, list[str]]:
-        """One life, its operation under ``strace``. Gives its folder, with the tracer's log in it, and what it said."""
+    def live(self, operation: str, thread: str, *strace: str) -> Life:
+        """One life, with that thread of its operation, and the one that asks for it, under ``strace``."""
         self._count += 1
         folder = self.folder / f"{operation}-{self._count}"
         folder.mkdir()
         settings(folder, signed=True)
-        os.mkfifo(folder / "go")
+        gates = {"writer": folder / "go", "signer": folder / "sign"}
+        for gate in gates.values():
+            os.mkfifo(gate)
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{operation} {folder}\n")
+        self._process.stdin.write(f"{operation} {folder} {thread}\n")
         self._process.stdin.flush()
-        (*said, pid) = self._until("ready")
-        options = [item.replace("{folder}", str(folder)) for item in strace]
-        command = ["strace", "-f", "-qq", "-y", "-o", str(folder / "log"), *options, "-p", pid.split()[1]]
-        tracer = subprocess.Popen(command)
-        _await_tracer(int(pid.split()[1]))
-        (folder / "go").write_bytes(b"")
-        said += self._until("ended")[:-1]
+        (*said, ready) = self._until("ready")
+        traced = [int(word) for word in ready.split()[1:]]
+        if thread == "signer":
+            gates["writer"].write_bytes(b"")
+            (*more, ready) = self._until("signer")
+            said, traced = said + more, [traced[0], int(ready.split()[1])]
+        tracer = _trace(traced, [item.replace("{folder}", str(folder)) for item in strace], folder / "log")
+        gates[thread].write_bytes(b"")
+        (*more, ended) = self._until("ended")
         assert tracer.wait(20) in (0, -9)
-        return folder, said
+        return Life(folder, said + more, (folder / "log").read_text(), int(ended.split()[1]))
 
     def _until(self, word: str) -> list[str]:
         """Lines up to the one that begins with the word."""
@@ -131,32 +161,34 @@ class Writers:
         return lines
 
 
-def _await_tracer(pid: int) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-        if all("TracerPid:\t0\n" not in (thread / "status").read_text() for thread in threads):
-            return
+def _trace(threads: list[int], options: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Attach to these threads and to no other of their process."""
+    places = [word for thread in threads for word in ("-p", str(thread))]
+    tracer = subprocess.Popen(["strace", "-qq", "-y", "-o", str(log), *options, *places])
+    until = time.monotonic() + 60
+    while any("TracerPid:\t0\n" in Path(f"/proc/{thread}/status").read_text() for thread in threads):
+        assert time.monotonic() < until, "strace does not attach"
         time.sleep(0.002)
-    raise AssertionError("strace does not attach")
+    return tracer
 
 
-_LINE = re.compile(r"[0-9]+ +([a-z0-9_]+)\((.*)")
+_LINE = re.compile(r"(?:[0-9]+ +)?([a-z0-9_]+)\((.*)")
 _TARGET = re.compile(r'[<"]((?:/[^>"]*)?)[>"]')
-_NAMES = re.compile("stepup|audit|segments|checkpoints")
 
 
-def calls_of(log: str, folder: Path) -> list[Call]:
-    """The calls in a tracer's log that concern a file of the trail or the key, each counted by its name."""
-    counts: Counter[str] = Counter()
+def calls_of(log: str, folder: Path, thread: str) -> list[tuple[Call, bool]]:
+    """The calls in a tracer's log that concern a file of the trail or the key, each counted by its name and file, and
+    whether it was struck: made to fail, or the one at which the process died."""
+    counts: Counter[tuple[str, str]] = Counter()
     found = []
     for line in log.splitlines():
         match = _LINE.match(line)
         targets = [path for path in _TARGET.findall(match[2]) if path.startswith(str(folder))] if match else []
-        if match is None or not targets or targets[0].endswith("/go"):
+        if match is None or not targets or targets[0].endswith(("/go", "/sign")):
             continue
-        counts[match[1]] += 1
-        found.append(Call(match[1], counts[match[1]], targets[0].removeprefix(str(folder)) or "/"))
+        done = match[1], targets[0].removeprefix(str(folder)) or "/"
+        counts[done] += 1
+        found.append((Call(thread, *done, counts[done]), line.endswith(("(INJECTED)", "= ?"))))
     return found
 
 
@@ -170,12 +202,14 @@ def writers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writers]:
 @pytest.fixture(scope="module")
 def census(writers: Writers) -> dict[str, list[Call]]:
     """What each operation does, up to its end."""
-    found = {}
-    for operation in OPERATIONS:
-        folder, said = writers.live(operation, "-e", "trace=%file,%desc,write")
-        assert said[-2:] == ["written same-process", "struck"] or "struck" in said
-        log = (folder / "log").read_text()
-        found[operation] = calls_of(log.partition('"struck\\n"')[0], folder)
+    found: dict[str, list[Call]] = {}
+    for operation, threads in OPERATIONS.items():
+        found[operation] = []
+        for thread in threads:
+            life = writers.live(operation, thread, "-e", "trace=%file,%desc,write")
+            assert (life.exit_code, "struck" in life.said, "written same-process" in life.said) == (0, True, True)
+            done = life.log if thread == "signer" else life.log.partition('"struck\\n"')[0]
+            found[operation] += [call for call, _ in calls_of(done, life.folder, thread)]
     return found
 
 
@@ -197,18 +231,13 @@ def test_what_an_operation_does(census: dict[str, list[Call]]) -> None:
 def test_no_call_that_fails_loses_an_acknowledged_line(
     writers: Writers, census: dict[str, list[Call]], operation: str, how: str
 ) -> None:
-    only = [word for target in dict.fromkeys(call.target for call in census[operation]) for word in _only(target)]
     for call in census[operation]:
         inject = f"inject={call.name}:{HOWS[how]}:when={call.at}"
-        folder, said = writers.live(operation, *only, "-e", f"trace={call.name}", "-e", inject)
-        struck = calls_of((folder / "log").read_text(), folder)
-        assert struck[call.at - 1] == call, (call, struck)
-        assert ("struck" in said) == (how != "KILL"), (call, said)
-        expect_recovered(folder, said, call)
-
-
-def _only(target: str) -> tuple[str, str]:
-    return "-P", "{folder}" + target.rstrip("/")
+        only = "-P", "{folder}" + call.target.rstrip("/")
+        life = writers.live(operation, call.thread, *only, "-e", f"trace={call.name}", "-e", inject)
+        assert [done for done, struck in calls_of(life.log, life.folder, call.thread) if struck] == [call], life
+        assert life.exit_code == (-9 if how == "KILL" else 0), (call, life)
+        expect_recovered(life.folder, life.said, call)
 
 
 def expect_recovered(folder: Path, said: list[str], call: Call) -> None:
