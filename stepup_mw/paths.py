@@ -22,6 +22,9 @@ MAX_READINGS = 128
 """More readings than this are not judged one by one; a request that could concern a rule is then refused."""
 MAX_TEXT = 65_536
 """Characters in all readings together, so that a long path has fewer."""
+MAX_KNOWN = 4096
+MAX_KNOWN_PATH = 256
+"""Paths, and characters of each, that are remembered as concerning no rule: at most about a megabyte a process."""
 PERCENT = ord("%")
 """As an int: to look for one byte in bytes by its number takes a tenth of the time."""
 
@@ -53,10 +56,19 @@ class Concerns(Protocol):
 
 
 def quick(gate: Callable[[str], object], slow: Callable[[str, str, bytes | None], bool]) -> Concerns:
-    """What every request of the app pays. A closure, and ``is_plain`` spelt out: half the time of methods."""
+    """What every request of the app pays. A closure, and ``is_plain`` spelt out: half the time of methods.
+
+    Most requests are for paths that came before; those that concern nothing are remembered, up to ``MAX_KNOWN``, and
+    only what was plain when it was judged: one look-up says the same again.
+    """
+    known: set[str] = set()
 
     def concerns(path: str, root_path: str = "", raw_path: bytes | None = None) -> bool:
-        if (
+        if root_path or (raw_path is not None and PERCENT in raw_path):
+            return slow(path, root_path, raw_path)
+        if path in known:
+            return False
+        if not (
             path.isascii()
             and path.isprintable()
             and "//" not in path
@@ -64,12 +76,16 @@ def quick(gate: Callable[[str], object], slow: Callable[[str, str, bytes | None]
             and "%" not in path
             and ";" not in path
             and "\\" not in path
-            and not root_path
             and path[:1] == "/"
-            and (raw_path is None or PERCENT not in raw_path)
         ):
-            return gate(path) is not None
-        return slow(path, root_path, raw_path)
+            return slow(path, root_path, raw_path)
+        if gate(path) is not None:
+            return True
+        if len(path) <= MAX_KNOWN_PATH:
+            if len(known) >= MAX_KNOWN:
+                known.clear()
+            known.add(path)
+        return False
 
     return concerns
 

@@ -33,15 +33,17 @@ class AsgiDoor:
             path, root_path = scope["path"], scope.get("root_path", "")
             if self._running.concerns(path, root_path, scope.get("raw_path")):
                 await self._guarded(scope, receive, send)
-            elif self._first.asked:
+                return
+            first = self._first
+            if first.asked:
                 await self._watched(scope, receive, send, self._inside(scope, path, root_path))
             else:
-                scope[KEY] = (self._first, send, path, root_path)  # routers below change the paths of a scope
+                scope[KEY] = (first, send, path, root_path)  # routers below change the paths of a scope
                 try:
                     await self.app(scope, receive, send)
                 except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
                     await self._first_failed(error, scope, send)
-                if self._first.asked:
+                if first.asked:
                     end_first(scope, "completed")  # type: ignore[unreachable]  # it may have changed meanwhile
         elif kind == "lifespan":
             await self.app(scope, receive, self._with_lifespan(send))

@@ -6,6 +6,8 @@ import asyncio
 
 import uvloop
 
+from stepup_mw.paths import MAX_KNOWN
+
 from . import peers
 from .apps import Noop, case, hello, scope_of, wrapped
 from .rounds import interleave, table
@@ -19,12 +21,14 @@ def measure(rounds: int) -> str:
     asyncio.set_event_loop(loop)
     far = [scope_of(f"/static/js/chunk{number}.js") for number in range(16)]
     near = [scope_of(f"/api/v1/area{number}/t{number}/users/2/view") for number in range(16)]
+    fresh = [scope_of(f"/static/js/chunk{number}.js") for number in range(3 * MAX_KNOWN)]
     ours, item = wrapped(RULES), scope_of("/api/v1/items/42")
     bare = {
         "pure ASGI hello": case(loop, hello, *far),
         "+ no-op middleware (U)": case(loop, Noop(hello), *far),
         f"+ stepup_mw, {RULES:,} rules, far miss": case(loop, ours, *far),
         f"+ stepup_mw, {RULES:,} rules, near miss": case(loop, ours, *near),
+        f"+ stepup_mw, {RULES:,} rules, far miss, a path never seen": case(loop, wrapped(RULES), *fresh),
     }
     starlette = {
         "Starlette, 2 routes": case(loop, peers.starlette_app(), item),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +149,33 @@ def test_a_long_odd_path_is_refused_unread_and_a_long_plain_one_read() -> None:
 @given(TEXT)
 def test_the_quick_way_is_taken_for_plain_paths_only(path: str) -> None:
     concerns = paths.quick(lambda _path: None, lambda *_: True)
-    assert concerns(path) is not paths.is_plain(path)
-    assert concerns(path, "/api")
-    assert concerns(path, "", b"/%61")
+    for _again in range(2):
+        assert concerns(path) is not paths.is_plain(path)
+        assert concerns(path, "/api")
+        assert concerns(path, "", b"/%61")
+
+
+@given(st.lists(TEXT, max_size=9), TEXT)
+def test_what_was_asked_before_changes_no_answer(before: list[str], path: str) -> None:
+    def is_short(text: str) -> bool:
+        return len(text) < 4
+
+    concerns = paths.quick(lambda text: None if is_short(text) else text, lambda *_: True)
+    for other in before:
+        concerns(other)
+    for _again in range(2):
+        assert concerns(path) is not (paths.is_plain(path) and is_short(path))
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """However many paths a client thinks of, and however long they are."""
+    concerns = paths.quick(lambda _path: None, lambda *_: True)
+    tracemalloc.start()
+    try:
+        for number in range(4 * paths.MAX_KNOWN):
+            assert not concerns(f"/{number:0200}")
+            assert not concerns(f"/{number:04000}")
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < most < 2_000_000
