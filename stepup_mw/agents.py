@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from .encoding import safe_text
 from .errors import MissingExtra
+from .origin import MAX_AGENT
 
-_MAX_AGENT = 512
 _MAX_WORDS = 120
 _WARM = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:141.0) Gecko/20100101 Firefox/141.0"
 
@@ -22,14 +21,13 @@ def make_describe() -> Callable[[str], str | None]:
     except ImportError as error:
         raise MissingExtra("[device] describe", "ua-parser", "device") from error
 
-    @lru_cache(maxsize=4096)
     def describe(agent: str) -> str | None:
-        found = parse(agent)
+        found = parse(agent[:MAX_AGENT])
         browser, system = _named(found.user_agent), _named(found.os)
         return safe_text(f"{browser} on {system}" if browser and system else browser or system, _MAX_WORDS) or None
 
     describe(_WARM)
-    return lambda agent: describe(agent[:_MAX_AGENT])
+    return describe
 
 
 def _named(part: Any) -> str:

@@ -65,7 +65,7 @@ class Request:
         """Every value of a header, in order."""
         if name not in self._first:
             return ()
-        return tuple(value for key, value in self.headers if key == name)
+        return tuple([value for key, value in self.headers if key == name])  # a generator takes half as long again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,8 @@ def _values(request: Request, name: str) -> list[str]:
     found: list[str] = []
     wanted = name + "="
     for header in request.header_values(b"cookie"):
+        if wanted.encode() not in header:
+            continue
         for part in header.decode("latin-1").split(";"):
             text = part.strip()
             if text.startswith(wanted):

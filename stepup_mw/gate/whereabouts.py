@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..encoding import safe_text
@@ -10,7 +12,7 @@ from ..errors import DataError
 from ..forwarding import Address, Doubt
 from ..geo import UNKNOWN, Geo, format_spot
 from ..messages import Request
-from ..origin import coarse_client_hints, coarse_user_agent, network_of, truncated
+from ..origin import MAX_AGENT, client_hints, coarse_client_hints, coarse_user_agent, network_of, truncated
 from ..state import SightingKind
 from .services import Services
 
@@ -100,9 +102,8 @@ def _shown_geo(services: Services, where: Whereabouts) -> dict[str, Any] | None:
 
 def origin_of(services: Services, request: Request, where: Whereabouts, device: str, known: bool) -> dict[str, Any]:
     """The ``origin`` object of a line. ``device`` is a keyed hash, "" for none."""
-    agent = request.header_text(b"user-agent")
-    describe = services.sources.describe
-    coarse = coarse_user_agent(agent) + coarse_client_hints(request)
+    agent = (request.header(b"user-agent") or b"")[:MAX_AGENT]
+    coarse, client, shown = _browser(services.sources.describe, agent, client_hints(request))
     return {
         **shown_address(services, where.address),
         "ip_source": where.address.source,
@@ -111,6 +112,16 @@ def origin_of(services: Services, request: Request, where: Whereabouts, device: 
         "device_id": device or None,
         "device_known": known,
         "fingerprint": services.keyring.digest("fingerprint", coarse) if coarse else None,
-        "client": describe(agent) if describe is not None and agent else None,
-        "user_agent": safe_text(agent, 256) if agent else None,
+        "client": client,
+        "user_agent": shown,
     }
+
+
+@lru_cache(maxsize=4096)
+def _browser(
+    describe: Callable[[str], str | None] | None, agent: bytes, hints: tuple[bytes, ...]
+) -> tuple[str, str | None, str | None]:
+    """What is hashed of a browser, its words, and its user agent as lines show it: people share browsers."""
+    text = agent.decode("latin-1")
+    client = describe(text) if describe is not None and text else None
+    return coarse_user_agent(text) + coarse_client_hints(hints), client, safe_text(text, 256) if text else None

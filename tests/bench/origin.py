@@ -21,8 +21,8 @@ from tests.origin.databases import write_database
 from .apps import HEADERS, wrapped
 from .rounds import Case, interleave, table
 
-CLIENTS = 20_000
-"""So many addresses and device cookies in turn are more than every cache holds."""
+CLIENTS = 10_000
+"""So many addresses, networks and device cookies in turn are more than every cache holds."""
 
 BROWSERS = 300
 """User agents there are at a time: browsers have frozen theirs but for the version."""
@@ -41,12 +41,17 @@ def measure(rounds: int) -> str:
     services = app.assembly.gate.services
     blind = dataclasses.replace(services, sources=NO_SOURCES)
     rows = []
-    for who, clients in (("the same client", 1), ("ever other clients", CLIENTS)):
+    ever = "ever other clients"
+    for who, clients, apart in (
+        ("the same client", 1, 1),
+        (ever, CLIENTS, 3),
+        (f"{ever}, each in another /24", CLIENTS, 256),
+    ):
         cases = {
-            "address": _case(blind, app, range(clients), with_device=False),
-            "geo": _case(services, app, range(CLIENTS, CLIENTS + clients), with_device=False),
-            "device": _case(blind, app, range(2 * CLIENTS, 2 * CLIENTS + clients), with_device=True),
-            "both": _case(services, app, range(3 * CLIENTS, 3 * CLIENTS + clients), with_device=True),
+            "address": _case(blind, app, range(clients), apart, with_device=False),
+            "geo": _case(services, app, range(CLIENTS, CLIENTS + clients), apart, with_device=False),
+            "device": _case(blind, app, range(2 * CLIENTS, 2 * CLIENTS + clients), apart, with_device=True),
+            "both": _case(services, app, range(3 * CLIENTS, 3 * CLIENTS + clients), apart, with_device=True),
         }
         found = interleave(cases, rounds=rounds * 20, slice_s=0.002)
         base = found["address"].best
@@ -56,9 +61,9 @@ def measure(rounds: int) -> str:
     return "### Geo and device of a sensitive request\n\n" + table(head, rows)
 
 
-def _case(services: Services, app: StepUpMiddleware, numbers: range, *, with_device: bool) -> Case:
+def _case(services: Services, app: StepUpMiddleware, numbers: range, apart: int, *, with_device: bool) -> Case:
     """Clients of its own, so that no case finds in a cache what another has put there."""
-    turns = itertools.cycle([_request(app, number, with_device=with_device) for number in numbers])
+    turns = itertools.cycle([_request(app, number, apart, with_device=with_device) for number in numbers])
 
     def run(count: int) -> None:
         for request in itertools.islice(turns, count):
@@ -69,10 +74,10 @@ def _case(services: Services, app: StepUpMiddleware, numbers: range, *, with_dev
     return run
 
 
-def _request(app: StepUpMiddleware, number: int, *, with_device: bool) -> Request:
-    """A browser behind a proxy; without its cookie and hints where they are not to be measured."""
+def _request(app: StepUpMiddleware, number: int, apart: int, *, with_device: bool) -> Request:
+    """A browser behind a proxy, so many addresses from the next; its cookie and hints only where they are measured."""
     version = 40 + number % BROWSERS
-    address = ipaddress.IPv4Address("203.0.0.0") + number * 3
+    address = ipaddress.IPv4Address("203.0.0.0") + number * apart
     extra = [("user-agent", CHROME.format(version)), ("x-forwarded-for", str(address))]
     if with_device:
         token = app.assembly.gate.services.keyring.sign("device", f"{number:022d}")
@@ -85,10 +90,12 @@ def _request(app: StepUpMiddleware, number: int, *, with_device: bool) -> Reques
 
 
 def _world(folder: Path) -> tuple[Path, Path]:
-    """A city a network: some thousand of each."""
-    networks = [f"203.{second}.{third}.0/24" for second, third in itertools.product(range(4), range(256))]
+    """Forty thousand networks of a thousand cities, each with its autonomous system."""
+    networks = [f"203.{number >> 8}.{number & 255}.0/24" for number in range(4 * CLIENTS)]
     return (
-        write_database(folder / "cities.mmdb", {network: _city(number) for number, network in enumerate(networks)}),
+        write_database(
+            folder / "cities.mmdb", {network: _city(number % 1000) for number, network in enumerate(networks)}
+        ),
         write_database(folder / "systems.mmdb", dict(_systems(networks)), kind="Test-ASN"),
     )
 
@@ -109,4 +116,7 @@ def _city(number: int) -> dict[str, object]:
 
 def _systems(networks: Iterable[str]) -> Iterable[tuple[str, dict[str, object]]]:
     for number, network in enumerate(networks):
-        yield network, {"autonomous_system_number": 64500 + number, "autonomous_system_organization": "Example Net"}
+        yield (
+            network,
+            {"autonomous_system_number": 64500 + number % 1000, "autonomous_system_organization": "Example Net"},
+        )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import os
 import re
 import string
@@ -13,6 +15,7 @@ from itsdangerous import Signer
 
 from stepup_mw.errors import BadToken, SealError
 from stepup_mw.keyring import DigestPurpose, Keyring, SealPurpose, TokenPurpose, name_key
+from stepup_mw.mac import Mac
 
 OLD, NEW, OTHER = b"o" * 16 + b"ld key 0" * 2, b"n" * 16 + b"ew key 1" * 2, b"x" * 16 + b"another " * 2
 KEYS = Keyring([OLD, NEW], os.urandom)
@@ -24,6 +27,14 @@ TOKENS: tuple[TokenPurpose, ...] = get_args(TokenPurpose)
 DIGESTS: tuple[DigestPurpose, ...] = get_args(DigestPurpose)
 SEALS: tuple[SealPurpose, ...] = get_args(SealPurpose)
 IDS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=30)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=100))
+def test_a_prepared_mac_is_that_of_rfc_2104(key: bytes, data: bytes) -> None:
+    mac = Mac(key)
+    for _ in range(2):
+        assert mac.digest(data) == hmac.digest(key, data, "sha256")
+    assert mac.signature(data) == base64.urlsafe_b64encode(mac.digest(data)).rstrip(b"=")
 
 
 @given(IDS, st.sampled_from(TOKENS))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import ipaddress
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepup_mw.origin import Networks, coarse_user_agent, network_of, truncated
+from stepup_mw.origin import Networks, canonical, coarse_user_agent, network_of, parse_address, truncated
 
 TRUSTED = Networks(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])
 
@@ -30,6 +31,48 @@ TRUSTED = Networks(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])
 def test_networks_hold_what_lies_in_them(address: str | None, inside: bool) -> None:
     assert TRUSTED.contain(address) is inside
     assert not Networks([]).contain(address)
+
+
+ADDRESSES = st.ip_addresses()
+MAPPED = st.ip_addresses(v=4).map(lambda address: ipaddress.IPv6Address((0xFFFF << 32) + int(address)))
+COMPATIBLE = st.integers(0, 2**48).map(ipaddress.IPv6Address)
+SPELT = (ADDRESSES | MAPPED | COMPATIBLE).flatmap(
+    lambda address: st.sampled_from([str(address), address.exploded, str(address).upper(), f"::ffff:{address}"])
+)
+ODD = st.text("0123456789abF:.%/x ", max_size=40) | st.text(max_size=20)
+ODD_SPELLINGS = [
+    "1.2.3",
+    "1.2.3.4.",
+    "01.2.3.4",
+    "1.2.3.4\0",
+    "0x1.2.3.4",
+    "1",
+    "::%eth0",
+    "1::2:3:4:5:6:7:8",
+    "::1.2.3.4",
+]
+
+
+@given(SPELT | ODD | st.sampled_from(ODD_SPELLINGS))
+def test_an_address_has_one_spelling_that_of_the_standard_library(text: str) -> None:
+    parsed = parse_address(text)
+    assert canonical(text) == (str(parsed) if parsed is not None else None)
+    if parsed is not None:
+        length = 24 if parsed.version == 4 else 48
+        assert network_of(text) == str(ipaddress.ip_network((parsed, length), strict=False))
+
+
+@given(st.lists(st.ip_addresses(v=4) | st.ip_addresses(v=6), min_size=1, max_size=4), st.data())
+def test_networks_hold_what_the_standard_library_says(bases: list[ipaddress.IPv4Address], data: st.DataObject) -> None:
+    sizes = [data.draw(st.integers(0, base.max_prefixlen)) for base in bases]
+    nets = [ipaddress.ip_network((base, size), strict=False) for base, size in zip(bases, sizes, strict=True)]
+    near = data.draw(
+        st.sampled_from(nets).flatmap(lambda net: st.integers(0, net.num_addresses - 1).map(net.__getitem__))
+    )
+    for address in (near, data.draw(ADDRESSES)):
+        mapped = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped
+        inside = any(address.version == net.version and address in net for net in nets)
+        assert mapped or Networks([str(net) for net in nets]).contain(str(address)) is inside
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import maxminddb
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
@@ -77,3 +78,18 @@ def _redate(path: Path, built: int) -> None:
     size = data[at] & 0x1F
     data[at + 2 : at + 2 + size] = built.to_bytes(size, "big")
     path.write_bytes(data)
+
+
+def widen(path: Path, record_bits: int) -> None:
+    """The same database with wider records in its tree, as large ones have them: of 28 or 32 bits instead of 24."""
+    with maxminddb.open_database(str(path)) as reader:
+        assert reader.metadata().record_size == 24
+        nodes = reader.metadata().node_count
+    data = path.read_bytes()
+    at = data.index(b"record_size", data.rindex(b"MaxMind.com")) + len(b"record_size") + 1
+    tree = b"".join(_wide(data[6 * node : 6 * node + 6], record_bits) for node in range(nodes))
+    path.write_bytes(tree + data[6 * nodes : at] + bytes([record_bits]) + data[at + 1 :])
+
+
+def _wide(node: bytes, record_bits: int) -> bytes:
+    return b"\0".join([b"", node[:3], node[3:]]) if record_bits == 32 else node[:3] + b"\0" + node[3:]
