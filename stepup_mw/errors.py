@@ -16,12 +16,14 @@ codes; nowhere else does either happen.
     │   └── IdentityUnavailable  the identity provider raised
     ├── DataError              a data file (geo, addresses) that cannot be used or asked
     ├── SignalError            a risk signal that cannot tell
+    ├── PasskeyError           a browser's answer that proves no passkey
     ├── EnrollmentError        a user name or a secret that cannot be enrolled
     ├── SealError              a sealed secret that does not open under any configured key
     ├── NoteError              a signed note or a key file that does not parse or verify
     ├── LineError              an audit line that no trail may hold
     ├── OutboundFailed         a server elsewhere did not answer, or not within bounds
     ├── AnchorError            an anchor did not take a checkpoint or a segment, or does not hold what it should
+    ├── NoticeError            a notice that was not delivered
     ├── ProofError             an inclusion or consistency proof that does not hold
     ├── TemplateError          a template of a page, or a file of its texts, that cannot be read
     ├── BadDemand              what code in the app asks for cannot be asked for; says what is allowed

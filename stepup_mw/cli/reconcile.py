@@ -58,7 +58,7 @@ def reconcile(access_log: Path, window: float, root: str, path: Path | None, con
 
 def _begins(path: Path) -> float | None:
     """The time of the first request that can be read."""
-    from ..trail.reconcile import parse_access
+    from ..trail.access_log import parse_access
 
     with path.open("rb") as stream:
         for number, raw in enumerate(stream):

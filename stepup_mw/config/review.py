@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from ..encoding import format_duration
 from ..errors import NoteError
 from ..note import origin_of, parse_signer
-from ..policy import Rule, check_prefix, find_unreachable
+from ..policy import Rule
+from ..shadows import check_prefix, find_unreachable
 from .anchors import anchor_flaws
 from .assemble import make_rule, resolve
 from .challenge import Challenge

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ..errors import PatternError
 from ..patterns import Pattern, compile_pattern
-from ..policy import Rule, find_unreachable
+from ..policy import Rule
 from ..routers import AppRoute
+from ..shadows import find_unreachable
 from ..shapes import covers
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

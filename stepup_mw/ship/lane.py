@@ -10,10 +10,9 @@ import hashlib
 import os
 from base64 import b64encode
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ..errors import AnchorError, MissingExtra, NoteError
+from ..errors import AnchorError, NoteError
 from ..note import origin_of
 from ..trail.cursors import Cursor
 from ..trail.ending import tip_after
@@ -23,19 +22,15 @@ from ..trail.notes import read_notes
 from ..trail.packing import pack_segments
 from ..trail.sources import last_line_of
 from .receipt import Failure, Receipt, Shelf, read_receipt, write_receipt
-from .rfc3161 import TimestampSink
-from .s3 import S3Sink
 from .sink import Parcel, Piece
-from .stdout import StdoutSink
-from .witness import WitnessSink
+from .sinks import make_sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ..settings import AnchorSettings, TrailSettings
     from ..trail.files import Sealed
-    from .sink import Sink
 
 _BEFORE = 1024
 
@@ -201,32 +196,6 @@ class Lane:
                 digest = hashlib.file_digest(stream, "sha256").digest()
             size = item.path.stat().st_size
             yield Piece(path=item.path, number=item.index, first=item.first_seq, last=last, size=size, digest=digest)
-
-
-def make_sink(
-    anchor: AnchorSettings,
-    shelf: Shelf,
-    origin: str,
-    clock: Callable[[], float],
-    on_bytes: Callable[[int], None] | None = None,
-) -> Sink:
-    """The anchor's sink by its kind."""
-    if anchor.kind == "s3":
-        return S3Sink(anchor, origin, clock, on_bytes)
-    if anchor.kind == "rfc3161":
-        return TimestampSink(anchor, shelf.kept)
-    if anchor.kind == "witness":
-        return WitnessSink(anchor, shelf.layout, shelf.kept)
-    return StdoutSink(anchor.timeout_s)
-
-
-def check_extras(anchors: Iterable[AnchorSettings]) -> None:
-    """MissingExtra where an anchor needs a package that is not there. Loads none: that takes half a second."""
-    needed = {"s3": ("boto3", "boto3", "s3"), "rfc3161": ("rfc3161_client", "rfc3161-client", "timestamp")}
-    for anchor in anchors:
-        module, package, extra = needed.get(anchor.kind, ("", "", ""))
-        if module and find_spec(module) is None:
-            raise MissingExtra(f'an anchor of kind = "{anchor.kind}"', package, extra)
 
 
 def _follows(fd: int, receipt: Receipt) -> bool:

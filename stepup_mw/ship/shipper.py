@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StepUpError
 from ..trail.files import Layout, make_folder
 from ..trail.locks import FileLock
-from .lane import Lane, check_extras
+from .lane import Lane
+from .sinks import check_extras
 from .window import Window
 
 if TYPE_CHECKING:

@@ -1,10 +1,5 @@
 """Joins a web server's access log with the trail: every sensitive request that the server saw has to have a line.
 
-    127.0.0.1 - - [23/Nov/2026:07:25:00 +0000] "POST /accounts/42/transfer HTTP/1.1" 200 12 "-" "curl"
-    {"time":"2026-11-23T07:25:00Z","method":"POST","path":"/accounts/42/transfer","status":200}
-    {"ts":1795418700.1,"request":{"method":"POST","uri":"/accounts/42/transfer"},"status":200}        Caddy
-    {"StartUTC":"2026-11-23T07:25:00Z","RequestMethod":"POST","RequestPath":"/…","OriginStatus":200}  Traefik
-
 The two are read side by side, in the order of their times, with the lines of a short while in memory. A line answers
 for one request: of the same method and path, begun within the window before the request was logged, and of the same
 status where the trail knows it. What is sensitive is said by the policy's own matcher.
@@ -12,18 +7,15 @@ status where the trail knows it. What is sensitive is said by the policy's own m
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-import orjson
-
-from ..encoding import parse_timestamp, safe_text
+from ..encoding import safe_text
 from ..errors import AmbiguousRequest
+from .access_log import Access, parse_access, read_time
 
 if TYPE_CHECKING:
     from ..policy import Policy
@@ -36,23 +28,6 @@ _SLACK_S = 2.0
 
 _ANSWERS = frozenset({"trigger", "access"})
 """The lines that are about a request at the door; others are about what came of it."""
-
-_COMBINED = re.compile(rb'\S+ \S+ .*? \[([^\]]{10,40})\] "([^" ]{1,64}) (\S+)(?: [^"]*)?" ([0-9]{3}) ')
-_TIMES = ("StartUTC", "time", "timestamp", "time_iso8601", "@timestamp", "ts", "time_local", "msec")
-_METHODS = ("method", "request_method", "verb", "RequestMethod")
-_PATHS = ("path", "uri", "request_uri", "url", "target", "RequestPath")
-_STATUSES = ("status", "status_code", "response_status", "OriginStatus", "DownstreamStatus")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """One request as the server logged it: ``time`` in Unix seconds, ``target`` as it was sent."""
-
-    number: int
-    time: float
-    method: str
-    target: str
-    status: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,69 +48,6 @@ class Tally:
     unread: int = 0
     sensitive: int = 0
     answered: int = 0
-
-
-def parse_access(raw: bytes, number: int) -> Access | None:
-    """A line of an access log, combined format or JSON; None for anything else."""
-    return _from_json(raw, number) if raw.lstrip()[:1] == b"{" else _from_combined(raw, number)
-
-
-def _from_combined(raw: bytes, number: int) -> Access | None:
-    match = _COMBINED.match(raw)
-    if match is None:
-        return None
-    try:
-        time = datetime.strptime(match[1].decode("ascii"), "%d/%b/%Y:%H:%M:%S %z").timestamp()
-    except ValueError:
-        return None
-    return Access(
-        number=number,
-        time=time,
-        method=match[2].decode("latin-1"),
-        target=match[3].decode("latin-1"),
-        status=int(match[4]),
-    )
-
-
-def _from_json(raw: bytes, number: int) -> Access | None:
-    try:
-        event = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(event, dict):
-        return None
-    inner = event["request"] if isinstance(event.get("request"), dict) else event
-    method, target = _first(inner, _METHODS), _first(inner, _PATHS)
-    if method is None and isinstance(event.get("request"), str):
-        method, target = [*event["request"].split(" "), "", ""][:2]
-    time, status = _moment(_first(event, _TIMES)), _first(event, _STATUSES)
-    if not isinstance(method, str) or not isinstance(target, str) or not target or time is None:
-        return None
-    try:
-        return Access(number=number, time=time, method=method, target=target, status=int(status or 0))
-    except (TypeError, ValueError):
-        return None
-
-
-def _first(event: Mapping[str, Any], names: Iterable[str]) -> Any:
-    return next((event[name] for name in names if event.get(name) not in (None, "")), None)
-
-
-def _moment(value: Any) -> float | None:
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return parse_timestamp(value)
-    except (TypeError, ValueError, AttributeError):
-        pass
-    try:
-        return datetime.strptime(value, "%d/%b/%Y:%H:%M:%S %z").timestamp()
-    except (TypeError, ValueError):
-        return None
 
 
 def reconcile(
@@ -223,7 +135,7 @@ class _Lines:
             self._add(event)
 
     def _add(self, event: Mapping[str, Any]) -> None:
-        action, request_id, time = event.get("action"), event.get("request_id"), _moment(event.get("timestamp"))
+        action, request_id, time = event.get("action"), event.get("request_id"), read_time(event.get("timestamp"))
         if event.get("event_type") != "step_up" or not isinstance(action, Mapping) or time is None:
             return
         self._now = max(self._now, time) if self._now != float("-inf") else time

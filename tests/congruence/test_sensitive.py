@@ -16,8 +16,9 @@ from stepup_mw.config import load_config
 from stepup_mw.config.template import render_config
 from stepup_mw.congruence.coverage import Coverage
 from stepup_mw.congruence.sensitive import suggest
-from stepup_mw.policy import Policy, find_unreachable
+from stepup_mw.policy import Policy
 from stepup_mw.routers.reading import read_app
+from stepup_mw.shadows import find_unreachable
 
 from .banks import BANKS, bank
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from stepup_mw import paths
 from stepup_mw.errors import AmbiguousRequest, PatternError
-from stepup_mw.policy import Match, Policy, Rule, check_prefix, find_unreachable, strictest
+from stepup_mw.policy import Match, Policy, Rule, strictest
+from stepup_mw.shadows import check_prefix, find_unreachable
 
 from .samples import ODD, rule
 

@@ -15,7 +15,7 @@ import pytest
 from stepup_mw.errors import AnchorError, MissingExtra
 from stepup_mw.settings import AnchorSettings
 from stepup_mw.ship import read_receipt
-from stepup_mw.ship.lane import check_extras
+from stepup_mw.ship.sinks import check_extras
 from stepup_mw.trail.cursors import anchored_size
 from stepup_mw.trail.files import Layout
 

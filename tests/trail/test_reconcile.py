@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from stepup_mw.encoding import format_timestamp
 from stepup_mw.policy import Policy, Rule
-from stepup_mw.trail.reconcile import Access, Missing, Tally, parse_access, reconcile
+from stepup_mw.trail.access_log import Access, parse_access
+from stepup_mw.trail.reconcile import Missing, Tally, reconcile
 
 POLICY = Policy(
     [
