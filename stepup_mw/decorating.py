@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, Literal, overload
 
 from .demands import Demand, make_demand
 from .required import ask, ask_sync
@@ -32,20 +32,50 @@ class Wanting:
         return make_demand(action=self._action(*args, **kwargs), **self._terms)
 
 
-def decorate(view: View, wanting: Wanting, find: Callable[[tuple[Any, ...]], Any]) -> View:
-    """``find`` gives the request, from what the view is called with."""
-    if iscoroutinefunction(view):
+class Decorator:
+    """``@stepup_required`` of a framework, with or without arguments, on views sync or async. ``find`` gives the
+    request, from what the view is called with.
+
+    The arguments are those of ``stepup_mw.require``. action: also a callable, which is given what the view is and
+    returns the fields. BadDemand where the decorator stands, if it cannot be asked for.
+    """
+
+    def __init__(self, find: Callable[[tuple[Any, ...]], Any]) -> None:
+        self._find = find
+
+    @overload
+    def __call__(self, view: View) -> View: ...
+
+    @overload
+    def __call__(
+        self,
+        view: None = None,
+        *,
+        reason: str = REASON,
+        points: int = 0,
+        max_age: int | str | None = None,
+        action: Action | None = None,
+        rule: str | None = None,
+        grant: Literal["request", "route"] | None = None,
+    ) -> Callable[[View], View]: ...
+
+    def __call__(self, view: View | None = None, **terms: Any) -> View | Callable[[View], View]:
+        wanting = Wanting(**terms)
+        return self._decorated(wanting, view) if view is not None else partial(self._decorated, wanting)
+
+    def _decorated(self, wanting: Wanting, view: View) -> View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def asked(*args: Any, **kwargs: Any) -> Any:
+                await ask(self._find(args), wanting.demand(*args, **kwargs))
+                return await view(*args, **kwargs)
+
+            return asked
 
         @wraps(view)
-        async def asked(*args: Any, **kwargs: Any) -> Any:
-            await ask(find(args), wanting.demand(*args, **kwargs))
-            return await view(*args, **kwargs)
+        def asked_sync(*args: Any, **kwargs: Any) -> Any:
+            ask_sync(self._find(args), wanting.demand(*args, **kwargs))
+            return view(*args, **kwargs)
 
-        return asked
-
-    @wraps(view)
-    def asked_sync(*args: Any, **kwargs: Any) -> Any:
-        ask_sync(find(args), wanting.demand(*args, **kwargs))
-        return view(*args, **kwargs)
-
-    return asked_sync
+        return asked_sync

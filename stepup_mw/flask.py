@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any
 
 from flask import Flask, request
 
 from .app_secrets import SecretProvider
-from .decorating import REASON, Action, View, Wanting, decorate
+from .decorating import Decorator
 from .errors import StepUpError
 from .wsgi import StepUpMiddleware
 
@@ -60,29 +60,5 @@ class StepUp:
         return found
 
 
-@overload
-def stepup_required(view: View) -> View: ...
-
-
-@overload
-def stepup_required(
-    view: None = None,
-    *,
-    reason: str = REASON,
-    points: int = 0,
-    max_age: int | str | None = None,
-    action: Action | None = None,
-    rule: str | None = None,
-    grant: Literal["request", "route"] | None = None,
-) -> Callable[[View], View]: ...
-
-
-def stepup_required(view: View | None = None, **terms: Any) -> View | Callable[[View], View]:
-    """Decorate a view, sync or async, below ``@app.route``. The arguments are those of ``stepup_mw.require``. action:
-    also a callable, which is given what the view is and returns the fields."""
-    wanting = Wanting(**terms)
-
-    def wrapped(inner: View) -> View:
-        return decorate(inner, wanting, lambda _: request)
-
-    return wrapped if view is None else wrapped(view)
+stepup_required = Decorator(lambda _args: request)
+"""For a view, below ``@app.route``."""

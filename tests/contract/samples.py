@@ -7,16 +7,19 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from stepup_mw.settings import AccountThrottle, AddressThrottle
-from stepup_mw.state import Challenge, Factor, Grant, Store
+from stepup_mw.state import Grant, Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
+from stepup_mw.testing.records import ACCOUNT, ADDRESS, make_challenge, make_factor, make_grant
 
 from ..servers import SERVERS, shared_url
+
+__all__ = [
+    "ACCOUNT", "ADDRESS", "STORES", "bare", "keep_grant", "make_challenge", "make_factor", "make_grant",
+]  # fmt: skip
 
 
 def _on_redis(kind: str, folder: Path) -> Store:
@@ -36,52 +39,6 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
     "postgres": _on_postgres,
     **{kind: partial(_on_redis, kind) for kind in SERVERS},
 }
-
-ACCOUNT = AccountThrottle(failures=5, lock_s=30, grow=2.0, max_lock_s=100, ceiling=23)
-ADDRESS = AddressThrottle(failures=50, window_s=600)
-
-
-def make_factor(user: str = "alice", factor_id: str = "f1", **changes: Any) -> Factor:
-    return Factor(**{"user": user, "factor_id": factor_id, "sealed": b"\0sealed\xff", "created_at": 1000.25, **changes})
-
-
-def make_challenge(challenge_id: str = "c1", **changes: Any) -> Challenge:
-    values: dict[str, Any] = {
-        "challenge_id": challenge_id,
-        "user": "alice",
-        "session": "s1",
-        "browser": "b1",
-        "rule": "transfer",
-        "rule_version": "v1",
-        "binding": "",
-        "flow_id": f"flow-{challenge_id}",
-        "reason": "route_policy",
-        "facts": b'{"a":1}',
-        "created_at": 1000.5,
-        "expires_at": 1300.5,
-        "return_to": b"\0\1",
-    }
-    return Challenge(**{**values, **changes})
-
-
-def make_grant(grant_id: str = "g1", **changes: Any) -> Grant:
-    values: dict[str, Any] = {
-        "grant_id": grant_id,
-        "user": "alice",
-        "session": "s1",
-        "browser": "b1",
-        "service": "bank",
-        "scope": "route",
-        "rule": "transfer",
-        "rule_version": "v1",
-        "binding": "digest",
-        "method": "totp",
-        "flow_id": f"flow-{grant_id}",
-        "challenge_id": "c1",
-        "proved_at": 1000.125,
-        "expires_at": 1300.5,
-    }
-    return Grant(**{**values, **changes})
 
 
 async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
