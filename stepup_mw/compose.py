@@ -22,7 +22,6 @@ from .gate.refreshing import in_force
 from .gate.services import Services
 from .messages import Lease, Pass, Request, Response
 from .parts import make_courier, make_services, make_shipper
-from .settings import Settings
 from .state import Store
 from .stores import open_store
 from .stores.workers import refuse_many_workers
@@ -62,7 +61,7 @@ class Assembly:
         self.shipper = make_shipper(settings, self.trail, clock)
         self._window = self.shipper.window.check if self.shipper is not None else None
         self.courier = make_courier(settings, self.trail, clock)
-        self.gate = Gate(self._services(settings))
+        self.gate = Gate(self._services(config))
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
         self._started_in = -1
@@ -70,9 +69,15 @@ class Assembly:
         self.start_lock = threading.Lock()
         _assemblies.add(self)
 
-    def _services(self, settings: Settings) -> Services:
+    def _services(self, config: Config) -> Services:
         notify = self.courier.hand_over if self.courier is not None else None
-        return make_services(settings, self.store, self.trail, self._clock, self._secrets, self._window, notify)
+        parts = (self.store, self.trail, self._clock, self._secrets, self._window, notify)
+        try:
+            return make_services(config.settings, *parts)
+        except ConfigError as error:
+            from .config import place_problems  # noqa: PLC0415 - pydantic is loaded only where a file is read
+
+            raise place_problems(config, error) from error
 
     @property
     def started(self) -> bool:
@@ -143,7 +148,7 @@ class Assembly:
                     for name in fixed
                 )
             )
-        services = self._services(new)
+        services = self._services(config)
         self.config = config
         self.gate.services = services
         self.concerns = services.policy.concerns

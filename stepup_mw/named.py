@@ -12,6 +12,7 @@ from typing import Any
 from .couriers import Destination
 from .couriers.function import Function
 from .couriers.webhook import Webhook, parse_key
+from .encoding import safe_text
 from .errors import ConfigError, ConfigProblem
 from .gate.sources import Sources
 from .identity import Provider
@@ -113,10 +114,11 @@ def import_named(name: str, key: str) -> Callable[..., Any]:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:  # a module may raise anything while it is loaded
-        message = f"{name}: {type(error).__name__}: {error}"
+        why = safe_text(f"{type(error).__name__}: {error}", 300)
+        message = f'found "{name}", which cannot be imported ({why}); allowed is a function, "package.module:callable"'
         raise ConfigError((ConfigProblem(source="configuration", key=key, message=message),)) from error
     if not callable(found) or inspect.isclass(found):
-        problem = ConfigProblem(source="configuration", key=key, message=f"{name} is not a function")
+        problem = ConfigProblem(source="configuration", key=key, message=f'found "{name}", which is not a function')
         raise ConfigError((problem,))
     result: Callable[..., Any] = found
     return result

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +91,7 @@ def _check_app(path: Path, loaded: Config, app: str, *, factory: bool, rounds: i
 
 def _import_callables(path: Path, config: Config) -> None:
     """ConfigError where a provider or signal of the user's cannot be imported; no file is opened."""
+    from ..config import place_problems
     from ..parts import make_services
     from ..stores.memory import MemoryStore
     from ..trail import Trail
@@ -102,7 +102,7 @@ def _import_callables(path: Path, config: Config) -> None:
     try:
         make_services(settings, MemoryStore(), trail, time.time)
     except ConfigError as error:
-        raise ConfigError(tuple(replace(problem, source=str(path)) for problem in error.problems)) from error
+        raise place_problems(config, error, source=str(path)) from error
 
 
 def _summary(config: Config) -> dict[str, Any]:

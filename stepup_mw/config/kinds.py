@@ -24,6 +24,7 @@ STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 REFUSED = "stepup_refused"
 """The pydantic error type of a worded refusal; ``ctx["flaws"]`` holds ``(path below the value, message)`` pairs."""
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://", re.ASCII)
 _SHOWN = 60
 _LOOSE_DURATION = re.compile(r" *([0-9]{1,9}) *([smhd])[a-z]* *", re.ASCII | re.IGNORECASE)
 _LOOSE_SIZE = re.compile(r" *([0-9]{1,12}) *(k|m|g|ki|mi|gi|kb|mb|gb|kib|mib|gib) *", re.ASCII | re.IGNORECASE)
@@ -59,6 +60,14 @@ def found(value: object) -> str:
     if isinstance(value, int):
         return str(value) if value.bit_length() < 128 else "a huge number"
     return repr(value) if isinstance(value, float) else _found_whole(value)
+
+
+def _found_quietly(value: str) -> str:
+    """What may be shown of a text that could hold a secret: the scheme of an address, and nothing else."""
+    scheme = _SCHEME.match(value)
+    if scheme is None:
+        return "another text"
+    return f'"{scheme[0]}"' if scheme[0] == value else f'"{scheme[0]}…"'
 
 
 def _found_whole(value: object) -> str:
@@ -108,7 +117,7 @@ class Kind:
         except PydanticCustomError:
             raise
         except ValueError:
-            shown = "another text" if self.quiet and isinstance(value, str) else found(value)
+            shown = _found_quietly(value) if self.quiet and isinstance(value, str) else found(value)
             raise refuse(f"found {shown}; allowed is {self.allowed}{self._hint(value)}") from None
 
     def _hint(self, value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -59,3 +60,16 @@ def _signal_names(data: dict[str, Any]) -> list[str]:
     """In the order of the file; None is a name left out (a mapping may say so)."""
     signals: dict[str, Any] = data.get("risk", {}).get("signals", {})
     return [name for name, value in signals.items() if value is not None]
+
+
+def place_problems(config: Config, error: ConfigError, *, source: str | None = None) -> ConfigError:
+    """Problems that show only once the parts are made (a function that cannot be imported, a file that is broken), at
+    their lines. ``source``: what the file is called in them."""
+    if config.path is None:
+        return error
+    try:
+        document = read_document(config.path)
+    except ConfigError:  # it was there, and is not now
+        return error
+    flaws = (Flaw(path=tuple(problem.key.split(".")), message=problem.message) for problem in error.problems)
+    return ConfigError(tuple(replace(found, source=source or found.source) for found in document.problems(flaws)))

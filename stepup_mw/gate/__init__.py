@@ -14,6 +14,7 @@ from ..errors import AmbiguousRequest, BadDemand, TokenRefused, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
+from ..policy import Rule
 from . import admission, answers, asked, challenges, demanded, endpoints, form_tokens, in_place
 from .losses import Losses
 from .matching import find_rule, own_place
@@ -101,21 +102,26 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
 async def _refused(services: Services, request: Request, reply: Response, status: int, detail: str) -> Response:
     """Put the refusal on record if that can be done; the answer is a refusal either way."""
     try:
-        now = services.clock()
+        now, rule = services.clock(), _rule_met(services, request)
         facts = Facts(
             user_id=None,
             session_id=None,
             flow_id=services.new_id(now),
             request_id=services.new_id(now),
             service=services.settings.service,
-            action=action_of(None, request),
+            action=action_of(rule, request),
             origin=origin_of(services, request, locate(services, request), "", known=False),
             risk=None,
-            policy={"version": services.settings.policy_version, "mode": None},
+            policy={"version": services.settings.policy_version, "mode": rule.mode if rule else None},
             trace=trace_of(request),
         )
         line = services.journal.line(
-            facts, "access", "refused", detail=safe_text(detail, 64), http={"status": status, "duration_ms": None}
+            facts,
+            "access",
+            "refused",
+            reason="route_policy" if rule else None,
+            detail=safe_text(detail, 64),
+            http={"status": status, "duration_ms": None},
         )
         await services.journal.refuse(line)
     except Exception as error:  # noqa: BLE001 - the answer is a refusal, whatever stands in the way of its line
@@ -123,3 +129,15 @@ async def _refused(services: Services, request: Request, reply: Response, status
         if status == 400:
             return answers.unavailable(services, request)
     return reply
+
+
+def _rule_met(services: Services, request: Request) -> Rule | None:
+    """The rule that holds for a request that was refused; None at the gate's own pages, and where its target is what
+    cannot be judged."""
+    if own_place(request, services.settings.challenge.prefix) is not None:
+        return None
+    try:
+        match = find_rule(services.policy, request)
+    except AmbiguousRequest:
+        return None
+    return match.rule if match is not None else None

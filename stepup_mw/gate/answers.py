@@ -97,9 +97,16 @@ def as_json(status: int, body: Mapping[str, Any], *, headers: Headers = ()) -> R
     )
 
 
-def not_allowed(methods: Sequence[str]) -> Response:
+def not_allowed(services: Services, request: Request, methods: Sequence[str]) -> Response:
     """405, and the methods there are."""
-    return as_json(405, {"detail": "method not allowed"}, headers=((b"allow", ", ".join(methods).encode()),))
+    named = ", ".join(methods)
+    detail = say("refused.method", allowed=named)
+    return refusal(services, request, "method-not-allowed", 405, detail, headers=((b"allow", named.encode("ascii")),))
+
+
+def not_found(services: Services, request: Request) -> Response:
+    """404 for what is no page or endpoint of this package's."""
+    return refusal(services, request, "not-found", 404, say("refused.nowhere"))
 
 
 def redirect(location: str, *, headers: Headers = ()) -> Response:

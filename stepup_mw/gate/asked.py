@@ -33,16 +33,16 @@ MAX_FORM = 16 * 1024
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Pass | Response:
     """``challenges/{id}``, ``challenges/{id}/verify`` and ``challenges/{id}/cancel``."""
     if len(rest) not in (1, 2):
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     return await _challenge(services, request, request.method.upper(), rest[0], rest[1] if len(rest) == 2 else "")
 
 
 async def _challenge(services: Services, request: Request, method: str, challenge_id: str, act: str) -> Pass | Response:
     allowed = {"": ("GET", "HEAD"), "passkey": ("GET", "HEAD"), "verify": ("POST",), "cancel": ("POST",)}.get(act)
     if allowed is None:
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     if method not in allowed:
-        return answers.not_allowed(allowed)
+        return answers.not_allowed(services, request, allowed)
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

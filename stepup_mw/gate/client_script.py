@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 from ..messages import Request, Response
-from . import answers, replies
+from . import answers
 from .services import Services
 
 _TYPES = {"js": b"text/javascript; charset=utf-8", "d.ts": b"text/plain; charset=utf-8"}
@@ -24,9 +24,9 @@ async def serve_types(services: Services, request: Request, rest: tuple[str, ...
 
 def _file(services: Services, request: Request, rest: tuple[str, ...], kind: str) -> Response:
     if rest:
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     if request.method.upper() not in ("GET", "HEAD"):
-        return answers.not_allowed(("GET", "HEAD"))
+        return answers.not_allowed(services, request, ("GET", "HEAD"))
     headers = (
         (b"content-type", _TYPES[kind]),
         answers.NO_STORE,

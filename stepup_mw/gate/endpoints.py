@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..messages import Pass, Request, Response
-from . import asked, client_script, enroll, holdings, own_passkeys, preflight, replies, security
+from . import answers, asked, client_script, enroll, holdings, own_passkeys, preflight, security
 from .services import Services
 
 Serve = Callable[[Services, Request, tuple[str, ...]], Awaitable[Pass | Response]]
@@ -31,4 +31,4 @@ async def serve(services: Services, request: Request, below: str) -> Pass | Resp
     """Answer a request under the prefix; ``below`` is what follows it, ``/challenges/x/verify`` for example."""
     first, *rest = below.strip("/").split("/")
     part = PARTS.get(first)
-    return await part(services, request, tuple(rest)) if part is not None else replies.gone(services, request, 404)
+    return await part(services, request, tuple(rest)) if part is not None else answers.not_found(services, request)

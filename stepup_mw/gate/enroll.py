@@ -38,10 +38,10 @@ _FIELDS = ("action", "pending", "code", "current_code", "label", "replace", "fac
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """Answer a request for ``enroll``."""
     if rest:
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     method = request.method.upper()
     if method not in ("GET", "HEAD", "POST"):
-        return answers.not_allowed(("GET", "HEAD", "POST"))
+        return answers.not_allowed(services, request, ("GET", "HEAD", "POST"))
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

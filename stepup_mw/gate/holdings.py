@@ -23,11 +23,11 @@ from .visit import Person, identify
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET grants``, ``DELETE grants`` and ``DELETE grants/{id}``."""
     if len(rest) > 1:
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     method, grant_id = request.method.upper(), rest[0] if rest else ""
     allowed = ("DELETE",) if grant_id else ("GET", "HEAD", "DELETE")
     if method not in allowed:
-        return answers.not_allowed(allowed)
+        return answers.not_allowed(services, request, allowed)
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

@@ -30,11 +30,11 @@ MAX_BODY = 2 * MAX_ANSWER
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET passkeys``, ``POST passkeys`` and ``DELETE passkeys/{id}``."""
     if len(rest) > 1 or passkeys.party_of(services) is None:
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     method = request.method.upper()
     allowed = ("DELETE",) if rest else ("GET", "HEAD", "POST")
     if method not in allowed:
-        return answers.not_allowed(allowed)
+        return answers.not_allowed(services, request, allowed)
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

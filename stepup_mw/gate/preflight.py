@@ -17,8 +17,10 @@ from .visit import Person, identify, survey
 
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET status``, and nothing else."""
-    if rest or request.method.upper() not in ("GET", "HEAD"):
-        return replies.gone(services, request, 404)
+    if rest:
+        return answers.not_found(services, request)
+    if request.method.upper() not in ("GET", "HEAD"):
+        return answers.not_allowed(services, request, ("GET", "HEAD"))
     return await status(services, request, await identify(services, request))
 
 

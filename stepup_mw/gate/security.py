@@ -37,10 +37,10 @@ SHOWN = 20
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET security`` and ``POST security``."""
     if rest:
-        return replies.gone(services, request, 404)
+        return answers.not_found(services, request)
     method = request.method.upper()
     if method not in ("GET", "HEAD", "POST"):
-        return answers.not_allowed(("GET", "HEAD", "POST"))
+        return answers.not_allowed(services, request, ("GET", "HEAD", "POST"))
     person = await identify(services, request)
     if person is None:
         return replies.login_required(services, request)

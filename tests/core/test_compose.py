@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from stepup_mw.asgi import StepUpMiddleware
+from stepup_mw.config import load_config
 from stepup_mw.errors import ConfigError
 from stepup_mw.gate.sources import NO_SOURCES
 from stepup_mw.identity.call import CallProvider
@@ -115,3 +117,40 @@ def test_a_module_that_does_not_load_is_a_mistake_in_the_configuration(
     with pytest.raises(ConfigError, match=said):
         import_named(f"{name}:f", "risk.signals.mine.call")
     assert name not in sys.modules
+
+
+async def _app(*_asgi: object) -> None:
+    raise AssertionError("not to be called")
+
+
+BOTH = """service = "bank"
+identity = { provider = "no_such_module_here:who" }
+audit = { path = "audit/stepup.jsonl" }
+[[routes]]
+name = "transfer"
+path = "/transfer"
+[risk.signals]
+mine = { points = 5, call = "pathlib:Path" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        (BOTH, 'stepup.toml:2:25: identity.provider: found "no_such_module_here:who", which cannot be imported'),
+        (
+            BOTH.replace("no_such_module_here:who", "os:getpid"),
+            'stepup.toml:8:29: risk.signals.mine.call: found "pathlib:Path", which is not a function',
+        ),
+    ],
+    ids=["provider", "signal"],
+)
+def test_what_shows_when_the_parts_are_made_has_its_line_too(
+    broken: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPUP_SECRET_KEY", "a7Kp9x-3Qm5Zt-8Vb2Nc-6Hs1Wd-4Lf0Rg")
+    (tmp_path / "stepup.toml").write_text(broken)
+    for config in (tmp_path / "stepup.toml", load_config(tmp_path / "stepup.toml")):
+        with pytest.raises(ConfigError) as refused:
+            StepUpMiddleware(_app, config=config)
+        assert str(refused.value).startswith(f"{tmp_path}/{place}")

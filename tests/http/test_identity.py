@@ -120,6 +120,10 @@ def test_two_answers_are_none(door: Door, user: str, enrolled: Enrolled, headers
     lines = [line for line in door.lines(None)[before:] if line["event_type"] == "step_up"]
     assert [(line["phase"], line["status"], line["detail"]) for line in lines] == [("access", "refused", "identity")]
     assert lines[0]["http"]["status"] == 400
+    met = ("transfer", "/accounts/{account}/transfer", "route_policy", "enforce")
+    action, reason, mode = lines[0]["action"], lines[0]["trigger_reason"], lines[0]["policy"]["mode"]
+    sensitive = where.startswith(b"POST")
+    assert (action["route"], action["template"], reason, mode) == (met if sensitive else (None, None, None, None))
 
 
 @pytest.mark.parametrize("underscore", ["X_Auth_User", "x-auth_user", "X_AUTH_USER"])

@@ -188,23 +188,38 @@ def test_an_answered_challenge_takes_no_second_answer(door: Door, user: str, enr
 
 
 @pytest.mark.parametrize(
-    "path", ["challenges/unknown", "challenges/" + "A" * 24, "challenges/a/b", "challenges", "no-such-endpoint", ""]
+    ("path", "kind"),
+    [
+        ("challenges/unknown", "challenge-gone"),
+        ("challenges/" + "A" * 24, "challenge-gone"),
+        ("challenges/a/b", "not-found"),
+        ("challenges", "not-found"),
+        ("status/x", "not-found"),
+        ("no-such-endpoint", "not-found"),
+        ("", "not-found"),
+    ],
 )
-def test_what_does_not_exist(door: Door, user: str, enrolled: Enrolled, path: str) -> None:
+def test_what_does_not_exist(door: Door, user: str, enrolled: Enrolled, path: str, kind: str) -> None:
     with door.client(user) as client:
-        assert problem(client.get(f"/_stepup/{path}")) == (404, "challenge-gone")
+        assert problem(client.get(f"/_stepup/{path}")) == (404, kind)
     assert door.runs() == [run for run in door.runs() if "_stepup" not in run["path"]]
 
 
 @pytest.mark.parametrize(
-    ("method", "below", "allow"), [("GET", "/verify", "POST"), ("DELETE", "", "GET, HEAD"), ("PUT", "/cancel", "POST")]
+    ("method", "below", "allow"),
+    [
+        ("GET", "/verify", "POST"),
+        ("DELETE", "", "GET, HEAD"),
+        ("PUT", "/cancel", "POST"),
+        ("POST", "/../../status?method=POST&path=/x", "GET, HEAD"),
+    ],
 )
 def test_a_method_that_an_endpoint_does_not_take(
     door: Door, user: str, enrolled: Enrolled, method: str, below: str, allow: str
 ) -> None:
     with door.client(user) as client:
         answer = client.request(method, ask(client)["page_url"] + below)
-    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+    assert (problem(answer), answer.headers["allow"]) == ((405, "method-not-allowed"), allow)
     assert door.story(user) == ASKED
 
 
