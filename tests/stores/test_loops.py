@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from stepup_mw.stores.loops import Deadline, PerLoop
+from stepup_mw.stores.loops import Deadlines, PerLoop
 
 
 def test_what_is_late_is_a_time_out_and_what_is_not_is_not() -> None:
     done: list[str] = []
 
     async def scene() -> None:
-        with Deadline(5.0):
+        with Deadlines(5.0).begin():
             await asyncio.sleep(0)
         begun = time.monotonic()
-        with pytest.raises(TimeoutError), Deadline(0.05, lambda: done.append("before")):
+        with pytest.raises(TimeoutError), Deadlines(0.05).begin(lambda: done.append("before")):
             await asyncio.sleep(5)
         assert time.monotonic() - begun < 1
         await asyncio.sleep(0.01)
@@ -27,7 +27,7 @@ def test_what_is_late_is_a_time_out_and_what_is_not_is_not() -> None:
 
 def test_a_cancellation_from_outside_is_no_time_out() -> None:
     async def slow() -> None:
-        with Deadline(5.0):
+        with Deadlines(5.0).begin():
             await asyncio.sleep(5)
 
     async def scene() -> None:
@@ -39,10 +39,38 @@ def test_a_cancellation_from_outside_is_no_time_out() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await slow()
-        with pytest.raises(TimeoutError), Deadline(0.02):
+        with pytest.raises(TimeoutError), Deadlines(0.02).begin():
             await slow()
 
     asyncio.run(scene())
+
+
+def test_each_of_a_crowd_has_its_own_time_by_one_timer() -> None:
+    deadlines, ended = Deadlines(0.1), dict[str, float]()
+
+    async def step(name: str, begins_s: float, takes_s: float) -> None:
+        await asyncio.sleep(begins_s)
+        begun = time.monotonic()
+        try:
+            with deadlines.begin():
+                await asyncio.sleep(takes_s)
+        except TimeoutError:
+            ended[name] = time.monotonic() - begun
+
+    async def scene() -> int:
+        steps = (step("first", 0, 5), step("quick", 0.02, 0), step("second", 0.06, 5), step("both", 0.06, 5))
+        running = asyncio.gather(*steps)
+        await asyncio.sleep(0.08)
+        timers = sum(not timer.cancelled() for timer in asyncio.get_running_loop()._scheduled)  # type: ignore[attr-defined]
+        await running
+        return timers - 3  # those of the three sleeps inside
+
+    assert asyncio.run(scene()) == 1
+    assert sorted(ended) == ["both", "first", "second"]
+    assert all(0.1 <= taken < 0.4 for taken in ended.values()), ended
+    ended.clear()
+    asyncio.run(step("in another loop", 0, 5))
+    assert 0.1 <= ended["in another loop"] < 0.4
 
 
 def _slow_mistake() -> None:
@@ -52,7 +80,7 @@ def _slow_mistake() -> None:
 
 def test_an_error_inside_stays_the_error_it_is() -> None:
     async def scene() -> None:
-        with pytest.raises(KeyError), Deadline(0.01):
+        with pytest.raises(KeyError), Deadlines(0.01).begin():
             _slow_mistake()
 
     asyncio.run(scene())

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, pq, sql
+from psycopg import AsyncConnection, AsyncCursor, pq, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from ...errors import StoreUnavailable, Unsupported
+from ..loops import Deadlines
 from .location import Location
 
 Connection = AsyncConnection[tuple[Any, ...]]
+Cursor = AsyncCursor[tuple[Any, ...]]
 
 VERSION = 3
 _LOCK = 0x57E9_0001
@@ -39,7 +41,8 @@ class Pool:
 
     def __init__(self, location: Location) -> None:
         self.turn = asyncio.Semaphore(location.connections)
-        self._idle: list[Connection] = []
+        self.deadlines = Deadlines(location.timeout_s)
+        self._idle: list[Cursor] = []
         self._conninfo = location.conninfo
         known = conninfo_to_dict(location.conninfo)
         limits = (
@@ -53,33 +56,34 @@ class Pool:
             "options": f"{known.get('options') or ''} {limits}".strip(),
         }
 
-    def idle(self) -> Connection | None:
-        """A connection that is open and not in use, if there is one."""
+    def idle(self) -> Cursor | None:
+        """Over a connection that is open and not in use, if there is one."""
         while self._idle:
-            connection = self._idle.pop()
-            if _still_there(connection):
-                return connection
-            hang_up(connection)
+            cursor = self._idle.pop()
+            if _still_there(cursor.connection):
+                return cursor
+            hang_up(cursor)
         return None
 
-    async def connect(self) -> Connection:
-        return await AsyncConnection.connect(self._conninfo, **self._options)
+    async def connect(self) -> Cursor:
+        connection = await AsyncConnection.connect(self._conninfo, **self._options)
+        return connection.cursor(binary=True)
 
-    def give(self, connection: Connection, *, known: bool) -> None:
+    def give(self, cursor: Cursor, *, known: bool) -> None:
         """Back, to be idle; one that is in the middle of something, or leads nobody knows where, is closed."""
-        if known and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
-            self._idle.append(connection)
+        if known and cursor.connection.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            self._idle.append(cursor)
         else:
-            hang_up(connection)
+            hang_up(cursor)
 
     async def close(self) -> None:
         while self._idle:
             hang_up(self._idle.pop())
 
 
-def hang_up(connection: Connection) -> None:
+def hang_up(cursor: Cursor) -> None:
     """Close without waiting for the server."""
-    connection.pgconn.finish()
+    cursor.connection.pgconn.finish()
 
 
 def _still_there(connection: Connection) -> bool:

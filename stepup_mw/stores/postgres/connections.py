@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import MissingExtra, StoreUnavailable
 from ..lives import STRIPES, Life
-from ..loops import Deadline, PerLoop
+from ..loops import PerLoop
 from ..witness import Watch
 from .location import Location
 
 if TYPE_CHECKING:
-    from .clients import Connection
+    from .clients import Connection, Cursor
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -77,7 +77,7 @@ class Connections:
 
     async def loss(self) -> Life:
         """The life, held against what is remembered."""
-        return await self._within_time(self._look)
+        return await self._within_time(lambda cursor: self._look(cursor.connection))
 
     async def _look(self, connection: Connection) -> Life:
         return await self._hold(connection, self.location, self._watch)
@@ -86,38 +86,38 @@ class Connections:
         """Every row of one statement. ``{s}`` in it stands for the schema."""
         text = _text(statement, self.location.schema)
 
-        async def ask(connection: Connection) -> list[Row]:
-            return await (await connection.execute(text, values)).fetchall()
+        async def ask(cursor: Cursor) -> list[Row]:
+            await cursor.execute(text, values)
+            return await cursor.fetchall()
 
         return await self._within_time(ask)
 
-    async def _within_time(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _within_time(self, ask: Callable[[Cursor], Awaitable[T]]) -> T:
         try:
             return await self._with_connection(ask)
         except self._faults as error:
             raise StoreUnavailable(f"{self.location}: {_reason(error)}") from error
 
-    async def _with_connection(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _with_connection(self, ask: Callable[[Cursor], Awaitable[T]]) -> T:
         pool = await self._loops.get()
-        held: list[Connection] = []
+        cursor: Cursor | None = None
 
         def hang_up() -> None:  # psycopg would wait for a server that does not answer to take its cancellation back
-            for connection in held:
-                connection.pgconn.finish()
+            if cursor is not None:
+                cursor.connection.pgconn.finish()
 
-        with Deadline(self.location.timeout_s, hang_up):
+        with pool.deadlines.begin(hang_up):
             async with pool.turn:
-                connection = pool.idle()
-                fresh = connection is None
-                connection = connection or await pool.connect()
-                held.append(connection)
+                cursor = pool.idle()
+                fresh = cursor is None
+                cursor = cursor or await pool.connect()
                 try:
                     if fresh:
-                        await self._receive(connection)
+                        await self._receive(cursor.connection)
                         fresh = False
-                    return await ask(connection)
+                    return await ask(cursor)
                 finally:
-                    pool.give(connection, known=not fresh)
+                    pool.give(cursor, known=not fresh)
 
     async def _receive(self, connection: Connection) -> None:
         """A connection that is new: is there what we need, and is it what it was?"""

@@ -31,7 +31,8 @@ class Doubtful(RedisError):
 
 def open_client(location: Location, look: Look | None = None) -> Any:
     """A client that connects at its first command and never asks twice. ``look``, at each new connection but those
-    to a Cluster: None is Doubtful. OSError: a file that cannot be read."""
+    to a Cluster: None is Doubtful. Who gives one keeps the time of every command: the client, which would set two more
+    timers and begin a task for each, does not then. OSError: a file that cannot be read."""
     options = _shared(location) | {
         "username": location.user,
         "password": _secret(location.password_file) or location.password,
@@ -41,7 +42,7 @@ def open_client(location: Location, look: Look | None = None) -> Any:
         return RedisCluster(startup_nodes=nodes, max_connections=location.connections, **options)
     options |= {"db": location.db, "max_connections": location.connections}
     if look is not None:
-        options["redis_connect_func"] = _meeting(look)
+        options |= {"redis_connect_func": _meeting(look), "socket_timeout": None}
     if location.topology == "sentinel":
         asked = _shared(location) | {
             "username": location.sentinel_user,
@@ -69,6 +70,22 @@ def _meeting(look: Look) -> Callable[[Any], Awaitable[None]]:
             raise Doubtful("the server is not the one it was")
 
     return meet
+
+
+async def ask(client: Any, *words: Any) -> Any:
+    """One command to a server that is no Cluster, and its answer as it comes. The client itself would look whether to
+    ask again, and measure, and take longer for that than for the command."""
+    pool = client.connection_pool
+    connection = await pool.get_connection()
+    try:
+        await connection.send_command(*words)
+        return await connection.read_response()
+    finally:
+        await pool.release(connection)
+
+
+async def ask_cluster(client: Any, *words: Any) -> Any:
+    return await client.execute_command(*words)
 
 
 def _shared(location: Location) -> dict[str, Any]:

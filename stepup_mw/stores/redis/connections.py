@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ...errors import MissingExtra, StoreUnavailable
 from ..lives import Life
-from ..loops import Deadline, PerLoop
+from ..loops import Deadlines, PerLoop
 from .life import Lives
 from .location import Location
 from .names import Names
@@ -30,12 +30,13 @@ _FAULTS = (OSError, EOFError, ValueError, LookupError, TypeError)
 
 @dataclass(slots=True)
 class _Live:
-    """The client of one event loop. ``turn``: how many connections it may use at once. ``mending``: what puts a
-    server that was lost in order; it goes on while steps give up waiting for it."""
+    """The client of one event loop. ``turn``: how many connections it may use at once. ``deadlines``: of the steps.
+    ``mending``: what puts a server that was lost in order; it goes on while steps give up waiting for it."""
 
     client: Any
     turn: asyncio.Semaphore
     first: asyncio.Lock
+    deadlines: Deadlines
     mending: asyncio.Task[None] | None = None
 
 
@@ -46,7 +47,7 @@ class Connections:
         try:
             from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra, and 300 ms
 
-            from .clients import Doubtful, close_client, look_at_server, open_client  # noqa: PLC0415
+            from .clients import Doubtful, ask, ask_cluster, close_client, look_at_server, open_client  # noqa: PLC0415
         except ImportError as error:
             raise MissingExtra("a redis:// store", "redis", "redis") from error
         self.location = location
@@ -57,11 +58,13 @@ class Connections:
         self._no_script, self._doubtful = NoScriptError, Doubtful
         self._faults = (*_FAULTS, RedisError)
         self._look = look_at_server
+        self._ask_once = ask_cluster if self.cluster else ask
         self._looked_in = self._sure_in = -1
 
         def make() -> _Live:
             client = open_client(location, lives.look)
-            return _Live(client, asyncio.Semaphore(location.connections), asyncio.Lock())
+            turn, deadlines = asyncio.Semaphore(location.connections), Deadlines(location.timeout_s)
+            return _Live(client, turn, asyncio.Lock(), deadlines)
 
         self._loops = PerLoop(make, lambda live: close_client(live.client), timeout_s=location.timeout_s)
 
@@ -98,9 +101,9 @@ class Connections:
 
         async def ask(client: Any) -> Any:
             try:
-                return await _ask(client, ("EVALSHA", found.sha, *tail), wait, self.location.timeout_s)
+                return await self._ask(client, wait, "EVALSHA", found.sha, *tail)
             except self._no_script:
-                return await _ask(client, ("EVAL", found.text, *tail), wait, self.location.timeout_s)
+                return await self._ask(client, wait, "EVAL", found.text, *tail)
 
         return await self._within_time(found, ask, read)
 
@@ -125,12 +128,12 @@ class Connections:
     async def call(self, *words: Word, read: Callable[[Any], T], acknowledged: bool = False) -> T:
         """Run one command and read its answer."""
         wait = self.location.wait if acknowledged else 0
-        return await self._within_time(None, lambda client: _ask(client, words, wait, self.location.timeout_s), read)
+        return await self._within_time(None, lambda client: self._ask(client, wait, *words), read)
 
     async def _within_time(self, found: Script | None, ask: Callable[[Any], Any], read: Callable[[Any], T]) -> T:
         try:
-            with Deadline(self.location.timeout_s):
-                live = await self._loops.get()
+            live = await self._loops.get()
+            with live.deadlines.begin():
                 if self.cluster:
                     await self._begin_on_cluster(live)
                 async with live.turn:
@@ -174,24 +177,23 @@ class Connections:
             async with asyncio.timeout(self.location.timeout_s), live.turn:
                 await self._look(live.client, self.location)
 
+    async def _ask(self, client: Any, wait: int, *words: Word) -> Any:
+        if not wait:
+            return await self._ask_once(client, *words)
+        pipeline = client.pipeline(transaction=False)
+        pipeline.execute_command(*words)
+        pipeline.execute_command("WAIT", wait, int(self.location.timeout_s * 250))
+        answer, acknowledged = await pipeline.execute(raise_on_error=False)
+        for found in (answer, acknowledged):
+            if isinstance(found, Exception):
+                raise found
+        if acknowledged < wait:
+            raise OSError(f"{acknowledged} of {wait} replicas have acknowledged")
+        return answer
+
     async def aclose(self) -> None:
         """Close the connections of every loop of this process. A later step opens new ones."""
         await self._loops.aclose()
-
-
-async def _ask(client: Any, words: Sequence[Word], wait: int, timeout_s: float) -> Any:
-    if not wait:
-        return await client.execute_command(*words)
-    pipeline = client.pipeline(transaction=False)
-    pipeline.execute_command(*words)
-    pipeline.execute_command("WAIT", wait, int(timeout_s * 250))
-    answer, acknowledged = await pipeline.execute(raise_on_error=False)
-    for found in (answer, acknowledged):
-        if isinstance(found, Exception):
-            raise found
-    if acknowledged < wait:
-        raise OSError(f"{acknowledged} of {wait} replicas have acknowledged")
-    return answer
 
 
 def _took_note(task: asyncio.Task[None]) -> None:

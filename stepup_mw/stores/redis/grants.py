@@ -9,7 +9,7 @@ from ..epochs import draw_epoch
 from .connections import Connections
 from .names import Names, digest
 from .owners import Owners
-from .records import NO_COUNT, format_number, grant_order, parse_grant
+from .records import NO_COUNT, Held, fields_of, format_number, grant_order, parse_grant
 
 _GRANTS = ":grants"
 _EPOCH_MS = 86_400 * 1000
@@ -84,6 +84,6 @@ def _to_grant(answer: bytes | None) -> Grant | None:
     return parse_grant(answer) if answer else None
 
 
-def _newest_first(held: dict[bytes, bytes]) -> tuple[Grant, ...]:
-    found = sorted((value for name, value in held.items() if len(name) > 1), key=grant_order)
+def _newest_first(held: Held) -> tuple[Grant, ...]:
+    found = sorted((value for name, value in fields_of(held).items() if len(name) > 1), key=grant_order)
     return tuple(parse_grant(value) for value in found)

@@ -17,6 +17,7 @@ from ..lives import LAST_GUESS, STRIPES, Found, Life, Note, begin, begin_anew, j
 from ..removals import mark_of
 from ..witness import Watch
 from .names import Names
+from .records import Held, fields_of
 from .scripts import script
 
 Ask = Callable[..., Awaitable[Any]]
@@ -91,9 +92,9 @@ class Lives:
         return await ask("EVAL", script(name).text, len(keys), *keys, *words)
 
 
-def parse_life(held: Any) -> Life | None:
-    """From HGETALL, as a client gives it or as a connection does. None where there is no life."""
-    fields = held if isinstance(held, dict) else dict(zip(held[::2], held[1::2], strict=True))
+def parse_life(held: Held) -> Life | None:
+    """None where there is no life."""
+    fields = fields_of(held)
     name = fields.get(b"name")
     if name is None:
         return None
@@ -103,7 +104,7 @@ def parse_life(held: Any) -> Life | None:
         spent=(int(fields[b"spent"]),) * STRIPES,
         before=tuple(fields.get(b"before", b"").decode().split()),
         lost_at=float(fields.get(b"lost_at", 0)) if found else 0.0,
-        found=found or None,
+        found=found or None,  # type: ignore[arg-type]  # written from a Found
     )
 
 

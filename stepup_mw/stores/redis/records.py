@@ -13,6 +13,14 @@ from .names import digest
 NO_COUNT = b"-"
 
 
+Held = dict[bytes, bytes] | list[bytes]
+"""The fields of a hash: as a client gives them, or one after the other, as they come from the server."""
+
+
+def fields_of(held: Held) -> dict[bytes, bytes]:
+    return held if isinstance(held, dict) else dict(zip(held[::2], held[1::2], strict=True))
+
+
 def format_number(number: float) -> str:
     """So that it comes back as the same float, here and in Lua."""
     return repr(float(number))
@@ -23,9 +31,11 @@ def format_factor(factor: Factor) -> bytes:
     return dumps([factor.user, factor.factor_id, factor.created_at, factor.label]) + b"\n" + factor.sealed
 
 
-def parse_factors(held: dict[bytes, bytes]) -> tuple[Factor, ...]:
+def parse_factors(held: Held) -> tuple[Factor, ...]:
     """The factors in the hash of a user, oldest first."""
-    found = [_parse_factor(value, held[b"step:" + name[7:]]) for name, value in held.items() if name[:7] == b"factor:"]
+    fields = fields_of(held)
+    names = [name for name in fields if name[:7] == b"factor:"]
+    found = [_parse_factor(fields[name], fields[b"step:" + name[7:]]) for name in names]
     found.sort(key=lambda pair: (pair[0].created_at, pair[1]))
     return tuple(factor for factor, _ in found)
 
@@ -56,18 +66,19 @@ def parse_run(text: bytes) -> Run:
     return Run(slot=int(slot), step=int(step), count=int(count), since=float(since), pending=pending == b"1")
 
 
-def parse_summary(held: dict[bytes, bytes]) -> UserSummary | None:
+def parse_summary(held: Held) -> UserSummary | None:
     """None for a user without a factor."""
-    factors = parse_factors(held)
+    fields = fields_of(held)
+    factors = parse_factors(fields)
     if not factors:
         return None
     return UserSummary(
         user=factors[0].user,
         factors=len(factors),
-        recovery_codes=count_codes(held),
+        recovery_codes=count_codes(fields),
         created_at=factors[0].created_at,
-        failures=int(held.get(b"failures", b"0")),
-        locked_until=float(held.get(b"locked_until", b"0")),
+        failures=int(fields.get(b"failures", b"0")),
+        locked_until=float(fields.get(b"locked_until", b"0")),
     )
 
 
