@@ -1,47 +1,50 @@
-"""Steps a second of each store, beside the raw client's own round trip: ``python -m tests.bench.stores``.
+"""Steps of each store beside its bare client: ``python -m tests.bench.stores [--rounds N]``, some two minutes.
 
-The base of a server's row is what its bare client takes, over one connection, one after the other, for one round trip
-of the same kind: for what only reads, to ask for the same record (the script of ``grant`` by EVALSHA; a row by its
-key); for what changes something, to change one record as durably (HSET; an UPDATE of one row that is committed to
-stable storage). The aim is at least 0.7 of the base for every step a decision needs. Ratios are taken inside
-interleaved rounds. What follows is one verify from end to end: a whole service in this process, a code judged and
-taken, its lines written.
+Three tables. The first stands in the README: how many steps a second a store takes, of what its bare client does of
+the very same commands, and of what it does of the plainest round trip of that kind (see ``bare``). A figure is the
+median over short rounds, in each of which all that is compared runs once; half of the rounds lie between the two
+beside it. The aim is 0.7 of the same command for every step. The second says what that came to in this run: steps a
+second, and the CPU of this process beside its bare client's. The third is one verify from end to end: a whole service
+in this process, a code judged and taken, its lines written.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
+import logging
+import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import psycopg
-from redis.asyncio import Redis
 
 from stepup_mw.settings import AccountThrottle
 from stepup_mw.state import Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
-from stepup_mw.stores.redis.names import Names, digest
-from stepup_mw.stores.redis.scripts import script
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.testing.records import ADDRESS, keep_grant, make_challenge, make_factor, make_grant
 
 from ..invariants.world import StoreKind, World
-from ..servers import SERVERS, PostgresServer, RedisServer
-from .rounds import Case, interleave, table
+from ..servers import PostgresServer, RedisServer
+from . import bare
+from .bare import Bare, Step
+from .replayed import Taken, measure, share
+from .rounds import table
 
-ROUNDS = 15
+ROUNDS = 75
 VERIFIES = 40
 NEVER = AccountThrottle(failures=10**8, lock_s=30, grow=2.0, max_lock_s=100, ceiling=10**9)
 """No attempt of these locks."""
+HEAD = (
+    "a step, of the bare client's | Valkey 8: the same command | GET, HSET | PostgreSQL: the same statement | "
+    "one row read, committed | SQLite: one row read, synced"
+)
 Rows = list[list[str]]
-Step = Callable[[], Awaitable[Any]]
 
 
 def _reads(store: Store) -> dict[str, Step]:
@@ -50,6 +53,7 @@ def _reads(store: Store) -> dict[str, Step]:
         "factors": lambda: store.factors("alice"),
         "challenge": lambda: store.challenge("c1"),
         "failures": lambda: store.failures("bob"),
+        "epoch": lambda: store.epoch("alice"),
     }
 
 
@@ -63,18 +67,17 @@ def _writes(store: Store) -> dict[str, Step]:
         for evicted in await store.open_challenge(challenge, keep=4):
             await store.mark_logged(evicted.challenge_id)
 
-    async def guess(address: str) -> None:
+    async def guess() -> None:
         now = 1000.0 + 60 * next(numbers)
-        await store.take_attempt("bob", address, now=now, account=NEVER, limit=ADDRESS)
+        await store.take_attempt("bob", "ip", now=now, account=NEVER, limit=ADDRESS)
 
     return {
         "use_grant": lambda: store.use_grant("g1"),
         "consume_step": lambda: store.consume_step("alice", "f1", next(numbers)),
-        "take_attempt": lambda: guess(""),
-        "take_attempt, address too": lambda: guess("ip"),
+        "take_attempt": guess,
         "count_attempt": lambda: store.count_attempt("c1", limit=10**9),
         "hits": lambda: store.hits("k", now=float(next(numbers)), window_s=20, record=True),
-        "open_challenge + mark_logged": opened,
+        "open_challenge, mark_logged": opened,
     }
 
 
@@ -82,68 +85,74 @@ async def _fill(store: Store) -> None:
     await store.put_factor(make_factor(), [])
     await keep_grant(store, make_grant(uses_left=10**12, expires_at=1e12))
     await store.open_challenge(make_challenge(expires_at=1e12), keep=9)
+    await store.epoch("alice")
 
 
-def _case(runner: asyncio.Runner, step: Step) -> Case:
-    async def many(count: int) -> None:
-        for _ in itertools.repeat(None, count):
-            await step()
-
-    return lambda count: runner.run(many(count))
-
-
-async def _each_once(steps: dict[str, Step]) -> None:
-    """From the last to the first: the server learns a script from the store before the bare client asks for it."""
-    for step in reversed(steps.values()):
-        await step()
+async def _of_all(store: Store, one: Bare | None, rounds: int) -> dict[str, Taken]:
+    await _fill(store)
+    try:
+        reads = await measure(_reads(store), one and one.read, one, rounds)
+        return reads | await measure(_writes(store), one and one.write, one, rounds)
+    finally:
+        await store.aclose()
+        if one is not None:
+            await one.close()
 
 
-def _rows(name: str, runner: asyncio.Runner, store: Store, read: Step | None = None, write: Step | None = None) -> Rows:
-    runner.run(_fill(store))
-    rows = []
-    for steps, base, label in ((_reads(store), read, "read"), (_writes(store), write, "write")):
-        whole = ({f"client: one {label}": base} if base else {}) | steps
-        runner.run(_each_once(whole))
-        cases = {what: _case(runner, step) for what, step in whole.items()}
-        for what, figures in interleave(cases, rounds=ROUNDS).items():
-            share = f"{1 / figures.ratio:.2f}" if base else "-"
-            rows.append([f"{name} {what}", f"{1e9 / figures.median:,.0f}", f"{figures.median / 1000:.1f}", share])
-    runner.run(store.aclose())
-    return rows
+async def _fill_alike(store: Store) -> None:
+    await _fill(store)
+    await store.aclose()
 
 
-def _redis(runner: asyncio.Runner, kind: str) -> Rows:
-    server = RedisServer(kind, "--appendonly", "no")
-    raw = Redis(port=server.port, protocol=2)
-    ask: Callable[..., Awaitable[Any]] = raw.execute_command
-    words = ("EVALSHA", script("grant").sha, 1, Names("stepup").grant(digest("id", "g1")), "index", digest("id", "g1"))
-    store = RedisStore(server.url("?timeout=10"))
-    rows = _rows(kind, runner, store, lambda: ask(*words), lambda: raw.hset("raw", "field", "1"))
-    runner.run(raw.aclose())
-    server.kill()
-    return rows
+async def _of_valkey(rounds: int) -> dict[str, Taken]:
+    server = RedisServer("valkey-8", "--appendonly", "no")
+    try:
+        await _fill_alike(RedisStore(f"redis://127.0.0.1:{server.port}/1?timeout=10"))
+        return await _of_all(RedisStore(server.url("?timeout=10")), await bare.redis(server.port), rounds)
+    finally:
+        server.kill()
 
 
-def _postgres(runner: asyncio.Runner) -> Rows:
+async def _of_postgres(rounds: int) -> dict[str, Taken]:
     """With fsync: a commit is on stable storage, for the bare client and for us."""
     server = PostgresServer(durable=True)
-    raw = runner.run(psycopg.AsyncConnection.connect(server.url(), autocommit=True))
-    runner.run(
-        raw.execute("CREATE TABLE raw (who bytea PRIMARY KEY, number bigint); INSERT INTO raw VALUES ('bob', 0)")
-    )
+    try:
+        second = server.url().removesuffix("postgres") + "template1"
+        await _fill_alike(PostgresStore(f"{second}?timeout=10"))
+        return await _of_all(PostgresStore(server.url("?timeout=10")), await bare.postgres(second), rounds)
+    finally:
+        server.kill()
 
-    async def ask(query: str, who: bytes) -> object:
-        return await (await raw.execute(query.encode(), (who,))).fetchall()
 
-    rows = _rows(
-        "postgres",
-        runner,
-        PostgresStore(server.url("?timeout=10")),
-        lambda: ask("SELECT body, uses_left FROM stepup.granted WHERE grant_id = %s", b"g1"),
-        lambda: ask("UPDATE raw SET number = number + 1 WHERE who = %s RETURNING number", b"bob"),
-    )
-    runner.run(raw.close())
-    server.kill()
+async def _of_sqlite(rounds: int) -> dict[str, Taken]:
+    folder = Path(tempfile.mkdtemp(prefix="stepup-bench-"))
+    try:
+        return await _of_all(SqliteStore(folder / "state.db"), await bare.sqlite(folder / "bare.db"), rounds)
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _of_memory(rounds: int) -> dict[str, Taken]:
+    return await _of_all(MemoryStore(), None, rounds)
+
+
+def _shares(stores: Mapping[str, Mapping[str, Taken]]) -> Rows:
+    """The README's."""
+    rows = []
+    for step in stores["memory"]:
+        valkey, postgres, sqlite = (stores[name][step] for name in ("valkey", "postgres", "sqlite"))
+        cells = [share(each.store, side) for each in (valkey, postgres) for side in (each.same, each.plain)]
+        rows.append([step, *cells, share(sqlite.store, sqlite.plain)])
+    return rows
+
+
+def _figures(stores: Mapping[str, Mapping[str, Taken]]) -> Rows:
+    rows = []
+    for name, steps in stores.items():
+        for step, taken in steps.items():
+            wall, cpu = statistics.median(taken.store), statistics.median(taken.store_cpu)
+            client = share(taken.store_cpu, taken.same_cpu)
+            rows.append([f"{name} {step}", f"{1 / wall:,.0f}", f"{wall * 1e6:.1f}", f"{cpu * 1e6:.1f}", client])
     return rows
 
 
@@ -152,34 +161,37 @@ def _verify(kind: StoreKind) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="stepup-bench-") as folder:
         world = World(folder=Path(folder), store=kind, durability="write")
         world.enroll("alice")
-        taken_ns, asked = [], 0
+        wall_s, cpu_s, asked = [], [], 0
         for _ in range(VERIFIES):
             world.clock.now += 301
             challenge, code = world.post("alice", "/transfer"), world.code("alice")
             world.stage.faulty_store.fail_after = 1000
-            begun = time.perf_counter_ns()
+            cpu, begun = time.process_time(), time.perf_counter()
             answer = world.verify("alice", challenge, code)
-            taken_ns.append(time.perf_counter_ns() - begun)
+            wall_s.append(time.perf_counter() - begun)
+            cpu_s.append(time.process_time() - cpu)
             asked = 1000 - (world.stage.faulty_store.fail_after or 0)
             world.stage.faulty_store.fail_after = None
             assert answer.status == 200, answer.body
         world.close()
-    return [f"one verify, {kind}", f"{statistics.median(taken_ns) / 1e6:.2f}", str(asked)]
+    times = (f"{statistics.median(each) * 1000:.2f}" for each in (wall_s, cpu_s))
+    return [f"one verify, {kind}", *times, str(asked)]
 
 
 def main() -> None:
-    rows: Rows = []
-    folder = Path(tempfile.mkdtemp(prefix="stepup-bench-"))
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.stores", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds a step (default {ROUNDS})")
+    rounds = parser.parse_args().rounds
+    logging.disable(logging.WARNING)
+    kinds = {"memory": _of_memory, "sqlite": _of_sqlite, "valkey": _of_valkey, "postgres": _of_postgres}
     with asyncio.Runner() as runner:
-        rows += _rows("memory", runner, MemoryStore())
-        rows += _rows("sqlite", runner, SqliteStore(folder / "state.db"))
-        for kind in SERVERS:
-            rows += _redis(runner, kind)
-        rows += _postgres(runner)
-    print(table("step | a second | us | of the client", rows))
+        stores = {name: runner.run(measured(rounds)) for name, measured in kinds.items()}
+    print(table(HEAD, _shares(stores)))
     print()
-    kinds: tuple[StoreKind, ...] = ("memory", "sqlite", "valkey-8", "postgres")
-    print(table("from end to end | ms | steps of the store", [_verify(kind) for kind in kinds]))
+    print(table("step | a second | us | us of CPU | CPU, of the same command's", _figures(stores)))
+    print()
+    services: tuple[StoreKind, ...] = ("memory", "sqlite", "valkey-8", "postgres")
+    print(table("from end to end | ms | ms of CPU | steps of the store", [_verify(kind) for kind in services]))
 
 
 if __name__ == "__main__":

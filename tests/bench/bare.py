@@ -1,0 +1,113 @@
+"""What a store's steps are measured beside: the bare client of the same server, over one connection, as it comes.
+
+A store's commands are heard while it works; its bare client then sends the very same ones, with the same arguments, to
+a second database of the same server that was filled alike. So whatever the server does is on both sides, and what is
+left is what the store adds: keys, records, deadlines, faults. Beside that stands the plainest round trip there is: one
+value read, one value changed as durably.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+
+Step = Callable[[], Awaitable[Any]]
+Command = tuple[Any, ...]
+Heard = list[Command]
+
+
+class Bare(NamedTuple):
+    """``client``: which, as ``heard`` knows it. ``send``: one command that was heard; None where there is no server.
+    ``read``, ``write``: the plainest."""
+
+    client: str
+    send: Callable[[Command], Awaitable[Any]] | None
+    read: Step
+    write: Step
+    close: Step
+
+
+async def redis(port: int) -> Bare:
+    """Its second database. GET and HSET."""
+    client = Redis(port=port, db=1, protocol=2)
+    ask: Callable[..., Awaitable[Any]] = client.execute_command
+    await client.set("raw-value", "1")
+    return Bare(
+        client="redis",
+        send=lambda words: ask(*words),
+        read=lambda: ask("GET", "raw-value"),
+        write=lambda: ask("HSET", "raw", "field", "1"),
+        close=client.aclose,
+    )
+
+
+async def postgres(url: str) -> Bare:
+    """One row by its key; an UPDATE of it, committed."""
+    connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    await connection.execute("CREATE TABLE raw (who bytea PRIMARY KEY, number bigint)")
+    await connection.execute("INSERT INTO raw VALUES ('bob', 0)")
+
+    async def ask(query: bytes, values: Sequence[object]) -> object:
+        return await (await connection.execute(query, values)).fetchall()
+
+    return Bare(
+        client="postgres",
+        send=lambda words: ask(words[0], words[1]),
+        read=lambda: ask(b"SELECT number FROM raw WHERE who = %s", (b"bob",)),
+        write=lambda: ask(b"UPDATE raw SET number = number + 1 WHERE who = %s RETURNING number", (b"bob",)),
+        close=connection.close,
+    )
+
+
+async def sqlite(path: Path) -> Bare:
+    """One row by its key; one row changed and synced, on the calling thread."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("CREATE TABLE raw (who TEXT PRIMARY KEY, number INTEGER)")
+    db.execute("INSERT INTO raw VALUES ('bob', 0)")
+
+    async def read() -> object:
+        return db.execute("SELECT number FROM raw WHERE who = ?", ("bob",)).fetchone()
+
+    async def write() -> object:
+        return db.execute("UPDATE raw SET number = number + 1 WHERE who = ?", ("bob",)).fetchone()
+
+    async def close() -> None:
+        db.close()
+
+    return Bare(client="", send=None, read=read, write=write, close=close)
+
+
+_SENDS: dict[str, tuple[type, str]] = {
+    "redis": (AbstractConnection, "send_command"),
+    "postgres": (psycopg.AsyncCursor, "execute"),
+}
+
+
+@contextmanager
+def heard(client: str) -> Iterator[Heard]:
+    """Every command that is sent meanwhile by any client of this kind in this process; nothing of an unknown one."""
+    commands: Heard = []
+    if client not in _SENDS:
+        yield commands
+        return
+    owner, name = _SENDS[client]
+    send = getattr(owner, name)
+
+    def hear(this: Any, *words: Any, **options: Any) -> Any:
+        commands.append(words)
+        return send(this, *words, **options)
+
+    setattr(owner, name, hear)
+    try:
+        yield commands
+    finally:
+        setattr(owner, name, send)
