@@ -74,10 +74,10 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
     """Judge one code. The caller writes ``records`` before it acts on the verdict, and marks the challenge logged."""
     challenge, now = attempting.challenge, attempting.now
     facts = facts_of_challenge(services, challenge, attempting)
-    _, locked_until = await services.store.failures(attempting.person.user)
-    if now < locked_until:
-        return await _while_locked(services, attempting, facts, locked_until)
     if challenge.state != "open" or now >= challenge.expires_at:
+        _, until = await services.store.failures(attempting.person.user)
+        if now < until:
+            return _locked(services, challenge, facts, until)
         return Trial(kind="gone", challenge=challenge, facts=facts)
     counted = await services.store.take_attempt(
         attempting.person.user,
@@ -87,7 +87,7 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
         limit=services.settings.address_throttle,
     )
     if not counted.allowed:
-        return _locked(services, challenge, facts, counted.locked_until)
+        return await _refused(services, attempting, facts, counted)
     number = await services.store.count_attempt(challenge.challenge_id, limit=services.settings.challenge.attempts)
     if number is None:
         return Trial(kind="gone", challenge=challenge, facts=facts)
@@ -179,14 +179,20 @@ async def _reject(
     )
 
 
+async def _refused(services: Services, attempting: Attempting, facts: Facts, counted: Attempt) -> Trial:
+    """No attempt may be made now. Asked only here: whether it is the account that is locked, or the address is full."""
+    _, until = await services.store.failures(attempting.person.user)
+    if attempting.now < until:
+        return await _while_locked(services, attempting, facts, until)
+    return _locked(services, attempting.challenge, facts, counted.locked_until)
+
+
 async def _while_locked(services: Services, attempting: Attempting, facts: Facts, until: float) -> Trial:
-    """The answer of a locked account, whatever the code is; what the code counts for is ``unlocking``'s to say."""
-    challenge, now = attempting.challenge, attempting.now
-    trial = _locked(services, challenge, facts, until)
-    if challenge.state != "open" or now >= challenge.expires_at or "totp" not in attempting.rule.factors:
-        return trial
-    user = attempting.person.user
-    if not isinstance(attempting.code, str):
+    """The answer of a locked account to a code for an open challenge, whatever the code is; what it counts for is
+    ``unlocking``'s to say."""
+    trial = _locked(services, attempting.challenge, facts, until)
+    user, now = attempting.person.user, attempting.now
+    if "totp" not in attempting.rule.factors or not isinstance(attempting.code, str):
         return trial
     unlocked = await unlocking.look(services, user, attempting.code, now=now, locked_until=until)
     if unlocked is None:

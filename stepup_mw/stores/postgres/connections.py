@@ -83,11 +83,12 @@ class Connections:
         return await self._hold(connection, self.location, self._watch)
 
     async def all(self, statement: str, *values: object) -> list[Row]:
-        """Every row of one statement. ``{s}`` in it stands for the schema."""
+        """Every row of one statement. ``{s}`` in it stands for the schema. To prepare it at its first use on a
+        connection is one round trip more, and none at a later one."""
         text = _text(statement, self.location.schema)
 
         async def ask(cursor: Cursor) -> list[Row]:
-            await cursor.execute(text, values)
+            await cursor.execute(text, values, prepare=True)
             return await cursor.fetchall()
 
         return await self._within_time(ask)
