@@ -226,6 +226,7 @@ def test_what_an_operation_does(census: dict[str, list[Call]]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_call_that_fails_loses_an_acknowledged_line(
