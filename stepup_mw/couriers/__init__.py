@@ -99,7 +99,7 @@ class _Round:
             return
         try:
             self._line.put(None, timeout=max(0.0, until - time.monotonic()))
-            self._thread.join(max(0.0, until - time.monotonic()))
+            self._ended.wait(max(0.0, until - time.monotonic()))  # not join: see ``Writer.close``
         except queue.Full:
             pass
         self._pid = -1
@@ -113,13 +113,15 @@ class _Round:
             if self._pid == os.getpid():
                 return
             self._line, self._dropped = queue.Queue(MAX_WAITING), 0  # a parent's line is the parent's to deliver
-            self._thread = threading.Thread(target=self._run, args=(self._line,), name="stepup-notices", daemon=True)
-            self._thread.start()
+            self._ended = threading.Event()
+            arguments = self._line, self._ended
+            threading.Thread(target=self._run, args=arguments, name="stepup-notices", daemon=True).start()
             self._pid = os.getpid()
 
-    def _run(self, line: queue.Queue[Notice | None]) -> None:
+    def _run(self, line: queue.Queue[Notice | None], ended: threading.Event) -> None:
         while (notice := line.get()) is not None:
             self._deliver(notice)
+        ended.set()
 
     def _deliver(self, notice: Notice) -> None:
         for tries, pause_s in enumerate((*self._retry_after_s, None), 1):

@@ -61,7 +61,7 @@ class Shipper:
         self._every_s = every_s
         check_extras(settings.anchors)
         self._lanes: list[Lane] = []
-        self._threads: list[threading.Thread] = []
+        self._ended: list[threading.Event] = []
         self._stop = threading.Event()
         self._pid = -1
         self._ending = False
@@ -74,16 +74,15 @@ class Shipper:
         for lane in self._lanes:
             lane.close()  # what a fork left open belongs to the parent
         self._lanes, self._stop = self._make_lanes(), threading.Event()
-        self._threads = [self._thread(f"stepup-ship-{lane.anchor.kind}", self._walk, lane) for lane in self._lanes]
+        self._ended = [self._thread(f"stepup-ship-{lane.anchor.kind}", self._walk, lane) for lane in self._lanes]
         if self._settings.max_unanchored_lines is not None or self._settings.max_unanchored_s is not None:
-            self._threads.append(self._thread("stepup-unanchored", self._watch))
-        for thread in self._threads:
-            thread.start()
+            self._ended.append(self._thread("stepup-unanchored", self._watch))
 
     @contextlib.contextmanager
     def ending(self) -> Iterator[None]:
         """Close the trail within this: nothing is put on record any more, and its last checkpoint is shipped too, for
-        a few seconds at most; what is left then, the next start ships. Blocks."""
+        a few seconds at most; what is left then, the next start ships. Blocks; where that is interrupted, another
+        goes on waiting."""
         self._ending = True
         try:
             yield
@@ -93,19 +92,26 @@ class Shipper:
     def _close(self) -> None:
         if self._pid != os.getpid():
             return
-        self._pid = -1
         self._stop.set()
         until = time.monotonic() + DRAIN_S
-        for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
-        self._threads = []
+        for ended in self._ended:
+            ended.wait(max(0.0, until - time.monotonic()))  # not join: see ``Writer.close``
+        self._pid, self._ended = -1, []
 
     def _make_lanes(self) -> list[Lane]:
         settings = self._settings
         return [Lane(settings, anchor, self._service, self._clock) for anchor in settings.anchors]
 
-    def _thread(self, name: str, target: Callable[..., None], *arguments: Any) -> threading.Thread:
-        return threading.Thread(target=target, args=(*arguments, self._stop), name=name, daemon=True)
+    def _thread(self, name: str, target: Callable[..., None], *arguments: Any) -> threading.Event:
+        """Start a thread. Gives what says that it has ended."""
+        ended, stop = threading.Event(), self._stop
+
+        def run() -> None:
+            target(*arguments, stop)
+            ended.set()
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return ended
 
     def _walk(self, lane: Lane, stop: threading.Event) -> None:
         failures = 0

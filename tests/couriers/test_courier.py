@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -77,6 +78,18 @@ def test_what_nobody_could_deliver_before_the_end_is_on_record() -> None:
     hung.gate.set()
     assert {line["notice_id"] for line in ledger.lines} >= {"n1", "n2"}
     assert {line["why"] for line in ledger.lines} == {"closed"}
+
+
+def test_a_close_that_is_interrupted_is_waited_for_by_the_next() -> None:
+    slow, ledger, main = Basket(), Ledger(), threading.main_thread().ident or 0
+    courier = Courier([slow], KINDS, ledger.record)
+    courier.hand_over(notice(1))
+    threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        courier.close()
+    threading.Timer(0.05, slow.gate.set).start()
+    courier.close()
+    assert (slow.got, ledger.lines) == (["n1"], [])
 
 
 def test_only_wanted_kinds_are_carried() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -142,6 +144,20 @@ def test_closing_does_not_wait_for_a_dead_anchor(made: tuple[Cosigner, AnchorSet
         begun = time.monotonic()
         _close(shipper)
         assert time.monotonic() - begun < 8
+
+
+def test_a_close_that_is_interrupted_is_waited_for_by_the_next(
+    made: tuple[Cosigner, AnchorSettings], tmp_path: Path
+) -> None:
+    with silent_port() as url:
+        shipper = _shipper(tmp_path, Book(), AnchorSettings(kind="witness", url=url, key=made[1].key, timeout_s=1))
+        shipper.start()
+        time.sleep(0.1)
+        threading.Timer(0.1, signal.pthread_kill, (threading.main_thread().ident or 0, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            _close(shipper)
+        _close(shipper)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stepup-ship-witness")]
 
 
 def test_what_no_one_foresaw_ends_no_thread(made: tuple[Cosigner, AnchorSettings], tmp_path: Path) -> None:
