@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stepup_mw.note import format_vkey, generate_signing_key, parse_signer
+from stepup_mw.note import Checkpoint, format_checkpoint, format_note, format_vkey, generate_signing_key, parse_signer
+from stepup_mw.settings import TrailSettings
+from stepup_mw.trail import Trail
+from stepup_mw.trail.report import EXIT_CODES
 
 from .conftest import Run
+
+ORIGIN = "bank/stepup-audit"
 
 
 @pytest.fixture
@@ -55,18 +61,76 @@ def link(path: Path) -> None:
     path.symlink_to(path.with_name("elsewhere"))
 
 
-@pytest.mark.parametrize(
-    ("harm", "code", "verdict", "line"),
-    [
-        (edit, 2, "TAMPERED", 2),
-        (swap, 2, "TAMPERED", 1),
-        (cut, 2, "SHRUNK", None),
-        (tear, 3, "TORN_TAIL", 7),
-        (forget, 3, "NO_INTEGRITY_DATA", None),
-        (empty, 5, "EMPTY", None),
-        (link, 5, "UNREADABLE", None),
-    ],
-)
+def fork(path: Path) -> None:
+    """A second root for lines that one was signed for, by the same key."""
+    signer = parse_signer((path.parents[1] / "stepup-audit.key").read_bytes(), ORIGIN)
+    text = format_checkpoint(Checkpoint(origin=ORIGIN, size=path.read_bytes().count(b"\n"), root=bytes(32)))
+    with path.with_name("checkpoints.note").open("ab") as notes:
+        notes.write(format_note(text, [signer.sign(text)]))
+
+
+def behead(path: Path) -> None:
+    """The first segment is removed by hand."""
+    rotate(path)
+    next(path.with_name("segments").iterdir()).unlink()
+
+
+def rotate(path: Path) -> None:
+    trail = Trail(settings(path), service="bank", clock=time.time)
+    trail.rotate_now()
+    trail.close()
+
+
+def lose(path: Path) -> None:
+    """What happened, and could not be written."""
+    trail = Trail(settings(path), service="bank", clock=time.time)
+    trail.post([b"no record"])
+    trail.close()
+
+
+def outgrow(path: Path) -> None:
+    """More lines than may be under no checkpoint, written without the key."""
+    config = path.parents[1] / "stepup.toml"
+    config.write_text(config.read_text().replace("[audit]\n", "[audit]\nmax_unanchored = { lines = 1 }\n"))
+    trail = Trail(TrailSettings(path=path), service="bank", clock=time.time)
+    trail.rotate_now()
+    trail.close()
+
+
+def disown(path: Path) -> None:
+    """The auditor holds the key of another log."""
+    vkey = format_vkey(parse_signer(generate_signing_key(), ORIGIN).vkey)
+    config = path.parents[1] / "stepup.toml"
+    config.write_text(config.read_text().replace("signing_key_file", "# signing_key_file"))
+    (path.parents[1] / "stepup-audit.vkey").write_text(vkey + "\n")
+
+
+def settings(path: Path) -> TrailSettings:
+    return TrailSettings(path=path, signing_key_file=path.parents[1] / "stepup-audit.key")
+
+
+HARMS = [
+    (edit, 2, "TAMPERED", 2),
+    (swap, 2, "TAMPERED", 1),
+    (cut, 2, "SHRUNK", None),
+    (fork, 2, "FORK", None),
+    (behead, 2, "PRUNED_UNRECORDED", None),
+    (disown, 2, "WRONG_KEY", None),
+    (tear, 3, "TORN_TAIL", 7),
+    (lose, 3, "GAP", None),
+    (forget, 3, "NO_INTEGRITY_DATA", None),
+    (outgrow, 4, "UNANCHORED_TAIL", None),
+    (empty, 5, "EMPTY", None),
+    (link, 5, "UNREADABLE", None),
+]
+
+
+def test_every_verdict_is_shown_here() -> None:
+    """VERIFIED_FROM too: in ``scripts/upkeep.txt``."""
+    assert {verdict for _, _, verdict, _ in HARMS} == EXIT_CODES.keys() - {"VERIFIED", "VERIFIED_FROM"}
+
+
+@pytest.mark.parametrize(("harm", "code", "verdict", "line"), HARMS)
 def test_verdicts(
     trail: Path, stepup: Run, harm: Callable[[Path], None], code: int, verdict: str, line: int | None
 ) -> None:
@@ -85,7 +149,7 @@ def test_verdicts(
 
 def test_another_key_does_not_verify(trail: Path, stepup: Run, folder: Path) -> None:
     other = folder / "other.vkey"
-    other.write_text(format_vkey(parse_signer(generate_signing_key(), "bank/stepup-audit").vkey) + "\n")
+    other.write_text(format_vkey(parse_signer(generate_signing_key(), ORIGIN).vkey) + "\n")
     ran = stepup(f"verify --key {other}")
     assert ran.code == 2
     assert ran.out.startswith("✗ WRONG_KEY  ")
