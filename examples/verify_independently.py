@@ -1,38 +1,40 @@
 """Checks an audit trail of stepup_mw without stepup_mw: the standard library and `cryptography` (Ed25519) only.
 
-    python verify_independently.py AUDIT_FOLDER_OR_PACK.tar [VKEY ...]
-
-VKEY is the operator's verifier key (a line of stepup-audit.vkey), got by another way than the trail itself.
+python verify_independently.py AUDIT_FOLDER_OR_PACK.tar [VKEY ...]: VKEY is the operator's verifier key (a line of
+stepup-audit.vkey), got by another way than the trail itself.
 Ends with 0: every line is in its place, 2: tampered, 3: incomplete, 5: there is nothing to check.
 """
 
-import base64
 import json
 import pathlib
 import re
 import sys
 import tarfile
+from base64 import b64decode, b64encode
 from contextlib import ExitStack
 from functools import reduce
 from hashlib import sha256
-from importlib import import_module
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 OPENING = re.compile(rb'\{"prev":"([A-Za-z0-9+/]{43}=)","seq":(0|[1-9][0-9]{0,15}),"')
 NOTES = re.compile(rb"([^\n]+\n[0-9]+\n[^\n]+\n)\n((?:\xe2\x80\x94 [^\n]+\n)+)")
+OWN = ("audit", "gap"), ("audit", "checkpoint")
 PRUNED = b'"event_type":"audit","phase":"pruned",'  # the record of a removal
-NOTHING = {"frontier": [], "leaf": base64.b64encode(bytes(32))}
+ODD = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # what no line may hold as it is
+STRICT = json.JSONDecoder(  # nothing that two readers could take for two things
+    object_pairs_hook=lambda pairs: dict(pairs) if len(dict(pairs)) == len(pairs) else {}["a name twice"],
+    parse_int=lambda digits: int(digits) if abs(int(digits)) <= 1 << 53 else {}["an integer beyond 2^53"],
+    parse_float=lambda digits: int(float(digits)),  # which an infinity has not
+    parse_constant={}.__getitem__,
+)
+NOTHING = {"frontier": [], "leaf": b64encode(bytes(32))}
 
 
 class Bad(Exception): ...  # the exit code, and what is wrong
 
 
-def root_of(hashes: list) -> str:  # over the perfect subtrees from left to right (RFC 6962 section 2.1)
-    return base64.b64encode(reduce(lambda right, left: sha256(b"\1" + left + right).digest(), hashes[::-1])).decode()
-
-
-def add_leaf(hashes: list, size: int, leaf: bytes) -> None:
+def add_leaf(hashes: list, size: int, leaf: bytes) -> None:  # ``hashes``: perfect subtrees, left to right (RFC 6962)
     while size & 1:
         leaf, size = sha256(b"\1" + hashes.pop() + leaf).digest(), size >> 1
     hashes.append(leaf)
@@ -40,11 +42,10 @@ def add_leaf(hashes: list, size: int, leaf: bytes) -> None:
 
 def unpacked(name: str, stream):  # a compressed segment needs Python 3.14, or the package backports.zstd
     zstd = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-    return import_module(zstd).open(stream) if name.endswith(".zst") else stream
+    return __import__(zstd, fromlist=["open"]).open(stream) if name.endswith(".zst") else stream
 
 
-def open_trail(path: pathlib.Path, stack: ExitStack):
-    """(name, stream) of the files, oldest first; the notes; what stands for the lines before; is a file missing?"""
+def open_trail(path: pathlib.Path, stack: ExitStack):  # streams, oldest first; notes; what was before; is one missing?
     if path.is_file() and tarfile.is_tarfile(path):
         pack = stack.enter_context(tarfile.open(path))  # noqa: SIM115 - the stack closes it
         names = sorted(pack.getnames(), key=lambda name: (name == "live.jsonl", name))
@@ -64,14 +65,13 @@ def open_trail(path: pathlib.Path, stack: ExitStack):
 
 def parse_vkey(vkey: str):
     name, key_id, key = vkey.strip().split("+", 2)
-    raw = base64.b64decode(key)
+    raw = b64decode(key)
     if raw[:1] != b"\1" or sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != key_id:
         raise Bad(5, "this is no Ed25519 verifier key")
     return name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(raw[1:])
 
 
-def read_checkpoints(data: bytes, keys: list) -> list:
-    """(size, root) of each note (c2sp.org/signed-note, tlog-checkpoint), its signature checked if there are keys."""
+def read_checkpoints(data: bytes, keys: list) -> list:  # (size, root) of each c2sp.org/tlog-checkpoint, checked by keys
     found, notes = [], NOTES.findall(data)
     if b"".join(text + b"\n" + signatures for text, signatures in notes) != data:
         raise Bad(2 if data.endswith(b"\n") else 3, "checkpoints.note holds something that is no checkpoint")
@@ -79,10 +79,10 @@ def read_checkpoints(data: bytes, keys: list) -> list:
         origin, size, root, _ = text.decode().split("\n")
         good = not keys
         for _, name, blob in (line.split(" ") for line in signatures.decode().splitlines()):
-            raw = base64.b64decode(blob, validate=True)
+            raw = b64decode(blob, validate=True)
             for key in [key for known, key_id, key in keys if (name, raw[:4], origin) == (known, key_id, known)]:
                 good = key.verify(raw[4:], text) is None
-        if not good or str(int(size)) != size or base64.b64encode(base64.b64decode(root)).decode() != root:
+        if not good or str(int(size)) != size or b64encode(b64decode(root)).decode() != root:
             raise Bad(2, f"the checkpoint of {size} lines is not signed by the key given, or not well-formed")
         found.append((int(size), root))
     if found != sorted(found, key=lambda item: item[0]):
@@ -90,19 +90,20 @@ def read_checkpoints(data: bytes, keys: list) -> list:
     return found
 
 
-def read_lines(streams: list, seq: int, prev: bytes, torn: list):
-    """(leaf hash, event) of each line that is in its place; a torn end is put into ``torn``."""
+def read_lines(streams: list, seq: int, prev: bytes, torn: list):  # (leaf, event) of each; a torn end into ``torn``
     for name, number, line in ((name, *item) for name, file in streams for item in enumerate(file, file.seek(0) + 1)):
         place = OPENING.match(line)
         if torn and (place or name != streams[-1][0]):
             raise Bad(2, f"{torn[0]}, and it is not the end")
         if not place or not line.endswith(b"}\n") or len(line) > 16384:
             torn.append(f"{name}:{number} is no whole line")
-        elif (int(place[2]), place[1]) != (seq, base64.b64encode(prev)):
+        elif (int(place[2]), place[1]) != (seq, b64encode(prev)):
             raise Bad(2, f"{name}:{number} does not follow the line before it")
         else:
-            seq, prev = seq + 1, sha256(b"\0" + line[:-1]).digest()
-            yield prev, json.loads(line)
+            seq, prev, event = seq + 1, sha256(b"\0" + line[:-1]).digest(), STRICT.decode(line[:-1].decode())
+            if ODD.search(line[:-1].decode()) or not json.dumps(event, ensure_ascii=False).encode():
+                raise Bad(2, f"{name}:{number} holds what no line of a trail may hold")
+            yield prev, event
 
 
 def verify(path: pathlib.Path, vkeys: list, stack: ExitStack) -> str:
@@ -113,12 +114,10 @@ def verify(path: pathlib.Path, vkeys: list, stack: ExitStack) -> str:
     before = (before or next((item for item in records if item["size"] == begin), None)) if begin else NOTHING
     if before is None:
         raise Bad(2, f"the first {begin} lines are missing, and no record says that they were removed")
-    hashes = [base64.b64decode(item) for item in before["frontier"]]
     wanted = [item for item in read_checkpoints(notes, [*map(parse_vkey, vkeys)]) if item[0] >= max(begin, 1)]
-    size, signed, told, lost, lives, problems = begin, 0, 0, 0, {}, []
-    for leaf, event in read_lines(streams, begin, base64.b64decode(before["leaf"]), problems):
-        own = event.get("event_type") == "audit" and event["phase"] in ("gap", "checkpoint")
-        detail = event["detail"] if own else {}
+    hashes, size, signed, told, lost, lives, problems = [*map(b64decode, before["frontier"])], begin, 0, 0, 0, {}, []
+    for leaf, event in read_lines(streams, begin, b64decode(before["leaf"]), problems):
+        detail = event["detail"] if (event.get("event_type"), event.get("phase")) in OWN else {}
         told, lost = max(told, detail.get("size", 0)), lost + detail.get("lost", 0)
         writer = event.get("writer") or {}  # records have a number; the trail's own lines say after which they come
         if type(number := writer.get("n", writer.get("after"))) is int:
@@ -128,7 +127,8 @@ def verify(path: pathlib.Path, vkeys: list, stack: ExitStack) -> str:
         add_leaf(hashes, size, leaf)
         size += 1
         while wanted and wanted[0][0] == size:
-            if root_of(hashes) != wanted.pop(0)[1]:
+            root = reduce(lambda right, left: sha256(b"\1" + left + right).digest(), hashes[::-1])
+            if b64encode(root).decode() != wanted.pop(0)[1]:
                 raise Bad(2, f"the first {size} lines are not those that were signed")
             signed = size
     if wanted or (size and missing):

@@ -67,7 +67,7 @@ MEANINGS: Mapping[str, str] = {
     WRONG_KEY: "the checkpoints are signed by another key",
     TORN_TAIL: "the end was cut off in the middle, as a crash leaves it; the next start of the service repairs it",
     GAP: "lines that should be there were never written",
-    NO_INTEGRITY_DATA: "a key is given, but checkpoints that should be there are not",
+    NO_INTEGRITY_DATA: "checkpoints that should be there are not",
     UNANCHORED_TAIL: "too much of the end is under no checkpoint yet",
     EMPTY: "there is no line to check",
     UNREADABLE: "the trail could not be read",

@@ -211,7 +211,7 @@ class _Verification:
         why = "no checkpoint" if self._keys and not size else ""
         if not why and told > size and not self._view.partial:
             why = f"the checkpoint of {told} lines that the trail tells of is not there"
-        if why and self._walk.tree is not None:
+        if why and self._known:
             finding = Finding(verdict=NO_INTEGRITY_DATA, why=why, file=self._view.layout.notes)
             self._walk.findings.append(finding)
 

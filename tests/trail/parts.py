@@ -82,6 +82,17 @@ def check(folder: Path, **options: Any) -> Report:
     return report
 
 
+def agreed(path: Path, key: str | None = None, *, exactly: bool = True) -> Report:
+    """Verify by path, with a verifier key; the second verifier has to agree. Not ``exactly``: on whether all is well,
+    where the bytes are any, and what is to be called wrong first with them nowhere laid down."""
+    report = verify_trail(path, vkey=key)
+    if exactly:
+        expect_agreement(path, report, key)
+    else:
+        assert (second_opinion(path, key) == 0) == (report.exit_code == 0), report
+    return report
+
+
 def expect_agreement(path: Path, report: Report, vkey: str | None) -> None:
     """The independent verifier of ``examples/`` ends with the same exit code as ours."""
     assert second_opinion(path, vkey) == report.exit_code, report

@@ -14,7 +14,7 @@ from stepup_mw.note import parse_checkpoint, parse_note
 from stepup_mw.trail import pieces, reading, verify_trail
 from stepup_mw.trail.notes import read_notes
 
-from .parts import python, record, trail, vkey
+from .parts import agreed, python, record, trail, vkey
 from .test_faults import PATH
 
 pytestmark = pytest.mark.slow
@@ -116,10 +116,10 @@ def test_numbers_that_grow_a_digit_are_followed(tmp_path: Path) -> None:
     data, _ = extend([record(str(number)) for number in range(1205)], Tip(), b"}")
     path = tmp_path / "stepup.jsonl"
     path.write_bytes(data)
-    assert verify_trail(path).lines == 1205
+    assert agreed(path).lines == 1205
     for old, new in ((b'"seq":999,', b'"seq":998,'), (b'"seq":1000,', b'"seq":0100,')):
         path.write_bytes(data.replace(old, new))
-        assert verify_trail(path).verdict == "TAMPERED"
+        assert agreed(path).verdict == "TAMPERED"
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,25 @@ def test_numbers_that_grow_a_digit_are_followed(tmp_path: Path) -> None:
         (b'"event_id":"3"', b'"event_id":NaN'),
         (b'"event_id":"3"', b'"event_id":"\xff"'),
         (b'"event_id":"3"', b'"event_id":"\xe2\x80\xa8"'),
+        (b'"event_id":"3"', b'"event_id":"\\ud800"'),
+        (b'"event_id":"3"', b'"event_id":9007199254740993'),
+        (b'"event_id":"3"', b'"event_id":1e999'),
+        (b'"event_id":"3"', b'"event_id":{"a":1,"a":1}'),
+        (b'"event_id":"3"', b'"event_id":\t"3"'),
     ],
-    ids=["padding", "spacing", "a name twice", "NaN", "bytes", "separator"],
+    ids=[
+        "padding",
+        "spacing",
+        "a name twice",
+        "NaN",
+        "bytes",
+        "separator",
+        "surrogate",
+        "integer",
+        "infinity",
+        "a name twice deeper",
+        "tab",
+    ],
 )
 def test_an_odd_line_is_found_where_all_else_was_chained_to_it(tmp_path: Path, old: bytes, new: bytes) -> None:
     """The chain is made anew over the odd line, so that nothing but its own shape is wrong with it."""
@@ -150,7 +167,7 @@ def test_an_odd_line_is_found_where_all_else_was_chained_to_it(tmp_path: Path, o
         lines.append(data)
         tip = after
     (tmp_path / "stepup.jsonl").write_bytes(b"".join(lines))
-    report = verify_trail(tmp_path / "stepup.jsonl")
+    report = agreed(tmp_path / "stepup.jsonl")
     assert report.verdict == "TAMPERED"
     assert report.first_bad is not None
     assert report.first_bad.line == 4
@@ -166,9 +183,9 @@ def test_padding_in_the_middle_of_a_hash_is_found(tmp_path: Path) -> None:
             break
     path = tmp_path / "stepup.jsonl"
     path.write_bytes(data)
-    assert verify_trail(path).verdict == "VERIFIED"
+    assert agreed(path).verdict == "VERIFIED"
     path.write_bytes(data[:at] + b"=" + data[at + 1 :])
-    assert verify_trail(path).exit_code in (2, 3)
+    assert agreed(path).exit_code in (2, 3)
 
 
 def test_a_held_checkpoint_of_another_history_is_a_fork(tmp_path: Path) -> None:
