@@ -115,7 +115,7 @@ def test_a_closed_port_and_a_silent_one_end_in_time() -> None:
     begun = time.monotonic()
     with silent_port() as url:
         assert "timeout" in _refusal(_sink("worm", endpoint_url=url, timeout_s=0.5)).lower()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

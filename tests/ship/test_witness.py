@@ -191,7 +191,7 @@ def test_a_closed_port_and_a_silent_one_end_in_time(tmp_path: Path) -> None:
     with silent_port() as url:
         anchor = AnchorSettings(kind="witness", url=url, key=key, timeout_s=0.3)
         assert "no answer within 0.3 s" in _refusal(tmp_path, anchor)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("text", ["", "w", "w+00+AA==", "w x+00000000+AA==", "+".join(["w", "00000000", "!"])])
