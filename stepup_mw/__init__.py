@@ -7,6 +7,7 @@ app = StepUpMiddleware(app, config="stepup.toml")
 
 await stepup_mw.require(request, reason="amount over 10k", max_age=60)   # in a handler; require_sync without a loop
 await stepup_mw.form_token(request, "/transfer")   # for the field _stepup of a form that is sent later
+stepup_mw.flow_headers(request)       # for a call to a service behind, so that the audit lines of both join
 await stepup_mw.revoke(user)          # at log-out and at a change of password; revoke_sync(user) without a loop
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .demands import Evidence, StepUpRequired
     from .errors import ConfigError, StepUpError
     from .forms import form_token, form_token_sync
+    from .handing_on import flow_headers
     from .logout import revoke, revoke_on_logout, revoke_sync
     from .required import require, require_sync
 
@@ -31,6 +33,7 @@ __all__ = [
     "StepUpRequired",
     "__version__",
     "asgi",
+    "flow_headers",
     "form_token",
     "form_token_sync",
     "load_config",
@@ -48,6 +51,7 @@ _LATER = {
     "Evidence": "demands",
     "StepUpError": "errors",
     "StepUpRequired": "demands",
+    "flow_headers": "handing_on",
     "form_token": "forms",
     "form_token_sync": "forms",
     "load_config": "config",

@@ -21,6 +21,9 @@ from .messages import Response
 KEY = "stepup_mw.inside"
 """Where a door leaves, in the ASGI scope or the WSGI environ, what ``require`` asks through."""
 
+FLOW_HEADER = "Step-Up-Flow"
+"""What a service says of a flow to those behind it; see ``flow_token``."""
+
 MAX_REASON = 200
 MAX_FIELDS = 8
 MAX_NAME = 32
@@ -56,7 +59,7 @@ class Demand:
 class Evidence:
     """The proof that was good enough, under the names of ``scope["stepup"]``. ``proved_at``: Unix seconds; None where
     none was needed (``basis`` is ``below_threshold`` or ``report_mode``). ``flow_token``: for the services
-    behind, where ``flow.send`` says so."""
+    behind, where ``flow.send`` says so; ``stepup_mw.flow_headers`` has it as a header."""
 
     request_id: str
     flow_id: str

@@ -71,23 +71,23 @@ def require_sync(
 
 async def ask(request: Any, demand: Demand) -> Evidence:
     """As ``require``, for a demand that is made already."""
-    native = _native(request)
+    native = native_of(request)
     return await _asking(native).ask(native, _placed(request, native, demand))
 
 
 def ask_sync(request: Any, demand: Demand) -> Evidence:
     """As ``require_sync``, for a demand that is made already."""
-    native = _native(request)
+    native = native_of(request)
     return _asking(native).ask_blocking(native, _placed(request, native, demand))
 
 
 def asking(request: Any) -> tuple[Native, _Asking]:
     """What the middleware left in a request, and the request. NotWrapped where there is nothing."""
-    native = _native(request)
+    native = native_of(request)
     return native, _asking(native)
 
 
-def _native(request: Any) -> Native:
+def native_of(request: Any) -> Native:
     """The ASGI scope or the WSGI environ of a request, whichever framework it is of."""
     named = (request, *(getattr(request, name, None) for name in ("scope", "environ")))
     for found in named:

@@ -25,7 +25,7 @@ FLOORS: dict[str, int] = {
         ["required", "decorating", "testing", "drill", "asgi", "wsgi", "django", "django_signals", "", "__main__"], 4
     ),
     **dict.fromkeys(["fastapi", "flask", "litestar"], 4),
-    **dict.fromkeys(["forms"], 4),
+    **dict.fromkeys(["forms", "handing_on"], 4),
 }
 """By the first part of a module's name; what is not named is of the pure core, floor 1."""
 

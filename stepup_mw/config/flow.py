@@ -25,7 +25,7 @@ class Flow(BaseModel):
 
     send: Flag = Field(
         default=False,
-        description="Hand the flow on: the app finds flow_token, for the header Step-Up-Flow to those behind.",
+        description="Hand the flow on: the request that the app gets has it, signed, as the header Step-Up-Flow.",
     )
     accept: _Services = Field(
         default=[], description="Services whose signed flows go on here under their flow_id.", examples=[["bank"]]

@@ -177,6 +177,6 @@ signing_key_file = "stepup-audit.key"  # signs checkpoints; `stepup verify` chec
 # address = { failures = 50, window = "10m" }
 
 # [flow]  # services behind one another; a key that they share: key_file = "flow.secret", or STEPUP_FLOW_KEY
-# send = false           # the app finds flow_token, for the header Step-Up-Flow to the services behind
+# send = false           # the app's request has the header Step-Up-Flow, to be handed on to the services behind
 # ttl = "1m"
 """

@@ -17,7 +17,7 @@ from ..doors.inside import Inside
 from ..messages import UNTOUCHED, Pass, Request, Response
 from . import configured
 from .streams import watch
-from .translate import add_headers, in_place_of, native_of, place_of, request_of, response_of
+from .translate import add_headers, in_place_of, native_of, place_of, put_flow, request_of, response_of
 
 GetResponse = Callable[[Any], Any]
 
@@ -97,6 +97,8 @@ class StepUpMiddleware:
 
     def _inside(self, request: Any, passed: Pass, *, threaded: bool) -> Inside:
         request.stepup = dict(passed.context) if passed.context is not None else None
+        if passed.context is not None:
+            put_flow(request, passed.context.get("flow_token"))
 
         def make(waiting: bool) -> Request:
             return _seen(request) if waiting else _seen_async(request)

@@ -11,6 +11,7 @@ from anyio import to_thread
 from django.http import HttpResponse  # type: ignore[import-untyped]  # Django ships no types
 from django.http.request import RawPostDataException  # type: ignore[import-untyped]  # as above
 
+from ..doors import handed
 from ..doors.wsgi_input import readers
 from ..errors import BodyTooLarge
 from ..identity.django import SESSION, USER
@@ -105,6 +106,12 @@ def in_place_of(request: Any, instead: Request, body: bytes) -> Any:
 
 _KEPT = frozenset({"_messages", "_cached_user", "_acached_user"})
 """What Django's own middlewares put under names that begin with an underscore."""
+
+
+def put_flow(request: Any, token: str | None) -> None:
+    """Put what goes to the services behind where Django has read the request's headers from already."""
+    handed.put_flow(request.META, token)
+    vars(request).pop("headers", None)
 
 
 def add_headers(answer: Any, headers: Headers) -> None:

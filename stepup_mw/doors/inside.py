@@ -18,6 +18,7 @@ from ..demands import KEY, Demand, Evidence, StepUpRequired
 from ..errors import AskedTooLate
 from ..gate import Gate
 from ..messages import Ending, Pass, Request, Response
+from .handed import put_flow
 
 Native = MutableMapping[str, Any]
 Answer = Callable[[Response], Coroutine[Any, Any, None]]
@@ -70,6 +71,7 @@ class Inside:
         """A demand was not met: whatever the app does with that, the answer is the gate's."""
         if passed.context is not None:
             native["stepup"] = dict(passed.context)
+            put_flow(native, passed.context.get("flow_token"))
         native[KEY] = self
 
     async def ask(self, _native: Native, demand: Demand) -> Evidence:

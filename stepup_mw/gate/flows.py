@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..demands import FLOW_HEADER
 from ..errors import BadToken
 from ..flow_token import Flow, sign_flow, verify_flow
 from ..messages import Request
 from .services import Services
 
-HEADER = b"step-up-flow"
+HEADER = FLOW_HEADER.lower().encode("ascii")
 
 
 class Upstream(NamedTuple):

@@ -30,6 +30,7 @@ CONFIG = {
     ],
     "store": {"url": f"sqlite:///{FOLDER / 'stepup.db'}"},
     "audit": {"path": str(FOLDER / "audit" / "stepup.jsonl")},
+    "flow": {"send": True},
 }
 
 if not settings.configured:
@@ -99,6 +100,29 @@ def swallows(get_response: Any) -> Any:
     return around_sync
 
 
+@sync_and_async_middleware  # type: ignore[untyped-decorator]  # as above
+def looks(get_response: Any) -> Any:
+    """A middleware outside of ours that reads the headers."""
+    if iscoroutinefunction(get_response):
+
+        async def around(request: Any) -> Any:
+            assert request.headers.get("Step-Up-Flow") == "forged" or "/sign-in" in request.path
+            return await get_response(request)
+
+        return around
+
+    def around_sync(request: Any) -> Any:
+        assert request.headers.get("Step-Up-Flow") == "forged" or "/sign-in" in request.path
+        return get_response(request)
+
+    return around_sync
+
+
+def remember(request: Any, what: str) -> Any:
+    request.session["remembered"] = what
+    return HttpResponse("remembered")
+
+
 def sign_in(request: Any, user: str) -> Any:
     login(request, authenticate(request, username=user, password="open-sesame"))
     return HttpResponse("in")
@@ -112,7 +136,8 @@ def sign_out(request: Any) -> Any:
 def transfer(request: Any) -> Any:
     note(f"transfer {request.method}")
     scope = getattr(request, "scope", None) or request.environ
-    return JsonResponse({"stepup": request.stepup, "same": scope.get("stepup") == request.stepup,
+    told = getattr(request, "stepup", scope.get("stepup"))  # the plain doors do not know Django's request
+    return JsonResponse({"stepup": told, "same": scope.get("stepup") == told,
                          "body": request.body.decode()})  # fmt: skip
 
 
@@ -126,6 +151,9 @@ def rename(request: Any, how: str) -> Any:
     note(f"rename {how}")
     if how == "fail":
         raise ValueError("the view failed")
+    if how == "flow":
+        seen = [request.headers.get("Step-Up-Flow"), request.META.get("HTTP_STEP_UP_FLOW")]
+        return JsonResponse([*seen, request.stepup["flow_token"], stepup_mw.flow_headers(request)], safe=False)
     if how == "stream":
         return StreamingHttpResponse(iter([b"one", b"two"]))
     if how == "for-ever":
@@ -202,6 +230,7 @@ async def decorated_async(request: Any, item: str) -> Any:
 urlpatterns = [
     path("sign-in/<user>", sign_in),
     path("sign-out", sign_out),
+    path("remember/<what>", remember),
     path("transfer", csrf_exempt(transfer)),
     path("wire", transfer),
     path("atransfer", transaction.non_atomic_requests(transfer_async)),

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -17,7 +17,7 @@ from django.test import AsyncClient, Client, override_settings  # type: ignore[i
 from stepup_mw.django import configured
 from stepup_mw.enrollment import enroll
 
-from . import project
+from . import plain, project
 
 AUDIT = project.FOLDER / "audit" / "stepup.jsonl"
 USED: dict[str, int] = {}
@@ -195,15 +195,21 @@ SPELLINGS = [
 
 
 async def path_spellings(door: Door) -> Any:
-    """Which spellings reach the view with the middleware, and which without; nobody has proved anything."""
-    bare = [name for name in settings.MIDDLEWARE if "stepup_mw" not in name]
+    """Nobody has proved anything."""
+    return await differences(door.kind, SPELLINGS)
+
+
+async def differences(kind: str, targets: Sequence[str]) -> list[Any]:
+    """Of each target: the status with the middleware, whether the view ran, and whether it runs without."""
+    door = Door(kind)
+    await door("get", "/sign-in/alice")
     found = []
-    for target in SPELLINGS:
+    for target in targets:
         ran = len(project.RAN.read_text().splitlines()) if project.RAN.exists() else 0
         status = (await door.generic("POST", target)).status_code
         guarded = len(project.RAN.read_text().splitlines()) - ran if project.RAN.exists() else 0
-        with override_settings(MIDDLEWARE=bare):
-            other = Door(door.kind)
+        with override_settings(MIDDLEWARE=plain.bare()):
+            other = Door(kind)
             await other.generic("POST", target)
         reached = len(project.RAN.read_text().splitlines()) - ran - guarded if project.RAN.exists() else 0
         found.append([target, status, guarded, reached])
@@ -219,9 +225,55 @@ async def log_out(door: Door) -> Any:
     return [held, (await door("post", "/transfer")).status_code]
 
 
+async def handed_on(door: Door) -> Any:
+    with override_settings(MIDDLEWARE=[f"{project.__name__}.looks", *settings.MIDDLEWARE]):
+        looked = Door(door.kind)
+        await looked("get", "/sign-in/alice")
+        return (await looked("get", "/rename/flow", Step_Up_Flow="forged")).json()
+
+
+async def forced_script_name(door: Door) -> Any:
+    targets = ["/transfer", "/bank/transfer", "//transfer", "/bank//transfer", "/bank/bank/transfer"]
+    targets += ["/bank%2ftransfer", "/bank/transfer%0a"]
+    with override_settings(FORCE_SCRIPT_NAME="/bank"):
+        return await differences(door.kind, targets)
+
+
+async def signed_cookies(_door: Door) -> Any:
+    with override_settings(SESSION_ENGINE=plain.COOKIES):
+        door = Door(_door.kind)
+        await door("get", "/sign-in/alice")
+        asked = await door("post", "/transfer")
+        await door.prove(asked, "alice")
+        found = [asked.status_code, (await door("post", "/transfer")).status_code]
+        before = door.client.cookies["sessionid"].value
+        await door("get", "/remember/this")
+        assert door.client.cookies["sessionid"].value != before
+        found.append((await door("post", "/transfer")).status_code)
+        await door("get", "/sign-out")
+        await door("get", "/sign-in/alice")
+        found.append((await door("post", "/transfer")).status_code)
+        door.client.cookies["sessionid"] = door.client.cookies["sessionid"].value[:-1] + "-"
+        return [*found, (await door("post", "/transfer")).json()["type"]]
+
+
+def _code_of(secret: str) -> str:
+    SECRETS["alice"] = secret
+    return code("alice")
+
+
+async def plain_door(door: Door) -> Any:
+    return await plain.walk(door.kind, _code_of)
+
+
+async def plain_door_and_cookies(door: Door) -> Any:
+    return await plain.walk(door.kind, _code_of, plain.COOKIES)
+
+
 SCENES: list[Callable[[Door], Awaitable[Any]]] = [
     two_steps, async_view, bound, untouched, endings, in_the_view, in_the_async_view, by_decorator, by_async_decorator,
     resumed, nobody, method_spellings, path_spellings, log_out,
+    handed_on, forced_script_name, signed_cookies, plain_door, plain_door_and_cookies,
 ]  # fmt: skip
 
 

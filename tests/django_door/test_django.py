@@ -35,6 +35,7 @@ APP_PROVED = [
     "access/allowed app_required grant",
     "result/completed app_required grant 200",
 ]
+FLOW_KEY = "sharing-is-caring-0123456789-abcdefgh"
 LOW = "below_threshold below_threshold"
 
 
@@ -44,6 +45,7 @@ def environ(folder: Path, **more: str) -> dict[str, str]:
         **more,
         "STEPUP_TEST_FOLDER": str(folder),
         "STEPUP_SECRET_KEY": SECRET,
+        "STEPUP_FLOW_KEY": FLOW_KEY,
         "PYTHONPATH": str(ROOT),
     }
 
@@ -163,6 +165,39 @@ def test_a_log_out_ends_every_proof(scenes: dict[str, Any], kind: str) -> None:
     assert "grant/revoked" in scenes[f"{kind} log_out"]["lines"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_view_hands_on_the_flow_that_is_signed_and_no_other(scenes: dict[str, Any], kind: str) -> None:
+    """Also where a middleware before ours has read the headers already."""
+    by_name, by_meta, told, headers = scenes[f"{kind} handed_on"]["came"]
+    assert by_name == by_meta == told == headers["Step-Up-Flow"] != "forged"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_script_name_by_force_opens_no_other_way_in(scenes: dict[str, Any], kind: str) -> None:
+    """FORCE_SCRIPT_NAME: whatever reaches the view of the bare site is asked for here."""
+    came = scenes[f"{kind} forced_script_name"]["came"]
+    assert [target for target, status, guarded, bare in came if guarded or (bare and status != 401)] == []
+    reached = {target for target, _, _, bare in came if bare}
+    assert reached == {"sync": {"/transfer"}, "async": {"/transfer", "/bank/transfer", "/bank%2ftransfer"}}[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_session_that_is_the_cookie_itself(scenes: dict[str, Any], kind: str) -> None:
+    """It is written anew by each view that changes it: the proof goes on, till the password or the person goes."""
+    assert scenes[f"{kind} signed_cookies"]["came"] == [401, 200, 200, 401, "urn:stepup:login-required"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", ["plain_door", "plain_door_and_cookies"])
+def test_the_users_of_django_in_the_plain_doors(scenes: dict[str, Any], kind: str, engine: str) -> None:
+    came = scenes[f"{kind} {engine}"]["came"]
+    nobody, asked = "login-required", "challenge-required"
+    assert came[:4] == [404, nobody, asked, 200]
+    told, body = came[4]
+    assert (told["user_id"], told["basis"], body) == ("alice", "grant", "a")
+    assert came[5:] == [nobody, nobody, nobody, asked, nobody]
+
+
 def test_the_checks(tmp_path: Path) -> None:
     said: dict[str, list[str]] = json.loads(run(tmp_path, "tests.django_door.checked"))
     found = {name: [text.split(" ", 1)[0] for text in texts] for name, texts in said.items()}
@@ -223,7 +258,7 @@ def served(folder: Path, name: str, **more: str) -> Iterator[str]:
 def test_two_workers_of_a_real_server(tmp_path: Path, name: str) -> None:
     run(tmp_path, "tests.django_door.project", "prepare")
     config = run(tmp_path, "tests.django_door.show")
-    os.environ["STEPUP_SECRET_KEY"] = SECRET
+    os.environ |= {"STEPUP_SECRET_KEY": SECRET, "STEPUP_FLOW_KEY": FLOW_KEY}
     assembly = assemble(json.loads(config))
     authenticator = pyotp.TOTP(anyio.run(enroll, assembly.gate.services, "alice").secret)
     assembly.close()
@@ -252,7 +287,7 @@ def test_two_workers_of_a_real_server(tmp_path: Path, name: str) -> None:
 def test_two_spellings_of_an_identity_header(tmp_path: Path, name: str, status: int) -> None:
     """gunicorn drops the one with underscores, uvicorn hands on both: then nobody knows who it is."""
     run(tmp_path, "tests.django_door.project", "prepare")
-    os.environ["STEPUP_SECRET_KEY"] = SECRET
+    os.environ |= {"STEPUP_SECRET_KEY": SECRET, "STEPUP_FLOW_KEY": FLOW_KEY}
     header = {"STEPUP_TEST_PROVIDER": "header"}
     assembly = assemble(json.loads(run(tmp_path, "tests.django_door.show", **header)))
     anyio.run(enroll, assembly.gate.services, "alice")

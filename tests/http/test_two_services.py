@@ -39,7 +39,7 @@ def config(service: str, store: Path, tables: str) -> str:
     return text.replace("sqlite:///state/stepup.db", f"sqlite:///{store}") + tables
 
 
-Start = Callable[[str, str], House]
+Start = Callable[..., House]
 
 
 @pytest.fixture(params=["asgi", "wsgi"])
@@ -48,19 +48,19 @@ def start(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("STEPUP_FLOW_KEY", KEY)
     opened: list[Any] = []
 
-    def begin(bank: str, ledger: str) -> House:
+    def begin(bank: str, ledger: str, front: str = "gateway") -> House:
         behind = serving(request.param, tmp_path / "ledger", config("ledger", tmp_path / "house.db", ledger))
         second = behind.__enter__()
         opened.append(behind)
         monkeypatch.setenv("STEPUP_TEST_BEHIND", second.url)
-        front = serving(
+        before = serving(
             request.param,
             tmp_path / "bank",
             config("bank", tmp_path / "house.db", bank),
-            app=f"tests.http.gateway:{request.param}",
+            app=f"tests.http.{front}:{request.param}",
         )
-        first = front.__enter__()
-        opened.append(front)
+        first = before.__enter__()
+        opened.append(before)
         return House(first, second)
 
     yield begin
@@ -94,6 +94,34 @@ def test_one_flow_and_one_grant_over_both_where_both_say_so(start: Start, user: 
     assert (behind["service"], behind["proof"]["basis"]) == ("ledger", "grant")
     assert behind["proof"]["challenge_id"] == outcome["proof"]["challenge_id"]
     assert front["request_id"] != behind["request_id"]
+
+
+def test_a_plain_proxy_hands_the_flow_on_and_nobody_elses(start: Start, user: str) -> None:
+    """By the configuration alone: the app in front forwards the headers of its request and knows nothing of a flow."""
+    house = start(SEND + GRANTS["bank"], ACCEPT + GRANTS["ledger"], front="proxy")
+    forged = sign_flow([b"x" * 32], Flow("019ab0c4-7d2e-7f31-8a55-0123456789ab", "bank", 2**40), user)
+    with proven(house, user) as client:
+        assert client.post(PAYROLL).status_code == 200
+        assert client.post(PAYROLL, headers={"Step-Up-Flow": forged}).status_code == 200
+        client.post("/unguarded", headers={"Step-Up-Flow": forged})
+    fronts = [line for line in house.bank.lines(user) if line["phase"] == "access"]
+    behinds = [line for line in house.ledger.lines(user) if line["phase"] == "access"]
+    assert len(fronts) == len(behinds) == 2
+    for front, behind in zip(fronts, behinds, strict=True):
+        assert front["flow_id"] == behind["flow_id"]
+        assert front["trace"]["trace_id"] == behind["trace"]["trace_id"] == TRACE_ID
+        assert behind["trace"]["flow"] == {"service": "bank", "flow_id": front["flow_id"]}
+    assert fronts[1]["trace"]["flow"] == {"ignored": "not_configured"}
+
+
+@pytest.mark.parametrize("sends", [False, True], ids=["not sent", "sent"])
+def test_what_came_in_unsigned_goes_no_further(start: Start, user: str, sends: bool) -> None:
+    house = start(SEND if sends else "", ACCEPT, front="proxy")
+    with proven(house, user) as client:
+        assert client.post(PAYROLL, headers={"Step-Up-Flow": "made-up"}).status_code == 401
+    line = house.line(user, "trigger")
+    found = line["trace"].get("flow")
+    assert found == ({"service": "bank", "flow_id": line["flow_id"]} if sends else None)
 
 
 def test_a_flow_goes_on_though_each_asks_for_its_own_proof(start: Start, user: str) -> None:
