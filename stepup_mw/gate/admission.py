@@ -12,7 +12,7 @@ from ..messages import Pass, Response
 from ..pages import say
 from ..state import Grant
 from . import answers, challenges, form_tokens, grants, kept, replies
-from .asserted import Wanted, judge_token, provider_required, want
+from .asserted import Wanted, judge_token, make_known, provider_required, want
 from .codes import is_enrolled, prepare
 from .cookies import device_cookie, new_device, read_device
 from .form_tokens import FormToken
@@ -45,8 +45,8 @@ async def _report(services: Services, visit: Visit) -> Decision:
     """``mode = "report"``: say what would have happened, and let it through."""
     verdict = "challenge" if visit.person is None else visit.assessment.verdict
     judged = judge_token(visit, visit.person) if verdict == "challenge" else None
-    if judged is not None and not judged.lack:
-        return await _by_token(services, visit, judged)
+    if visit.person is not None and judged is not None and not judged.lack:
+        return await _by_token(services, visit, visit.person, judged)
     if verdict == "challenge" and visit.person is not None and visit.rule.grant != "request":
         search = await grants.find_grant(services, visit, visit.person, "")
         if search.grant is not None:
@@ -80,7 +80,7 @@ async def _demand_proof(services: Services, visit: Visit, person: Person) -> Dec
         return await _inline(services, visit, person, binding, code.decode("latin-1"))
     judged = judge_token(visit, person)
     if judged is not None and not judged.lack:
-        return await _by_token(services, visit, judged)
+        return await _by_token(services, visit, person, judged)
     search = await grants.find_grant(services, visit, person, binding)
     if search.grant is not None:
         return await _by_grant(services, visit, search.grant)
@@ -132,11 +132,13 @@ async def _by_form(services: Services, visit: Visit, token: FormToken) -> Decisi
     return await let_through(services, visit, facts, shown, detail="form_token", proved_at=token.proved_at)
 
 
-async def _by_token(services: Services, visit: Visit, judged: Judged) -> Decision:
+async def _by_token(services: Services, visit: Visit, person: Person, judged: Judged) -> Decision:
     """The provider has proved enough, and recently: the access token itself is the proof."""
     facts = facts_of(services, visit, new_flow(services, visit))
     shown = proof("token", method=judged.method, age_s=judged.age_s)
-    return await let_through(services, visit, facts, shown, proved_at=judged.proved_at)
+    passed = await let_through(services, visit, facts, shown, proved_at=judged.proved_at)
+    await make_known(services, visit, person, judged)
+    return passed
 
 
 async def _ask(

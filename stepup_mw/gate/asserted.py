@@ -6,14 +6,20 @@ each request: what the provider proved was not about this one.
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from ..assertion import Demand, Judged, judge
+from ..errors import StoreUnavailable
 from ..messages import Response
 from ..pages import say
 from . import answers
 from .services import Services
 from .visit import Person, Visit
+from .whereabouts import remember
+
+KNOWN_WINDOW_S = 30 * 86_400
+"""For so long it is known that an authentication has been seen: no rule takes an older one."""
 
 LOOP_WINDOW_S = 600
 """A new token within this time that says what the last one said is a loop."""
@@ -25,6 +31,7 @@ _WORDS = {
     "future": "The access token is from the future: the clocks of the issuer and of this service differ",
     "stale": "More recent authentication is required",
 }
+_log = logging.getLogger("stepup_mw")
 _LOOP = (
     "The issuer gave a new token with the authentication of the last one; it may need max_age, prompt=login or an "
     "essential acr claim to ask its user again"
@@ -73,6 +80,23 @@ async def _is_loop(services: Services, visit: Visit, person: Person) -> bool:
     if await count(f"{said}\0{assertion.token_id}") > 1:
         return False
     return await count(said) > 1
+
+
+async def make_known(services: Services, visit: Visit, person: Person, judged: Judged) -> None:
+    """What a token that was a proof does beside opening: where it came from is known, as with a right code. Once an
+    authentication, at its first token: who sends one on from elsewhere makes that place no better known. To be called
+    once the request is on record; where the store fails, nothing is known."""
+    if not (services.remembers or services.remembers_places or person.device):
+        return
+    key = "asked:" + services.keyring.digest("asked", f"{person.user}\0proved\0{judged.proved_at}")
+    try:
+        for record in (False, True):
+            count = await services.store.hits(key, now=visit.now, window_s=KNOWN_WINDOW_S, record=record)
+            if count > 1:
+                return
+        await remember(services, person.user, person.device, visit.where, visit.now)
+    except StoreUnavailable as error:
+        _log.warning("where an access token was a proof is not known: %s", error)
 
 
 def provider_required(services: Services, visit: Visit, wanted: Wanted, flow_id: str) -> Response:

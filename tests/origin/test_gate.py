@@ -22,6 +22,7 @@ from stepup_mw.messages import Pass
 from tests.config.samples import ENVIRON, MINIMAL
 from tests.core.samples import Clock, Shelf, make, make_request
 
+from ..identity.issuer import AUDIENCE, ISSUER, mint, public_jwk, written
 from .databases import LONDON, MANCHESTER, NESTED, NOWHERE, SOMEWHERE, SYDNEY, SYSTEMS, write_database
 
 SIGNALS = {
@@ -124,6 +125,28 @@ def test_a_proof_from_a_place_in_doubt_makes_no_place_known(world: World) -> Non
     assert signals(world.ask(LONDON)) == {}
     for ip in (SYDNEY, NOWHERE):
         assert {"new_country", "new_network"} <= set(signals(world.ask(ip)))
+
+
+def test_a_token_that_is_a_proof_makes_its_place_known_once_an_authentication(tmp_path: Path) -> None:
+    """Who sends the same authentication on from elsewhere is let in, as a proof says, and makes nothing known."""
+    written(tmp_path, public_jwk("rsa1"))
+    identity = {"provider": "jwt", "jwks": str(tmp_path / "jwks.json"), "issuer": ISSUER, "audience": AUDIENCE,
+                "acr": ["urn:mfa"], "trusted_proxies": ["127.0.0.1"]}  # fmt: skip
+    world = World(tmp_path, SIGNALS, identity=identity)
+
+    def send(ip: str, auth_time: float, jti: str) -> dict[str, int]:
+        token = mint("rsa1", world.clock.now, auth_time=int(auth_time), jti=jti)
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": ip}
+        return signals(world._send(headers, reach=True))
+
+    first = world.clock.now
+    everything = {"new_country": 20, "new_network": 5, "impossible_travel": 9}
+    assert send(LONDON, first, "t1") == {}
+    assert send(SYDNEY, first, "t1") == send(SYDNEY, first, "t2") == everything
+    assert send(LONDON, first, "t3") == {}
+    world.clock.now += 60
+    assert send(SYDNEY, world.clock.now, "t4") == everything
+    assert send(SYDNEY, world.clock.now, "t5") == {}
 
 
 class Broken:
