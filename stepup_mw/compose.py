@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_secrets import SecretProvider
@@ -148,7 +149,7 @@ class Assembly:
                     for name in fixed
                 )
             )
-        services = self._services(config)
+        services = replace(self._services(config), lost=self.gate.services.lost)
         self.config = config
         self.gate.services = services
         self.concerns = services.policy.concerns

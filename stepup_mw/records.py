@@ -146,4 +146,4 @@ class Loss:
     """The store lost what it knew: ``found`` is what stood in its place, ``found_at`` when that was noticed."""
 
     found_at: float
-    found: Literal["older", "other", "empty"]
+    found: Literal["older", "other", "empty", "evicted"]

@@ -21,6 +21,7 @@ _WORDS = {
     "older": "An older copy of it was put in its place",
     "other": "Another store was found in its place",
     "empty": "It was found empty",
+    "evicted": "Its server has evicted keys, nobody knows which",
 }
 
 
@@ -57,8 +58,11 @@ def status(config: Path, as_json: bool) -> int:
 def _tell(loss: Loss) -> None:
     say(paint(f"✗ {_WORDS[loss.found]}, {format_instant(loss.found_at)}.", "red", bold=True))
     say()
-    say("Until a right code each account has one guess; every grant and recovery code of before is void.")
-    say("An authenticator that was taken away through another host since then may be back: `stepup users`.")
+    if loss.found == "evicted":
+        say("What is gone is void: authenticators, grants, challenges. Set maxmemory-policy to noeviction.")
+    else:
+        say("Until a right code each account has one guess; every grant and recovery code of before is void.")
+        say("An authenticator that was taken away through another host since then may be back: `stepup users`.")
     say("Nobody without one can enroll by themself until you say `stepup store accept`.")
 
 

@@ -15,8 +15,7 @@ from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
 from ..policy import Rule
-from . import admission, answers, asked, challenges, demanded, endpoints, form_tokens, in_place
-from .losses import Losses
+from . import admission, answers, asked, challenges, demanded, endpoints, form_tokens, in_place, losses, unended
 from .matching import find_rule, own_place
 from .refreshing import refresh
 from .services import Services
@@ -33,7 +32,6 @@ class Gate:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._losses = Losses()
 
     async def handle(self, request: Request) -> Pass | Response:
         """Decide. A Pass lets the request through to the app, a Response answers in its place. Never raises, but
@@ -57,9 +55,10 @@ class Gate:
         keyring, journal = self.services.keyring, self.services.journal
         if keyring.refresh():
             journal.post(journal.notice("config", "keys_changed", detail={"keys": list(keyring.key_ids)}))
-        await self._losses.tell(self.services)
+        await losses.tell(self.services)
         await refresh(self.services)
-        return await challenges.sweep(self.services)
+        count = await challenges.sweep(self.services)
+        return count + await unended.end_what_is_gone(self.services)
 
 
 async def _without_doubt(services: Services, request: Request, decision: Awaitable[Pass | Response]) -> Pass | Response:

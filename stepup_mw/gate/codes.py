@@ -170,12 +170,15 @@ async def _authenticators(services: Services, user: str, now: float) -> _Held:
 async def _rows_of(
     services: Services, user: str, provided: Sequence[ProvidedSecret], rows: Sequence[Factor], now: float
 ) -> dict[str, Factor]:
-    """The rows that keep the steps taken from the app's own secrets, by id; no secret is in them."""
+    """The rows that keep the steps taken from the app's own secrets, by id; no secret is in them. None is made anew
+    where there may have been one that was lost: it would take a used code once more."""
     known = {factor.factor_id: factor for factor in rows}
     wanted = {row_id(secret): secret.label for secret in provided}
     missing = [factor_id for factor_id in wanted if factor_id not in known]
     if not missing:
         return known
+    if not rows and await services.store.missed(user):
+        raise StoreUnavailable("the store lost which codes of this user were used")
     for factor in rows:  # make room: the app has no such secret any more
         if not factor.sealed and factor.factor_id not in wanted:
             await services.store.remove_factor(user, factor.factor_id)

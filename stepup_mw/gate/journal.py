@@ -25,6 +25,8 @@ class TrailLike(Protocol):
 
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]: ...
 
+    async def unended(self, *, since: float, until: float) -> list[dict[str, Any]]: ...
+
 
 class Journal:
     def __init__(
@@ -121,6 +123,10 @@ class Journal:
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:
         """The last lines that name one of these users, newest first; what is not written yet is not among them."""
         return await self._trail.recent(users, limit=limit)
+
+    async def unended(self, *, since: float, until: float) -> list[dict[str, Any]]:
+        """The lines of challenges that were issued in that time and have no outcome on record, oldest first."""
+        return await self._trail.unended(since=since, until=until)
 
 
 def proof(

@@ -1,7 +1,7 @@
 """What a store has lost, put on record: ``alert/store_lost``, once a process for each loss, until somebody sees to it.
 
-What a loss means for requests is the store's to do (nothing in it is good once more) and ``may_begin``'s: who may have
-had an authenticator is not treated as somebody who never had one.
+What a loss means for requests is the store's to do (nothing in it is good once more), the signals' (nothing to compare
+with is a doubt then) and ``may_begin``'s: who may have had an authenticator is not one who never had any.
 """
 
 from __future__ import annotations
@@ -17,28 +17,27 @@ _WORDS = {
     "older": "an older copy of itself stands in its place",
     "other": "another store stands in its place",
     "empty": "it is empty",
+    "evicted": "the server has evicted keys",
 }
+_MEANS = {
+    "evicted": "Nobody enrolls by themself until `stepup store accept`; set maxmemory-policy to noeviction",
+}
+_VOID = (
+    "Grants and recovery codes are void, each account has one guess, and nobody enrolls by themself until "
+    "`stepup store accept`"
+)
 
 
-class Losses:
-    """``_told``: when the loss was found that is on record."""
-
-    def __init__(self) -> None:
-        self._told = 0.0
-
-    async def tell(self, services: Services) -> None:
-        """StoreUnavailable or TrailUnavailable: it is told at the next call."""
-        loss = await services.store.loss()
-        if loss is None or loss.found_at == self._told:
-            return
-        detail = {"found": loss.found, "found_at": format_instant(loss.found_at)}
-        await services.journal.write(services.journal.notice("alert", "store_lost", detail=detail))
-        self._told = loss.found_at
-        _log.error(
-            "the store lost what it knew: %s. Grants and recovery codes are void, each account has one guess, and "
-            "nobody enrolls by themself until `stepup store accept`",
-            _WORDS[loss.found],
-        )
+async def tell(services: Services) -> None:
+    """StoreUnavailable or TrailUnavailable: it is told at the next call."""
+    loss, lost = await services.store.loss(), services.lost
+    lost.standing = loss.found_at if loss is not None else 0.0
+    if loss is None or loss.found_at == lost.told:
+        return
+    detail = {"found": loss.found, "found_at": format_instant(loss.found_at)}
+    await services.journal.write(services.journal.notice("alert", "store_lost", detail=detail))
+    lost.told = loss.found_at
+    _log.error("the store lost what it knew: %s. %s", _WORDS[loss.found], _MEANS.get(loss.found, _VOID))
 
 
 async def is_missed(services: Services, user: str) -> bool:

@@ -55,6 +55,7 @@ async def make_subject(
         ip_doubt=where.address.doubt is not None,
         doubt=where.doubt,
         body=body,
+        lost_at=services.lost.standing,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..app_secrets import SecretProvider
 from ..forwarding import Clients
@@ -16,6 +16,7 @@ from ..settings import Settings
 from ..signals import Weighted
 from ..state import SightingKind, Store
 from .journal import Journal
+from .lost import Lost
 from .sources import NO_SOURCES, Sources
 
 
@@ -25,7 +26,8 @@ class Services:
 
     sources: what is known about origins. remembers: what signals want to know again after a proof, remembers_places
     the place. reads_body: some signal wants to see the body. secrets: the app's own authenticators, if it has any.
-    notify: hands a notice over, if anybody wants one; never waits, never raises.
+    notify: hands a notice over, if anybody wants one; never waits, never raises. lost: what the
+    housekeeping knows of a store that lost what it knew; the one thing here that changes.
     """
 
     settings: Settings
@@ -46,3 +48,4 @@ class Services:
     reads_body: bool = False
     secrets: SecretProvider | None = None
     notify: Callable[[Notice], None] | None = None
+    lost: Lost = field(default_factory=Lost)

@@ -23,7 +23,8 @@ class Subject:
 
     ip: the client's address, in doubt (``ip_doubt``) the nearest one that is sure. geo: where it is, None where no
     database is configured. doubt: why nobody can say where the request comes from, "" where that is sure. record:
-    count this request (live) or only say what it would be (explain); the answer is the same.
+    count this request (live) or only say what it would be (explain); the answer is the same. lost_at: since when the
+    store is known to have lost what it knew, 0.0 where it has not, or somebody has accepted it.
     """
 
     request: Request
@@ -43,6 +44,7 @@ class Subject:
     country: str = ""
     ip_doubt: bool = False
     doubt: str = ""
+    lost_at: float = 0.0
 
     def sure_ip(self) -> str | None:
         """The client's address. SignalError in doubt."""
@@ -55,6 +57,13 @@ class Subject:
         if self.doubt:
             raise SignalError(self.doubt)
         return self.geo or UNKNOWN
+
+
+async def nothing_was_lost(store: Store) -> None:
+    """To be asked before "nothing to compare with" counts for nothing. SignalError where the store lost what it knew,
+    and nobody has accepted that yet: what there was to compare with may have gone with it."""
+    if await store.loss() is not None:
+        raise SignalError("the store lost what was known of this user")
 
 
 class Finding(NamedTuple):

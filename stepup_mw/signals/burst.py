@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..encoding import format_duration
+from ..errors import SignalError
 from ..state import Store
 from . import Finding, Subject
 
@@ -21,6 +22,8 @@ class Burst:
         hits = await store.hits(
             f"burst:{subject.user}", now=subject.now, window_s=self._window_s, record=subject.record
         )
+        if hits <= self._limit and subject.lost_at > subject.now - self._window_s:
+            raise SignalError("the store lost how many requests there were")
         words = "number {} of this user's sensitive requests within {}; it holds above {}"
         values = (hits, format_duration(self._window_s), self._limit)
         return Finding(self.points if hits > self._limit else 0, words, values)

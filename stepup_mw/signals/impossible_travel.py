@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..encoding import format_duration
 from ..geo import Spot, distance_km, parse_spot
 from ..state import Store
-from . import Finding, Subject
+from . import Finding, Subject, nothing_was_lost
 
 DEFAULT_KMH = 900
 """An airliner's speed."""
@@ -39,6 +39,7 @@ class ImpossibleTravel:
             return Finding(0, "this address has no known place")
         place = await store.place(subject.user)
         if place is None:
+            await nothing_was_lost(store)
             return Finding(0, "{}: no earlier place of this user to compare with", (here.name,))
         there = parse_spot(self._unseal(subject.user, place.sealed))
         radius = _radius(here) + _radius(there)

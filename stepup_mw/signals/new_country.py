@@ -7,7 +7,7 @@ comes from elsewhere. A first contact has nothing to differ from: it is not new.
 from __future__ import annotations
 
 from ..state import Store
-from . import Finding, Subject
+from . import Finding, Subject, nothing_was_lost
 
 
 class NewCountry:
@@ -22,5 +22,6 @@ class NewCountry:
         if seen.known:
             return Finding(0, "{}: this user has proved themself from there before", (shown,))
         if not seen.any:
+            await nothing_was_lost(store)
             return Finding(0, "{}: no earlier country of this user to compare with", (shown,))
         return Finding(self.points, "{}: this user has proved themself from other countries only", (shown,))

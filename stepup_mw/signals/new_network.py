@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..origin import network_of
 from ..state import Store
-from . import Finding, Subject
+from . import Finding, Subject, nothing_was_lost
 
 
 class NewNetwork:
@@ -33,5 +33,6 @@ class NewNetwork:
         if seen.known:
             return Finding(0, "{}: this user has proved themself from there before", (shown,))
         if not seen.any:
+            await nothing_was_lost(store)
             return Finding(0, "{}: no earlier network of this user to compare with", (shown,))
         return Finding(self.points, "{}: this user has proved themself from other networks only", (shown,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import SignalError
 from ..state import Store
 from . import Finding, Subject
 
@@ -16,4 +17,6 @@ class RecentFailures:
         failures, _ = await store.failures(subject.user)
         if failures:
             return Finding(self.points, "{} wrong codes since the last right one", (failures,))
+        if subject.lost_at and not await store.factors(subject.user):
+            raise SignalError("the store lost how often this user failed")
         return Finding(0, "no wrong code since the last right one")

@@ -5,9 +5,9 @@ step, a guess, a recovery code, a use of a grant, a grant, an authenticator. Wha
 remembers the name, and how far the count had come. A store that lags behind what is remembered is an older copy; one
 of another name is another store, unless it says that the life that is remembered ended in its own.
 
-A loss ends the life: every grant and recovery code in it is void, no code of this minute or before is taken, and each
-account has one guess left until a right code. The next life says when the loss was found, until somebody has seen to
-it; and it counts on from where the last one was.
+A loss ends the life: every grant, challenge and recovery code in it is void, no code of this minute or before is taken,
+and each account has one guess left until a right code. The next life says when the loss was found, until somebody has
+seen to it; and it counts on from where the last one was.
 
 Pure functions of values. Nothing here reads a store or a file.
 """
@@ -34,7 +34,8 @@ _AHEAD_STEPS = 3
 _REMEMBERED = 16
 """Ended lives that a life names."""
 
-Found = Literal["older", "other", "empty"]
+Found = Literal["older", "other", "empty", "evicted"]
+"""``evicted``: parts of it are gone, nobody knows which; the life goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

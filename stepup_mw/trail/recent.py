@@ -24,8 +24,8 @@ def recent_lines(live: Path, users: Collection[str], *, limit: int, max_bytes: i
     """At most ``limit`` lines that name one of ``users``, newest first. OSError where the live file cannot be read."""
     found: list[dict[str, Any]] = []
     for path in _files(live):
-        for line in _backwards(path, max_bytes):
-            record = _parse(line)
+        for line in backwards(path, max_bytes):
+            record = parse(line)
             if record.get("user_id") in users:
                 found.append(record)
                 if len(found) == limit:
@@ -41,7 +41,7 @@ def _files(live: Path) -> Iterator[Path]:
         yield sealed
 
 
-def _backwards(path: Path, left: int) -> Iterator[bytes]:
+def backwards(path: Path, left: int) -> Iterator[bytes]:
     """The whole lines from the end, at most ``left`` bytes of them."""
     with path.open("rb") as file:
         at, begun = file.seek(0, 2), b""
@@ -55,7 +55,7 @@ def _backwards(path: Path, left: int) -> Iterator[bytes]:
             yield begun
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def parse(line: bytes) -> dict[str, Any]:
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -15,10 +15,12 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from ..chain import is_record
+from ..encoding import format_timestamp
 from ..errors import TrailUnavailable
 from .locks import require_locks
 from .marks import ROOM, Marks
 from .recent import recent_lines
+from .unended import unended_lines
 from .waiting import Entry
 from .writer import Writer
 from .zst import load_zstd
@@ -109,6 +111,17 @@ class Trail:
         """At most ``limit`` lines that name one of ``users``, newest first. TrailUnavailable if they cannot be read."""
         try:
             return await asyncio.to_thread(recent_lines, self._settings.path, users, limit=limit)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise TrailUnavailable(f"the trail cannot be read: {error.strerror}") from None
+
+    async def unended(self, *, since: float, until: float) -> list[dict[str, Any]]:
+        """The ``challenge/issued`` lines of that time (Unix seconds) without an outcome, oldest first.
+        TrailUnavailable if they cannot be read."""
+        first, last = format_timestamp(since), format_timestamp(until)
+        try:
+            return await asyncio.to_thread(unended_lines, self._settings.path, since=first, until=last)
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -53,6 +53,9 @@ class Silent:
 
     def post(self, records: Sequence[bytes], *, info: bool = False) -> None: ...
 
+    async def unended(self, *, since: float, until: float) -> list[dict[str, Any]]:  # noqa: ARG002
+        return []
+
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:  # noqa: ARG002
         return []
 

@@ -33,6 +33,9 @@ class Shelf:
     def post(self, records: Sequence[bytes], *, info: bool = False) -> None:  # noqa: ARG002 - as above
         self.records += records
 
+    async def unended(self, *, since: float, until: float) -> list[dict[str, Any]]:  # noqa: ARG002 - as above
+        return []
+
     async def recent(self, users: Collection[str], *, limit: int) -> list[dict[str, Any]]:
         return [line for line in reversed(self.lines()) if line.get("user_id") in users][:limit]
 

@@ -22,6 +22,7 @@ from stepup_mw.gate.codes import is_enrolled, judge_code, prepare
 from stepup_mw.gate.services import Services
 from stepup_mw.messages import Pass, Response
 from stepup_mw.state import MAX_FACTORS
+from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.totp import format_code, time_step
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 
@@ -129,6 +130,32 @@ def test_a_device_the_app_took_away_verifies_nothing(devices: Devices) -> None:
     answer = ask(services, format_code(SECRET, time_step(NOW) + 1))
     assert isinstance(answer, Response)
     assert answer.status == 403
+
+
+def test_a_code_used_before_the_store_was_lost_is_not_taken_again(devices: Devices, tmp_path: Path) -> None:
+    devices.add("alice", SECRET)
+
+    def services_of_now() -> Services:
+        store = SqliteStore(tmp_path / "state.db", witness=tmp_path / "witness", clock=lambda: NOW)
+        return replace(services_with(devices), store=store)
+
+    def lose(services: Services) -> None:
+        asyncio.run(services.store.aclose())
+        for path in tmp_path.glob("state.db*"):
+            path.unlink()
+
+    code, next_code = (format_code(SECRET, time_step(NOW) + number) for number in range(2))
+    services = services_of_now()
+    assert isinstance(ask(services, code), Pass)
+    lose(services)
+    services = services_of_now()
+    for each in (code, next_code):
+        refused = ask(services, each)
+        assert isinstance(refused, Response)
+        assert refused.status == 503
+    assert asyncio.run(services.store.accept_loss()) is True
+    assert isinstance(ask(services, next_code), Pass)
+    asyncio.run(services.store.aclose())
 
 
 def test_rows_of_devices_long_gone_make_room(devices: Devices) -> None:

@@ -82,3 +82,70 @@ def test_35_grace_is_not_for_who_may_have_had_an_authenticator(make_world: MakeW
     assert len(world.runs) == runs
     assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
     assert world.post("newcomer", "/transfer").status == 200
+
+
+REMEMBERED = {
+    "new_network": {"new_network": 45},
+    "recent_failures": {"recent_failures": 45},
+    "burst": {"burst": {"points": 45, "limit": 3, "window": "1m"}},
+}
+"""Each lifts ``/rename`` (10) over the threshold (50), by what only the store knows."""
+
+
+def _be_remembered(world: World, signal: str) -> list[tuple[str, str]]:
+    """Do what the signal remembers; the headers of the request by which it shows."""
+    if signal == "recent_failures":
+        world.post("alice", "/transfer", step_up_code=world.wrong("alice"))
+    for _ in range(4 if signal == "burst" else 0):
+        world.post("alice", "/rename")
+    return [("X-Forwarded-For", "203.0.113.9")] if signal == "new_network" else []
+
+
+@pytest.mark.parametrize("signal", REMEMBERED)
+def test_35_what_a_signal_forgot_with_the_store_is_a_doubt_and_no_lower_score(
+    make_world: MakeWorld, signal: str
+) -> None:
+    world = make_world("asgi", "sqlite", risk={"signals": REMEMBERED[signal]}, challenge={"enroll": "self"})
+    world.enroll("alice")
+    assert world.post("alice", "/transfer", step_up_code=world.code("alice")).status == 200
+    headers = _be_remembered(world, signal)
+    assert world.ask("POST", "/rename", [*who("alice"), *headers]).status == 401
+    assert world.ask("POST", "/rename", [*who("newcomer"), *headers]).status == 200, "a first contact is not new"
+    _lose(world, how="emptied")
+    world.sweep()
+    runs = len(world.runs)
+    assert world.ask("POST", "/rename", [*who("alice"), *headers]).kind == "not-enrolled"
+    assert len(world.runs) == runs
+    asked = [line for line in world.lines() if record.is_step(line, "trigger", "not_enrolled")]
+    assert asked[-1]["risk"]["failed"] == [signal]
+    assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
+    world.sweep()
+    assert world.ask("POST", "/rename", [*who("newcomer"), *headers]).status == 200
+
+
+def test_29_challenges_that_were_lost_with_the_store_have_one_outcome_each(make_world: MakeWorld) -> None:
+    """One that had ended since the copy ends no second time; one that the copy does not know ends with the loss."""
+    world = _begin(make_world, {"enroll": "admin"})
+    world.clock.now += 60
+    cancelled = world.post("alice", "/wire").json
+    backup = backup_of(world.store, world.folder)
+    world.runner.run(world.stage.faulty_store.inner.aclose())
+    backup.copy()
+    page = cancelled["page_url"]
+    assert world.post("alice", f"{page}/cancel").status == 200
+    forgotten = world.post("alice", "/wire").json
+    assert world.post("alice", "/payroll", step_up_code=world.code("alice")).status == 200
+    _lose(world, how="put back")
+    assert world.post("alice", f"{page}/verify", b'{"code": "000000"}').status == 404, "it is not answered again"
+    assert world.ask("GET", page, who("alice")).status == 404
+    for _ in range(2):
+        for seconds in (1, 31, 400):
+            world.clock.now += seconds
+            world.sweep()
+        world.restart()
+    ends = record.outcomes(world.lines())
+    assert all(len(found) == 1 for found in ends.values())
+    told = {key: (found[0]["status"], found[0]["detail"]) for key, found in ends.items()}
+    assert told[cancelled["challenge_id"]] == ("denied", None)
+    assert told[forgotten["challenge_id"]] == ("error", "store_lost")
+    assert len([line for line in world.lines() if record.is_step(line, "outcome")]) == len(ends), "each line once"

@@ -102,6 +102,10 @@ class FaultyTrail:
     def post(self, records: Sequence[bytes], *, info: bool = False) -> None:  # noqa: ARG002 - the shape of a trail
         self._posted += records
 
+    async def unended(self, *, since: float, until: float) -> list[dict[str, Any]]:
+        self.write_posted()
+        return await self.inner.unended(since=since, until=until)
+
     def write_posted(self) -> None:
         posted, self._posted = self._posted, []
         if posted:

@@ -289,6 +289,7 @@ def test_a_store_that_fails_lets_nothing_on(tmp_path: Path) -> None:
         path.unlink()
         path.mkdir()
     answer = site.client().post("/pay?amount=20000")
+    site.close()
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:stepup:unavailable")
     assert runs == ["began"]
 

@@ -296,6 +296,85 @@ def test_the_first_step_warns_of_a_server_that_forgets(server: RedisServer, capl
     assert len([record for record in caplog.records if record.name == "stepup_mw"]) == 2
 
 
+def _evict(server: RedisServer, key: str, *, spare: str) -> None:
+    """Fill the server, which may hold little more than it does, until it has evicted ``key``; ``spare`` is in use."""
+    time.sleep(1.1)  # the server tells by the second what was used last
+    server.ask("TOUCH", spare)
+    used = int(server.ask("INFO", "memory").partition("used_memory:")[2].split()[0])
+    for name, value in (
+        ("maxmemory-samples", "64"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("maxmemory", str(used + 300_000)),
+    ):
+        assert server.ask("CONFIG", "SET", name, value) == "+OK"
+    for number in range(20_000):
+        server.ask("TOUCH", spare)
+        server.ask("SET", f"junk{number % 50}", "x" * 20_000)
+        if server.ask("EXISTS", key) == ":0":
+            return
+    raise AssertionError(f"{key} is not evicted")
+
+
+@pytest.mark.parametrize("kept", ["the life", "nothing"])
+def test_a_server_that_evicts_allows_no_more_says_so_and_is_itself_again(server: RedisServer, kept: str) -> None:
+    _clean(server)
+
+    async def scene() -> None:
+        store = _store(server)
+        assert await store.loss() is None
+        await _fill(store)
+        await store.remember("alice", "network", "n1", now=1.0, keep=9)
+        for _ in range(3):
+            await attempt(store, now=1000.0)
+        user, had, life = (
+            next(key for key in _keys(server) if key.endswith(end)) for end in (":user", ":had}", ":life}")
+        )
+        try:
+            for key in (user, had):
+                await asyncio.to_thread(_evict, server, key, spare=life if kept == "the life" else "junk")
+        finally:
+            server.ask("CONFIG", "SET", "maxmemory", "0")
+            server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert await store.factors("alice") == ()
+        assert await store.missed("alice") is True, "nobody who may have had one begins anew"
+        loss = await store.loss()
+        assert loss is not None
+        assert loss.found == ("evicted" if server.ask("HGET", life, "found") == "evicted" else "empty")
+        assert kept == "nothing" or loss.found == "evicted"
+        assert await store.consume_step("alice", "f1", 99) is False
+        assert await store.consume_recovery("alice", "r1") is False
+        assert await store.loss() == loss, "a loss is one loss"
+        await store.put_factor(make_factor(), ["r2"])
+        assert await store.consume_step("alice", "f1", 100) is True
+        assert await store.accept_loss() is True
+        assert (await store.loss(), await store.missed("bob")) == (None, False)
+        await store.aclose()
+
+    asyncio.run(scene())
+
+
+def test_what_a_server_had_evicted_before_and_a_new_run_of_it_are_no_loss(server: RedisServer) -> None:
+    _clean(server)
+
+    async def scene() -> None:
+        server.ask("SET", "junk", "x")
+        await asyncio.to_thread(_evict, server, "junk", spare="nothing")
+        server.ask("CONFIG", "SET", "maxmemory", "0")
+        server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        _clean(server)
+        store = _store(server)
+        await _fill(store)
+        assert await store.loss() is None
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        await asyncio.sleep(0.05)  # the loop runs on, and sees that its connections have ended
+        assert await store.loss() is None
+        assert await store.use_grant("g1") is True
+        await store.aclose()
+
+    asyncio.run(scene())
+
+
 def test_a_replica_that_must_acknowledge_and_does_not_is_a_refusal(server: RedisServer) -> None:
     _clean(server)
 

@@ -17,6 +17,7 @@ from .location import Location
 
 _LIFE = """SELECT name, before, lost_at, found, ARRAY(SELECT number FROM {s}.spent ORDER BY stripe) FROM {s}.life"""
 _END = "SELECT {s}.end_life(%s, %s, %s, %s, %s, %s::bigint[], %s, %s)"
+_FORGET = "DELETE FROM {s}.challenge"
 _FACTORS = "SELECT who, factor_id FROM {s}.factor"
 _REMOVE = "SELECT {s}.remove_factor(%s, %s)"
 
@@ -55,7 +56,10 @@ async def _take_away_again(connection: Connection, location: Location, watch: Wa
 
 async def _end(connection: Connection, location: Location, ended: Life | None, new: Life, now: float) -> None:
     values: tuple[Any, ...] = (ended and ended.name, new.name, " ".join(new.before), new.lost_at, new.found)
-    await connection.execute(_text(_END, location), (*values, list(new.spent), no_code_before(now), LAST_GUESS))
+    words = (*values, list(new.spent), no_code_before(now), LAST_GUESS)
+    done = await (await connection.execute(_text(_END, location), words)).fetchone()
+    if done == (True,):
+        await connection.execute(_text(_FORGET, location))
 
 
 def _text(statement: str, location: Location) -> sql.Composed:

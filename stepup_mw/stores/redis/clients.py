@@ -15,8 +15,9 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
+from .life import Evicted
 from .location import Location
 
 _log = logging.getLogger("stepup_mw")
@@ -124,6 +125,16 @@ async def close_client(client: Any) -> None:
             await sentinel.aclose()
 
 
+async def evicted_by(client: Any) -> Evicted | None:
+    """None where the server does not say, or not to us."""
+    try:
+        server = await client.info()
+    except NoPermissionError:
+        return None
+    run, count = server.get("run_id"), server.get("evicted_keys")
+    return Evicted(str(run), int(count)) if run is not None and count is not None else None
+
+
 async def look_at_server(client: Any, location: Location) -> None:
     """Warn of a server that may forget what it was told: that is what used codes and dead grants live from."""
     if location.topology == "cluster":
@@ -140,7 +151,7 @@ def warnings_of(server: Mapping[str, Any]) -> list[str]:
     policy = server.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         found.append(
-            f'maxmemory-policy is "{policy}": a full server drops guesses that were counted and grants in use; '
+            f'maxmemory-policy is "{policy}": a full server drops what it was told, and that counts as a loss; '
             'set it to "noeviction", and a full server refuses instead'
         )
     if server.get("aof_enabled") == 0 and server.get("connected_slaves") == 0:

@@ -47,7 +47,15 @@ class Connections:
         try:
             from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra, and 300 ms
 
-            from .clients import Doubtful, ask, ask_cluster, close_client, look_at_server, open_client  # noqa: PLC0415
+            from .clients import (  # noqa: PLC0415
+                Doubtful,
+                ask,
+                ask_cluster,
+                close_client,
+                evicted_by,
+                look_at_server,
+                open_client,
+            )
         except ImportError as error:
             raise MissingExtra("a redis:// store", "redis", "redis") from error
         self.location = location
@@ -57,7 +65,7 @@ class Connections:
         self._open, self._close = open_client, close_client
         self._no_script, self._doubtful = NoScriptError, Doubtful
         self._faults = (*_FAULTS, RedisError)
-        self._look = look_at_server
+        self._look, self._evicted_by = look_at_server, evicted_by
         self._ask_once = ask_cluster if self.cluster else ask
         self._looked_in = self._sure_in = -1
 
@@ -123,7 +131,9 @@ class Connections:
         life = await self._lives.look(client.execute_command)
         if life is None:
             raise self._doubtful
-        return life
+        if self.cluster:
+            return life
+        return await self._lives.note_evictions(client.execute_command, life, await self._evicted_by(client))
 
     async def call(self, *words: Word, read: Callable[[Any], T], acknowledged: bool = False) -> T:
         """Run one command and read its answer."""

@@ -5,13 +5,16 @@
 Asked on every new connection before it is used, for a server that was put back or took another's place was away
 meanwhile; and once a second. On a Cluster, whose nodes are put back one by one, it is asked at the first step, after
 every fault and once a second, and stands on one node: what another node alone has lost is not found out by it.
+
+A server that evicts keys says how many, which is asked once a second, but on a Cluster. The life goes on then: who lost
+a record has lost the secret with it. But who has none may have had one, and what is not remembered may have been known.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..lives import LAST_GUESS, STRIPES, Found, Life, Note, begin, begin_anew, judge, no_code_before
 from ..removals import mark_of
@@ -26,10 +29,18 @@ Ask = Callable[..., Awaitable[Any]]
 _AT_ONCE = 64
 
 
+class Evicted(NamedTuple):
+    """How many keys a server has evicted in one run of it: a server that has started anew counts anew."""
+
+    run: str
+    keys: int
+
+
 class Lives:
     def __init__(self, names: Names, watch: Watch) -> None:
         self._names = names
         self._watch = watch
+        self._evicted: tuple[str, Evicted] | None = None
 
     def spent(self, count: int) -> None:
         self._watch.spent(0, count)
@@ -42,6 +53,15 @@ class Lives:
             return None
         self._watch.keep(known, life)
         return life
+
+    async def note_evictions(self, ask: Ask, life: Life, evicted: Evicted | None) -> Life:
+        """The life, which may say now that its server has evicted keys. Asks only where something has changed."""
+        if evicted is None or (life.name, evicted) == self._evicted:
+            return life
+        words = (evicted.run, evicted.keys, repr(self._watch.clock()))
+        found = await self._run(ask, "note_evictions", [self._names.life], *words)
+        self._evicted = (life.name, evicted)
+        return (parse_life(await ask("HGETALL", self._names.life)) or life) if found else life
 
     async def mend(self, ask: Ask) -> None:
         """Begin a life where there is none, and end one that was lost. Several may do so at once; what is done twice
@@ -84,7 +104,8 @@ class Lives:
                     await self._run(ask, "remove_factor", keys, factor_id)
 
     async def _void(self, ask: Ask, user: str, now: float) -> None:
-        keys = [self._names.user(user), self._names.grants(user), self._names.kept(user)]
+        names = self._names
+        keys = [names.user(user), names.grants(user), names.kept(user), *names.challenges(user)]
         await self._run(ask, "void_user", keys, no_code_before(now), LAST_GUESS)
 
     @staticmethod

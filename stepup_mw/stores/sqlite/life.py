@@ -126,7 +126,7 @@ class Lives:
 
 
 def _void(db: sqlite3.Connection, step: int) -> None:
-    for table in ("granted", "epoch", "recovery", "kept"):
+    for table in ("granted", "epoch", "recovery", "kept", "challenge"):
         db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     db.execute("UPDATE factor SET last_step = max(last_step, ?)", (step,))
     db.execute("UPDATE account SET failures = max(failures, ?)", (LAST_GUESS,))
