@@ -41,6 +41,9 @@ class _Held(NamedTuple):
     secrets: list[tuple[Factor, str]]
 
 
+TOLD_S = (totp.FAR_STEPS + totp.MAX_DRIFT + 3) * totp.PERIOD_S
+"""From the moment a code of the future is recognised until nobody takes it any more."""
+
 WRONG = Judged(verdict="wrong")
 
 
@@ -89,12 +92,30 @@ async def _judge_totp(services: Services, user: str, digits: str, now: float) ->
             drift=factor.drift,
         )
         if found.kind == "fresh":
-            if await _take(services, held.rows, factor, found.step, totp.learn_drift(factor.drift, found.drift)):
+            if not await _was_told(services, user, found.step, now) and await _take(
+                services, held.rows, factor, found.step, totp.learn_drift(factor.drift, found.drift)
+            ):
                 return Judged(verdict="right", method="totp", factor_id=factor.factor_id)
             worst = Judged(verdict="replayed")
         elif found.kind != "wrong" and worst.verdict != "replayed":
             worst = Judged(verdict=found.kind, drift=found.drift)
+            if found.drift > 0:
+                await _tell(services, user, found.step, now)
     return worst
+
+
+async def _tell(services: Services, user: str, step: int, now: float) -> None:
+    """Somebody is told that a code is right, though its time is still to come. It is not taken when that comes: who
+    guesses would be told of more codes than can be taken at once, and have only to wait."""
+    await services.store.hits(_told(services, user, step), now=now, window_s=TOLD_S, record=True)
+
+
+async def _was_told(services: Services, user: str, step: int, now: float) -> bool:
+    return await services.store.hits(_told(services, user, step), now=now, window_s=TOLD_S, record=False) > 1
+
+
+def _told(services: Services, user: str, step: int) -> str:
+    return f"told:{services.keyring.digest('user', user)}:{step}"
 
 
 async def _take(services: Services, rows: Sequence[Factor], factor: Factor, step: int, drift: int) -> bool:

@@ -76,6 +76,22 @@ def test_a_clock_that_is_off_is_said_with_the_time_here(door: Door, user: str, e
     assert " UTC" in text
 
 
+def test_a_code_that_was_recognised_before_its_time_is_not_taken_at_its_time(
+    door: Door, user: str, enrolled: Enrolled, base: float
+) -> None:
+    """Else a guess would hit any of twenty codes to come, and whoever made it had only to wait."""
+    guessed = door.code(enrolled, steps=7)
+    with door.client(user) as client:
+        assert problem(verify(client, ask(client), guessed)) == (401, "clock-skew")
+        door.offset(base + 30 * 7)
+        assert guessed == door.code(enrolled)
+        assert problem(verify(client, ask(client), guessed)) == (401, "invalid-code")
+        assert problem(client.post(TRANSFER, headers={"Step-Up-Code": guessed})) == (401, "invalid-code")
+        assert len(alerts(door, user)) == 2
+        door.offset(base + 30 * 8)
+        assert client.post(TRANSFER, headers=inline(door, enrolled)).status_code == 200, "the next one is"
+
+
 def test_a_code_sent_twice_is_told_to_other_sessions(door: Door, user: str, enrolled: Enrolled, base: float) -> None:
     code = door.code(enrolled)
     with door.client(user) as mine, door.client(user, session="s2") as thief:
