@@ -248,7 +248,8 @@ class Store(Protocol):
         this one without keeping it."""
         ...
 
-    # What was lost
+    # What was lost. A store that remembers nothing outside of itself answers None, False and False, and must say to
+    # those who use it what that means: see ``stepup_mw.testing.losses``, which holds all others to what follows.
 
     async def loss(self) -> Loss | None:
         """Whether the store stands where an older copy of it, another store or an empty one was found, and nobody has

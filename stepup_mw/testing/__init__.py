@@ -13,6 +13,9 @@ or, one test a promise:
 
 ``factory`` gives a new, empty store each time it is called; it may be async. A broken promise is a StoreFault that
 names it. Loads no test framework.
+
+A store that finds out that it was put back from a copy, or emptied, is held to that by ``check_losses(make_place)``: see
+``losses``. A store may do without, and must say so: its ``loss`` is None then, ``accept_loss`` and ``missed`` are False.
 """
 
 from __future__ import annotations
@@ -20,9 +23,22 @@ from __future__ import annotations
 import asyncio
 
 from . import asked, granted, guesses, kept, people, races, spaced  # noqa: F401 - each module adds its promises
+from .losses import LossPromise, MakePlace, Place, check_losses, loss_promises
 from .promises import Factory, Promise, StoreFault, store_promises
 
-__all__ = ["Factory", "Promise", "StoreFault", "check_store", "check_store_async", "store_promises"]
+__all__ = [
+    "Factory",
+    "LossPromise",
+    "MakePlace",
+    "Place",
+    "Promise",
+    "StoreFault",
+    "check_losses",
+    "check_store",
+    "check_store_async",
+    "loss_promises",
+    "store_promises",
+]
 
 
 def check_store(factory: Factory) -> None:

@@ -8,6 +8,17 @@ from .records import STRANGE, attempt, keep_grant, make_challenge, make_factor, 
 
 
 @promise
+async def nothing_was_lost(store: Store) -> None:
+    """A new store has lost nothing, nor has one that is used: nobody is missed, and there is nothing to accept."""
+    for _ in range(2):
+        same((await store.loss(), await store.missed("alice"), await store.accept_loss()), (None, False, False))
+        await store.put_factor(make_factor("bob"), ["r1"])
+        await store.consume_step("bob", "f1", 5)
+        await keep_grant(store, make_grant(user="bob"))
+    same(((await store.grant("g1")) is not None, await store.recovery_left("bob")), (True, 1), "what it kept")
+
+
+@promise
 async def factors_come_back(store: Store) -> None:
     """A factor comes back as it was put, whatever is in its name."""
     factor = make_factor(STRANGE, STRANGE, label=STRANGE, drift=-1, last_step=7)

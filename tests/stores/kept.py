@@ -24,6 +24,7 @@ class Kept(Protocol):
     """``copy`` takes a copy; ``put_back`` puts it in the place of what is there; ``restart`` changes nothing kept."""
 
     folder: Path
+    now: float
 
     def open(self, host: str = "web-1") -> Store: ...
 
@@ -41,6 +42,8 @@ def _witness(folder: Path, host: str) -> Path:
 
 
 class KeptFile:
+    now = NOW
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "state" / "state.db"
@@ -71,6 +74,8 @@ class KeptFile:
 
 
 class KeptRedis:
+    now = NOW
+
     def __init__(self, folder: Path, server: RedisServer) -> None:
         self.folder = folder
         self.server = server
@@ -112,6 +117,8 @@ def _exchange(source: Path, target: Path) -> None:
 
 
 class KeptPostgres:
+    now = NOW
+
     def __init__(self, folder: Path, server: PostgresServer) -> None:
         self.folder = folder
         self.server = server

@@ -4,7 +4,7 @@ had an authenticator is not taken for somebody who never had one."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import FOREVER, Store
 from stepup_mw.state import Kept as KeptRequest
 from stepup_mw.stores.lives import LAST_GUESS
+from stepup_mw.testing import LossPromise, loss_promises
 from stepup_mw.testing.records import attempt, keep_grant, make_factor, make_grant
 from stepup_mw.totp import time_step
 
@@ -56,22 +57,6 @@ async def _beside(act: Callable[[], None]) -> None:
     await asyncio.sleep(0.05)
 
 
-USES: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "a recovery code": lambda store: store.consume_recovery("alice", "r1"),
-    "new recovery codes": lambda store: store.put_recovery("alice", ["r3"]),
-    "a step": lambda store: store.consume_step("alice", "f1", STEP),
-    "a guess": lambda store: attempt(store, now=NOW),
-    "a grant's use": lambda store: store.use_grant("g1"),
-    "one revoked": lambda store: store.revoke_grants("alice", "g1"),
-    "all revoked": lambda store: store.revoke_grants("alice"),
-    "a kept request": lambda store: store.take_request("alice", "c1", now=NOW),
-    "epoch": lambda store: store.raise_epoch("alice"),
-    "a new factor": lambda store: store.put_factor(make_factor(factor_id="f3"), []),
-    "a factor removed": lambda store: store.remove_factor("alice", "f2"),
-    "all removed": lambda store: store.remove_factors("alice"),
-}
-
-
 async def _check_void(store: Store) -> None:
     assert await store.grant("g1") is None
     assert await store.use_grant("g1") is False
@@ -85,33 +70,9 @@ async def _check_void(store: Store) -> None:
     await store.forgive("alice", "")
 
 
-@pytest.mark.parametrize("use", USES)
-def test_what_was_used_up_since_the_copy_stays_used_up(kept: Kept, use: str) -> None:
-    async def scene() -> None:
-        await _fill(kept)
-        kept.copy()
-        store = kept.open()
-        assert await USES[use](store) not in (False, None) or use == "new recovery codes"
-        await store.aclose()
-        kept.put_back()
-
-        store = kept.open()
-        await _check_void(store)
-        left = {"a new factor": [], "all removed": [], "a factor removed": ["f1"]}.get(use, ["f1", "f2"])
-        assert [factor.factor_id for factor in await store.factors("alice")] == left, "what was taken away stays away"
-        loss = await store.loss()
-        assert loss is not None
-        assert (loss.found, loss.found_at) == ("older", NOW)
-        given = await keep_grant(store, make_grant("g2"))
-        await store.put_recovery("alice", ["new"])
-        await store.aclose()
-        again = kept.open()
-        assert await again.grant("g2") == given, "a loss is one loss"
-        assert await again.loss() == loss
-        assert await again.consume_recovery("alice", "new") is True
-        await again.aclose()
-
-    asyncio.run(scene())
+@pytest.mark.parametrize("promise", loss_promises(), ids=str)
+def test_what_was_used_up_since_the_copy_stays_used_up(kept: Kept, promise: LossPromise) -> None:
+    promise.check(lambda: kept)
 
 
 def test_a_process_that_works_on_finds_it_out_before_it_answers(kept: Kept) -> None:

@@ -6,14 +6,20 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stepup_mw.errors import StoreUnavailable
-from stepup_mw.state import Attempt, Challenge, Factor, Grant, Kept, Place, Sighting, Store
+from stepup_mw.state import Attempt, Challenge, Factor, Grant, Kept, Loss, Place, Sighting, Store
 from stepup_mw.stores.memory import MemoryStore
-from stepup_mw.testing import StoreFault, check_store, check_store_async, store_promises
+from stepup_mw.stores.sqlite import SqliteStore
+from stepup_mw.testing import StoreFault, check_losses, check_store, check_store_async, loss_promises, store_promises
+
+from ..stores.kept import KeptFile
 
 
 class LooksThenLeaps(MemoryStore):
@@ -166,6 +172,64 @@ def test_promises_have_names_of_their_own_and_words() -> None:
     promises = store_promises()
     assert len({promise.name for promise in promises}) == len(promises) >= 60
     assert all(promise.words.endswith(".") for promise in promises)
+
+
+class Shelf:
+    """A place for a store that remembers nothing outside of itself, though it can be put back and emptied."""
+
+    now = 1_795_418_700.0
+
+    def __init__(self) -> None:
+        self.kept = MemoryStore()
+        self._copy: Any = None
+
+    def open(self) -> Store:
+        return self.kept
+
+    def copy(self) -> None:
+        self._copy = {name: deepcopy(part) for name, part in vars(self.kept).items() if name not in ("_sole", "_lock")}
+
+    def put_back(self) -> None:
+        vars(self.kept).update(self._copy)
+
+    def empty(self) -> None:
+        self.kept = MemoryStore()
+
+
+def test_a_store_that_does_not_know_what_it_lost_breaks_what_is_promised_of_those_that_do() -> None:
+    broken = []
+    for promise in loss_promises():
+        try:
+            promise.check(Shelf)
+        except StoreFault as fault:
+            broken.append(fault.promise)
+    assert broken == [promise.name for promise in loss_promises() if promise.name != "restart"]
+    with pytest.raises(StoreFault, match="a_recovery_code_stays_used_up: What was used up"):
+        check_losses(Shelf)
+
+
+class Forgets(SqliteStore):
+    """Accepts a loss by itself."""
+
+    async def loss(self) -> Loss | None:
+        await self.accept_loss()
+        return await super().loss()
+
+
+def test_a_file_keeps_what_is_promised_of_losses_and_a_defect_does_not(tmp_path: Path) -> None:
+    numbers = count()
+
+    def make() -> KeptFile:
+        return KeptFile(tmp_path / str(next(numbers)))
+
+    check_losses(make)
+
+    class Careless(KeptFile):
+        def open(self, host: str = "web-1") -> Store:  # noqa: ARG002 - one host
+            return Forgets(self.path, witness=self.folder / "audit" / ".stepup.store", clock=lambda: self.now)
+
+    with pytest.raises(StoreFault, match="the loss is known"):
+        check_losses(lambda: Careless(tmp_path / str(next(numbers))))
 
 
 def test_the_kit_needs_no_test_framework_and_no_client() -> None:
