@@ -84,6 +84,15 @@ def network_of(ip: str | None) -> str:
     return _unpack(_pack(spelt)[:6] + bytes(10)) + "/48"
 
 
+def line_of(ip: str | None) -> str:
+    """What one subscriber's line has, and whoever sits there may choose from: an IPv4 address, the /64 of an IPv6
+    address; "" for none."""
+    spelt = canonical(ip)
+    if spelt is None or ":" not in spelt:
+        return spelt or ""
+    return _unpack(_pack(spelt)[:8] + bytes(8)) + "/64"
+
+
 def truncated(ip: str | None) -> tuple[str | None, int | None]:
     """An address without the part that tells one subscriber from the next, and the bits that are left: 24 of an IPv4,
     48 of an IPv6 address. Both None for what is no address."""

@@ -19,7 +19,7 @@ from .pending import Pending, claim
 from .services import Services
 from .told import lock_begun, seen_from, tell, tell_of_proof
 from .visit import Person, shown_user
-from .whereabouts import shown_address
+from .whereabouts import shown_address, throttled
 
 Kind = Literal["enrolled", "replaced", "removed", "recovery_codes", "wrong", "replayed", "skewed", "locked", "gone",
                "full", "last", "unknown", "admin"]  # fmt: skip
@@ -79,7 +79,7 @@ async def count(services: Services, change: Change) -> Attempt | Outcome:
         return await _locked(services, change, until)
     counted = await services.store.take_attempt(
         user,
-        _address(services, change),
+        throttled(services, change.address),
         now=change.now,
         account=services.settings.account_throttle,
         limit=services.settings.address_throttle,
@@ -138,7 +138,7 @@ async def reject(
 
 async def forgive(services: Services, change: Change, *, proof: str) -> None:
     """It has been proven: the count of failures begins anew. ``proof``: by what, "" for none."""
-    await services.store.forgive(change.person.user, _address(services, change))
+    await services.store.forgive(change.person.user, throttled(services, change.address))
     await tell_of_proof(services, change.person, proof, seen_from(change.address))
 
 
@@ -147,10 +147,6 @@ async def done(services: Services, change: Change, what: str, *, proof: str) -> 
     await forgive(services, change, proof=proof)
     seen = seen_from(change.address)
     tell(services, "factor_changed", change.person.user, change=what, by="self", **seen)
-
-
-def _address(services: Services, change: Change) -> str:
-    return services.keyring.digest("address", change.address.ip) if change.address.ip else ""
 
 
 async def write(services: Services, change: Change, phase: str, **detail: Any) -> None:

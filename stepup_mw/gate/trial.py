@@ -27,7 +27,7 @@ from .journal import proof
 from .services import Services
 from .told import lock_begun, seen_from, tell_of_proof
 from .visit import Person, shown_user
-from .whereabouts import Whereabouts, origin_of, remember
+from .whereabouts import Whereabouts, origin_of, remember, throttled
 
 _log = logging.getLogger("stepup_mw")
 
@@ -81,7 +81,7 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
         return Trial(kind="gone", challenge=challenge, facts=facts)
     counted = await services.store.take_attempt(
         attempting.person.user,
-        services.keyring.digest("address", attempting.where.address.ip) if attempting.where.address.ip else "",
+        throttled(services, attempting.where.address),
         now=now,
         account=services.settings.account_throttle,
         limit=services.settings.address_throttle,
@@ -130,9 +130,8 @@ async def forgive(services: Services, attempting: Attempting, trial: Trial) -> N
     """What a right code does beside opening: the count begins anew, and where it came from is known. To be called
     once the trial is on record; where the store fails, the count stays."""
     person, store = attempting.person, services.store
-    address = services.keyring.digest("address", attempting.where.address.ip) if attempting.where.address.ip else ""
     try:
-        await store.forgive(person.user, address)
+        await store.forgive(person.user, throttled(services, attempting.where.address))
         await tell_of_proof(services, person, trial.method, seen_from(attempting.where.address, attempting.request))
         await remember(services, person.user, person.device, attempting.where, attempting.now)
     except StoreUnavailable as error:

@@ -12,7 +12,7 @@ from ..errors import DataError
 from ..forwarding import Address, Doubt
 from ..geo import UNKNOWN, Geo, format_spot
 from ..messages import Request
-from ..origin import MAX_AGENT, client_hints, coarse_client_hints, coarse_user_agent, network_of, truncated
+from ..origin import MAX_AGENT, client_hints, coarse_client_hints, coarse_user_agent, line_of, network_of, truncated
 from ..state import SightingKind
 from .services import Services
 
@@ -61,6 +61,12 @@ def mark_of(services: Services, where: Whereabouts, kind: SightingKind) -> str:
     else:
         text = where.network
     return services.keyring.digest(kind, text) if text and kind != "device" else ""
+
+
+def throttled(services: Services, address: Address) -> str:
+    """Under what the attempts of an address are counted; "" where none is known."""
+    line = line_of(address.ip)
+    return services.keyring.digest("address", line) if line else ""
 
 
 async def remember(services: Services, user: str, device: str, where: Whereabouts, now: float) -> None:

@@ -14,8 +14,8 @@ or, one test a promise:
 ``factory`` gives a new, empty store each time it is called; it may be async. A broken promise is a StoreFault that
 names it. Loads no test framework.
 
-A store that finds out that it was put back from a copy, or emptied, is held to that by ``check_losses(make_place)``: see
-``losses``. A store may do without, and must say so: its ``loss`` is None then, ``accept_loss`` and ``missed`` are False.
+A store that finds out that it was put back from a copy, or emptied, is held to that by ``check_losses(make_place)``:
+see ``losses``. A store may do without, and must say so: ``loss`` is None then, ``accept_loss`` and ``missed`` False.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""``python -m tests.bench [--rounds N] [part …]``: some ten minutes for all parts, and some more for ``trail``."""
+"""``python -m tests.bench [--rounds N] [part …]``: some ten minutes for all parts, and some more for
+``trail``; half an hour for ``bounds``, which is measured only where it is asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import logging
 import platform
 import sys
 
-from . import appending, lookup, origin, pages, passing, sensitive, served, trail, verifying
+from . import appending, bounds, lookup, origin, pages, passing, sensitive, served, trail, verifying
 
 PARTS = {
     "passing": passing.measure,
@@ -19,12 +20,17 @@ PARTS = {
     "verifying": verifying.measure,
     "appending": appending.measure,
     "trail": trail.measure,
+    "bounds": bounds.measure,
 }
+LONG = {"bounds"}
+"""Only where it is asked for."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; all of them if none")
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)}; all but the long ones if none"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds a case (default 9)")
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
@@ -34,7 +40,7 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, {platform.system()}. Ratios within one run; absolute figures say little."
     )
-    for name in arguments.parts or PARTS:
+    for name in arguments.parts or [each for each in PARTS if each not in LONG]:
         print(f"\n{PARTS[name](arguments.rounds)}")
         sys.stdout.flush()
 

@@ -181,6 +181,29 @@ def test_nobody_elses_success_or_failure_moves_a_count(world: World, user: str) 
     assert failures(world, other)[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("addresses", "share"),
+    [
+        (["203.0.113.9", "::ffff:203.0.113.9", "203.0.113.9"], True),
+        (["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:DB8:1:2:0:0:0:7"], True),
+        (["2001:db8:1:1::1", "2001:db8:1:2::1", "2001:db8:1:3::1"], False),
+        (["203.0.113.9", "203.0.113.10", "203.0.113.11"], False),
+    ],
+    ids=["one spelt twice", "one line's /64", "three lines", "three addresses"],
+)
+def test_an_address_has_one_budget_over_accounts_in_whatever_spelling(
+    make_world: MakeWorld, addresses: list[str], share: bool
+) -> None:
+    world = make_world("asgi", "memory", throttle={"address": {"failures": 2, "window": "10m"}})
+    found = []
+    for number, address in enumerate(addresses):
+        world.enroll(f"user{number}")
+        headers = [*who(f"user{number}"), ("X-Forwarded-For", address), ("Step-Up-Code", world.wrong(f"user{number}"))]
+        found.append(world.ask("POST", "/transfer", headers).status)
+    assert found == [401, 401, 429 if share else 401]
+    assert failures(world, "user2")[0] == (0 if share else 1), "a refused attempt counts nowhere"
+
+
 def _alike(answer: Answer) -> tuple[Any, ...]:
     names = tuple(name for name, _ in answer.headers)
     if not answer.kind:
