@@ -26,6 +26,11 @@ async def may_begin(services: Services, user: str, now: float) -> bool:
     return open_now and not await is_missed(services, user)
 
 
+async def may_change(services: Services, user: str, now: float) -> bool:
+    """Whether a person's authenticators are theirs to see and change here: they have one, or may begin."""
+    return await is_enrolled(services, user) or await may_begin(services, user, now)
+
+
 async def enroll(services: Services, change: Change) -> Outcome:
     """Confirm a pending secret: the person's first authenticator, one more, or one in the place of ``factor_id``."""
     pending, user = change.pending, change.person.user

@@ -17,14 +17,15 @@ from ..errors import BodyTooLarge
 from ..messages import Request, Response
 from ..pages import say
 from ..passkeys import parse_answer
-from . import answers, authenticators, duplicates, passkeys, receipts, replies
+from . import answers, authenticators, duplicates, passkeys, receipts
 from .change import Change, current_proofs
 from .codes import MAX_LABEL, is_enrolled, own_factors
 from .fields import read_fields
+from .owner import SEEN, meet
 from .pending import new_pending, open_pending
 from .services import Services
 from .targets import open_target
-from .visit import Person, identify
+from .visit import Person
 
 MAX_FORM = 32 * 1024
 """Bytes of a body."""
@@ -39,16 +40,13 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
     """Answer a request for ``enroll``."""
     if rest:
         return answers.not_found(services, request)
-    method = request.method.upper()
-    if method not in ("GET", "HEAD", "POST"):
-        return answers.not_allowed(services, request, ("GET", "HEAD", "POST"))
-    person = await identify(services, request)
-    if person is None:
-        return replies.login_required(services, request)
+    person = await meet(services, request, (*SEEN, "POST"))
+    if isinstance(person, Response):
+        return person
     now = services.clock()
-    if not await is_enrolled(services, person.user) and not await authenticators.may_begin(services, person.user, now):
+    if not await authenticators.may_change(services, person.user, now):
         return receipts.not_yours(services, request)
-    if method == "POST":
+    if request.method.upper() not in SEEN:
         return await _change(services, request, person, now)
     back = read_fields(request.query).get("back", [""])[0]
     return await _show(services, request, person, now, back)
@@ -97,8 +95,6 @@ class Asked:
 
 
 async def _change(services: Services, request: Request, person: Person, now: float) -> Response:
-    if answers.is_cross_site(request):
-        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     asked = await _read(request)
     if asked is None:
         text = say("enroll.send", example='{"pending": "...", "code": "123456"}')

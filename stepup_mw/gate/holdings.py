@@ -13,29 +13,24 @@ from ..encoding import format_instant
 from ..messages import Request, Response
 from ..pages import say
 from ..state import Grant
-from . import answers, replies
+from . import answers
 from .cookies import grants_cookie
 from .grants import held_ids
+from .owner import SEEN, meet
 from .services import Services
-from .visit import Person, identify
+from .visit import Person
 
 
 async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> Response:
     """``GET grants``, ``DELETE grants`` and ``DELETE grants/{id}``."""
     if len(rest) > 1:
         return answers.not_found(services, request)
-    method, grant_id = request.method.upper(), rest[0] if rest else ""
-    allowed = ("DELETE",) if grant_id else ("GET", "HEAD", "DELETE")
-    if method not in allowed:
-        return answers.not_allowed(services, request, allowed)
-    person = await identify(services, request)
-    if person is None:
-        return replies.login_required(services, request)
-    if method != "DELETE":
+    person = await meet(services, request, ("DELETE",) if rest else (*SEEN, "DELETE"))
+    if isinstance(person, Response):
+        return person
+    if request.method.upper() in SEEN:
         return await _list(services, request, person)
-    if answers.is_cross_site(request):
-        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
-    return await _give_up(services, request, person, grant_id)
+    return await _give_up(services, request, person, rest[0] if rest else "")
 
 
 async def _list(services: Services, request: Request, person: Person) -> Response:

@@ -15,13 +15,14 @@ from ..errors import BodyTooLarge
 from ..messages import Headers, Request, Response
 from ..pages import Said, say
 from ..passkeys import MAX_ANSWER, creation_options, parse_answer
-from . import answers, authenticators, passkeys, receipts, registering, replies, wording
+from . import answers, authenticators, passkeys, receipts, registering, wording
 from .change import Change
 from .codes import MAX_LABEL, is_enrolled, own_factors
 from .fields import read_fields
+from .owner import SEEN, meet
 from .pending import new_pending, open_pending
 from .services import Services
-from .visit import Person, identify
+from .visit import Person
 
 MAX_BODY = 2 * MAX_ANSWER
 """Bytes of a body: the answer that made a passkey, and one that proves the change."""
@@ -31,24 +32,18 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
     """``GET passkeys``, ``POST passkeys`` and ``DELETE passkeys/{id}``."""
     if len(rest) > 1 or passkeys.party_of(services) is None:
         return answers.not_found(services, request)
-    method = request.method.upper()
-    allowed = ("DELETE",) if rest else ("GET", "HEAD", "POST")
-    if method not in allowed:
-        return answers.not_allowed(services, request, allowed)
-    person = await identify(services, request)
-    if person is None:
-        return replies.login_required(services, request)
+    person = await meet(services, request, ("DELETE",) if rest else (*SEEN, "POST"))
+    if isinstance(person, Response):
+        return person
     now = services.clock()
-    if not await is_enrolled(services, person.user) and not await authenticators.may_begin(services, person.user, now):
+    if not await authenticators.may_change(services, person.user, now):
         return receipts.not_yours(services, request)
-    if method in ("GET", "HEAD"):
+    if request.method.upper() in SEEN:
         return await _show(services, request, person, now)
     return await _post(services, request, person, now, rest[0] if rest else "")
 
 
 async def _post(services: Services, request: Request, person: Person, now: float, factor_id: str) -> Response:
-    if answers.is_cross_site(request):
-        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     sent = await _read(request)
     if sent is None:
         return answers.refusal(services, request, "bad-request", 400, _WANTED)

@@ -18,14 +18,15 @@ from ..errors import BodyTooLarge
 from ..messages import Headers, Request, Response
 from ..pages import Said, say
 from ..state import Grant
-from . import answers, change, passkeys, receipts, replies, wording
+from . import answers, change, passkeys, receipts, wording
 from .change import Change, Outcome, current_proofs
 from .codes import own_factors
 from .fields import read_fields
 from .happened import is_told, route_of, told
 from .holdings import shown
+from .owner import SEEN, meet
 from .services import Services
-from .visit import Person, identify
+from .visit import Person
 
 MAX_BODY = 16 * 1024
 EVENTS = 200
@@ -38,13 +39,10 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
     """``GET security`` and ``POST security``."""
     if rest:
         return answers.not_found(services, request)
-    method = request.method.upper()
-    if method not in ("GET", "HEAD", "POST"):
-        return answers.not_allowed(services, request, ("GET", "HEAD", "POST"))
-    person = await identify(services, request)
-    if person is None:
-        return replies.login_required(services, request)
-    if method == "POST":
+    person = await meet(services, request, (*SEEN, "POST"))
+    if isinstance(person, Response):
+        return person
+    if request.method.upper() not in SEEN:
         return await _post(services, request, person)
     if answers.is_navigation(request):
         return await _page(services, request, person)
@@ -52,8 +50,6 @@ async def serve(services: Services, request: Request, rest: tuple[str, ...]) -> 
 
 
 async def _post(services: Services, request: Request, person: Person) -> Response:
-    if answers.is_cross_site(request):
-        return answers.refusal(services, request, "bad-request", 400, say("refused.another_site"))
     sent = await _read(request)
     if sent is None:
         text = say("security.send", example='{"forget": ["…"], "revoke": ["…"], "current_code": "123456"}')
