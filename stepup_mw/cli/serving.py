@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import click
 from ..errors import ConfigError, ConfigProblem
 from . import service
 from .program import command
-from .screen import fields, paint, say, show_problem
+from .screen import fields, paint, problem_json, say, say_json, show_problem
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -48,8 +49,7 @@ def serve(
     require_server(chosen)
     service.add_import_path(Path.cwd())
     plan = Plan(app=app, factory=factory, config=config.resolve(), interface=chosen, host=host, port=port)
-    if not as_json:
-        _announce(plan, loaded, workers)
+    _announce(plan, loaded, workers, as_json=as_json)
     run(plan, workers=workers, threads=THREADS)
     return 0
 
@@ -61,8 +61,15 @@ def _refuse_split_memory(config: Config, path: Path, workers: int) -> None:
     raise ConfigError((ConfigProblem(source=str(path), key="store.url", message=message),))
 
 
-def _announce(plan: Plan, config: Config, workers: int) -> None:
+def _announce(plan: Plan, config: Config, workers: int, *, as_json: bool) -> None:
     settings = config.settings
+    if as_json:
+        told = {"app": plan.app, "interface": plan.interface, "host": plan.host, "port": plan.port or None}
+        warnings = [problem_json(problem) for problem in config.warnings]
+        routes = [rule.name for rule in settings.rules]
+        say_json({"service": settings.service, **told, "workers": workers, "routes": routes, "warnings": warnings})
+        sys.stdout.flush()
+        return
     for warning in config.warnings:
         say(f"{paint('warning:', 'yellow', bold=True)} {show_problem(warning)}", to_stderr=True)
     where = f"http://{f'[{plan.host}]' if ':' in plan.host else plan.host}:{plan.port or '(a free port)'}"
@@ -83,16 +90,21 @@ def _announce(plan: Plan, config: Config, workers: int) -> None:
 
 @command("demo")
 @click.option("--port", type=click.IntRange(0, 65535), help="Where to listen; a free port if left out.")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where it keeps its files, and stays.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where its files are, kept for the next time; new ones among the temporary files if left out.",
+)
 def demo(port: int | None, folder: Path | None, config: Path, as_json: bool) -> int:  # noqa: ARG001 - every command's
     """See it work: a small bank, wrapped, with the audit lines below.
 
-    Prints where it listens, a user, a QR code and the current code. Without --folder its files are thrown away at the
-    end. It brings a configuration of its own: --config is not read.
+    Prints where it listens, a user, a QR code and the current code, and at the end where its files are. It brings a
+    configuration of its own: --config is not read. With --json, one object a line: how to get in, the audit lines, the
+    verdict.
     """
     from ..demo import run
 
-    result: Any = run(port=port, folder=folder, echo=_echo)
+    result: Any = run(port=port, folder=folder, echo=_echo, as_json=as_json)
     return int(result or 0)
 
 

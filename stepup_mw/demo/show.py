@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyotp
@@ -22,6 +23,7 @@ from ..config import load_config
 from ..enrollment import enroll
 from ..gate.services import Services
 from ..trail.follow import Line, follow
+from ..trail.report import Report
 from ..trail.verify import verify_trail
 from .bank import Bank
 from .codes import Code, LiveLine, code_at, fit, live_line, show_code
@@ -36,7 +38,7 @@ Echo = Callable[[str], None]
 _OLD_LINES = 4
 
 
-def show(*, port: int | None, folder: Path | None, echo: Echo) -> int:
+def show(*, port: int | None, folder: Path | None, echo: Echo, as_json: bool) -> int:
     """See ``stepup_mw.demo.run``."""
     require_server()
     home = open_home(folder)
@@ -46,9 +48,15 @@ def show(*, port: int | None, folder: Path | None, echo: Echo) -> int:
     app = SignIn(guarded, secret=home.keys.session, token=home.keys.token, user=home.user)
     with _interruptible(), serving(app, port) as running:
         watch = Watch(guarded, home)
-        echo(welcome(watch.facts(running.url, bank), terminal_width(), qr=_draws(), color=_colors()))
-        _follow(watch, running, echo)
-    echo(_good_bye(home, guarded.assembly.config.settings.trail.path))
+        facts = watch.facts(running.url, bank)
+        if as_json:
+            echo(json.dumps(asdict(facts) | {"code": watch.code_now()}, default=str))
+            _follow(watch, running, echo, _raw)
+        else:
+            echo(welcome(facts, terminal_width(), qr=_draws(), color=_colors()))
+            _follow(watch, running, echo, _row, live_line())
+    report = verify_trail(facts.audit, vkey=str(home.folder / "stepup-audit.vkey"))
+    echo(json.dumps({"lines": report.lines, "verdict": report.verdict}) if as_json else _good_bye(home, facts, report))
     return 0
 
 
@@ -91,6 +99,11 @@ class Watch:
         found = self._factor()
         return code_at(found[0], time.time(), found[1]) if found else None
 
+    def code_now(self) -> str | None:
+        """The digits alone."""
+        code = self.code()
+        return code.digits if code is not None else None
+
     @property
     def trail(self) -> Path:
         return self._services.settings.trail.path
@@ -106,10 +119,11 @@ class Watch:
         return None
 
 
-def _follow(watch: Watch, running: Running, echo: Echo) -> None:
+def _follow(
+    watch: Watch, running: Running, echo: Echo, row: Callable[[Line], str], live: LiveLine | None = None
+) -> None:
     """Rows as they are written, the code below them, until somebody interrupts or the server is gone."""
-    live = live_line()
-    if live is None:
+    if live is None and row is _row:
         _say_code_once(watch, echo)
 
     def tick() -> bool:
@@ -121,7 +135,7 @@ def _follow(watch: Watch, running: Running, echo: Echo) -> None:
         for line in follow(watch.trail, last=_OLD_LINES, stop=tick):
             if live is not None:
                 live.clear()
-            echo(_row(line))
+            echo(row(line))
     except KeyboardInterrupt:
         pass
     finally:
@@ -147,13 +161,17 @@ def _row(line: Line) -> str:
     return format_row({**line.event, "origin": None}, width) if line.event else format_broken(line.raw, width)
 
 
-def _good_bye(home: Home, trail: Path) -> str:
-    report = verify_trail(trail, vkey=str(home.folder / "stepup-audit.vkey"))
+def _raw(line: Line) -> str:
+    """As it stands in the trail, and on a line of its own."""
+    return line.raw.decode("ascii", "backslashreplace")
+
+
+def _good_bye(home: Home, facts: Facts, report: Report) -> str:
     good = report.exit_code == 0
     verdict = paint(report.verdict, "green" if good else "red", bold=True)
     config = shlex.quote(str(home.config))
     pairs = [
-        ("Lines", f"{report.lines} in {trail}"),
+        ("Lines", f"{report.lines} in {facts.audit}"),
         ("Verdict", f"{verdict}  {paint(report.message, dim=True)}"),
         ("Again", f"stepup verify --config {config}"),
         ("Return", f"stepup demo --folder {shlex.quote(str(home.folder))}"),

@@ -161,6 +161,8 @@ class Report:
         if not self.checkpoints:
             return f"{whole}, by the chain alone; nothing signed backs it"
         backed = "checked" if self.signed else "not checked, since no key was given"
+        if self.checkpoints == 1:
+            return f"{whole}; 1 checkpoint fits, its signature {backed}"
         return f"{whole}; {self.checkpoints} checkpoints fit, their signatures {backed}"
 
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
+import pyotp
 import pytest
 
 from .conftest import CONFIG, Run, run, write_service
@@ -161,3 +163,26 @@ def test_demo_is_started_with_its_options(folder: Path) -> None:
         _, said = process.communicate(timeout=20)
     assert process.returncode in (0, 130)
     assert "Traceback" not in said
+
+
+def test_demo_and_serve_tell_a_program_where_they_are(apps: Path) -> None:
+    command = [sys.executable, "-m", "stepup_mw", "demo", "--json", "--port", "0", "--folder", "kept"]
+    with subprocess.Popen(command, cwd=apps, env=clean_environ(), stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert httpx2.get(told["url"]).status_code == 303
+        assert pyotp.TOTP(told["secret"]).verify(told["code"], valid_window=1)
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+    assert (told["user"], told["audit"], first["seq"]) == ("alice", str(apps / "kept/audit/stepup.jsonl"), 0)
+    *lines, last = [json.loads(line) for line in rest.splitlines()]
+    assert (last["verdict"], last["lines"] > len(lines)) == ("VERIFIED", True)
+
+    command = [sys.executable, "-m", "stepup_mw", "serve", "star:app", "--json", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=apps, env=clean_environ(), stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert (told["app"], told["interface"], told["port"]) == ("star:app", "asgi", int(command[-1]))
