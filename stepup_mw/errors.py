@@ -8,6 +8,7 @@ codes; nowhere else does either happen.
     ├── PatternError           a route path that is not Starlette path syntax
     ├── AmbiguousRequest       a request that a router below could read in more than one way, or two identities
     ├── BodyTooLarge           a body over the cap where the proof must be bound to the whole of it
+    │   └── BodyTaken          a body that the app has read, and that is not remembered
     ├── BadToken               a token whose signature, shape or purpose is wrong
     ├── TokenRefused           an access token of the client's that is not good here
     ├── Unavailable
@@ -104,6 +105,12 @@ class BodyTooLarge(StepUpError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(f"the body is larger than {limit} bytes")
+
+
+class BodyTaken(BodyTooLarge):
+    """The app has read of the body what nobody else can read any more."""
+
+    code = "body_taken"
 
 
 class BadToken(StepUpError):

@@ -16,6 +16,7 @@ from ..demands import required_in
 from ..doors.inside import Inside
 from ..messages import UNTOUCHED, Pass, Request, Response
 from . import configured
+from .bodies import is_marked, remember
 from .streams import watch
 from .translate import add_headers, in_place_of, native_of, place_of, put_flow, request_of, response_of
 
@@ -49,7 +50,7 @@ class StepUpMiddleware:
 
     def _answer(self, request: Any) -> Any:
         passed = UNTOUCHED
-        if self.assembly.concerns(*place_of(request)):
+        if self.assembly.concerns(*place_of(request)) or is_marked(request):
             verdict = self.assembly.handle_blocking(_seen(request))
             if isinstance(verdict, Response):
                 return response_of(verdict, request.method)
@@ -67,7 +68,7 @@ class StepUpMiddleware:
 
     async def _answer_async(self, request: Any) -> Any:
         passed = UNTOUCHED
-        if self.assembly.concerns(*place_of(request)):
+        if self.assembly.concerns(*place_of(request)) or is_marked(request):
             self.assembly.start()
             verdict = await self.assembly.gate.handle(_seen_async(request))
             if isinstance(verdict, Response):
@@ -96,6 +97,7 @@ class StepUpMiddleware:
         return response
 
     def _inside(self, request: Any, passed: Pass, *, threaded: bool) -> Inside:
+        remember(request, self.assembly.gate.services.settings.challenge.resume_max_body)
         request.stepup = dict(passed.context) if passed.context is not None else None
         if passed.context is not None:
             put_flow(request, passed.context.get("flow_token"))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from http.cookies import SimpleCookie
 from typing import Any, cast
 
-from anyio import to_thread
 from django.http import HttpResponse  # type: ignore[import-untyped]  # Django ships no types
-from django.http.request import RawPostDataException  # type: ignore[import-untyped]  # as above
 
 from ..doors import handed
-from ..doors.wsgi_input import readers
-from ..errors import BodyTooLarge
 from ..identity.django import SESSION, USER
 from ..messages import Headers, Request, Response
+from .bodies import reader_of
 
 
 def native_of(request: Any) -> MutableMapping[str, Any]:
@@ -52,7 +49,7 @@ def request_of(request: Any, user: Any) -> Request:
         scheme=request.scheme or "http",
         door="asgi" if is_asgi else "wsgi",
         native={**native, USER: user, SESSION: session},
-        read_body=_reader(request, wait=not is_asgi),
+        read_body=reader_of(request, wait=not is_asgi),
     )
 
 
@@ -63,30 +60,6 @@ def _headers(environ: Mapping[str, Any]) -> Headers:
         if name and isinstance(value, str) and value:
             found.append((name.replace("_", "-").lower().encode("latin-1"), value.encode("latin-1", "replace")))
     return tuple(found)
-
-
-def _reader(request: Any, *, wait: bool) -> Callable[[int], Any]:
-    """Reads ``request.body``, which Django keeps for the view. A WSGI body may come slowly, so off the loop."""
-
-    async def read_body(limit: int) -> bytes:
-        return await to_thread.run_sync(_body, request, limit, limiter=readers()) if wait else _body(request, limit)
-
-    return read_body
-
-
-def _body(request: Any, limit: int) -> bytes:
-    length = request.META.get("CONTENT_LENGTH") or ""
-    if not hasattr(request, "_body"):
-        chunked = not length and "HTTP_TRANSFER_ENCODING" in request.META
-        if chunked or (length.isdigit() and int(length) > limit):
-            raise BodyTooLarge(limit)
-    try:
-        body = bytes(request.body)
-    except RawPostDataException:  # somebody has read the stream
-        raise BodyTooLarge(limit) from None
-    if len(body) > limit:
-        raise BodyTooLarge(limit)
-    return body
 
 
 def in_place_of(request: Any, instead: Request, body: bytes) -> Any:

@@ -12,6 +12,7 @@ from .asgi_input import Body, Message, Receive, given, read_by_the_app
 from .asgi_watch import CLOSE_CODE, Scope, Send, Watch, close_socket, is_websocket, refuse_handshake, send_response
 from .inside import Answer, FirstAsked, Inside, end_first
 from .nesting import core_of, own_root_path
+from .recall import MARK, SAFE, bytes_of_headers
 from .rooted import Rooted, Running
 
 __all__ = ["CLOSE_CODE", "App", "AsgiDoor", "Running", "Scope", "Send"]
@@ -33,6 +34,9 @@ class AsgiDoor:
             path, root_path = scope["path"], scope.get("root_path", "")
             if self._running.concerns(path, root_path, scope.get("raw_path")):
                 await self._guarded(scope, receive, send)
+                return
+            if kind == "http" and scope["method"] not in SAFE and (body := self._remembered(scope, receive)):
+                await self._remembering(scope, body, send)
                 return
             first = self._first
             if first.asked:
@@ -64,9 +68,24 @@ class AsgiDoor:
 
         return watched
 
+    def _remembered(self, scope: Scope, receive: Receive) -> Body | None:
+        """The body, to be remembered while the app reads it; None for a request that is never kept."""
+        if scope.get("method", "GET") in SAFE:
+            return None
+        keep = bytes_of_headers(scope["headers"], self._running.gate.services.settings.challenge.resume_max_body)
+        return Body(receive, keep) if keep is not None else None
+
+    async def _remembering(self, scope: Scope, body: Body, send: Send) -> None:
+        """No rule concerns the request, but code of the app may ask for a proof when it has begun to read it."""
+        if MARK in scope.get("query_string", b""):
+            await self._guarded(scope, body.replay, send)
+        else:
+            inside = self._inside(scope, scope["path"], scope.get("root_path", ""), body=body)
+            await self._watched(scope, body.replay, send, inside)
+
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._running.start()
-        body = Body(receive)
+        body = self._remembered(scope, receive) or Body(receive)
         request = self._request(scope, body.read, self._own_root or scope.get("root_path", ""))
         verdict = await self._running.gate.handle(request)
         if isinstance(verdict, Pass):
@@ -80,14 +99,18 @@ class AsgiDoor:
     async def _run(self, request: Request, body: Body, send: Send, passed: Pass) -> None:
         """Run the app on this request, or on the one that stands in its place."""
         receive: Receive = body.replay
-        scope = request.native
+        scope, asked = request.native, request
+
+        def make(waiting: bool) -> Request:
+            return asked if passed.instead is not None else _in_the_app(asked, asked.path, body, waiting)
+
         if passed.instead is not None:
-            request, scope = passed.instead, passed.instead.native
-            receive = given(await request.read_body(0), body.replay_rest)
+            asked, scope = passed.instead, passed.instead.native
+            receive = given(await asked.read_body(0), body.replay_rest)
         if passed.headers:
             send = _adding(passed.headers, send)
         whole: Scope = scope if isinstance(scope, MutableMapping) else dict(scope)
-        await self._watched(whole, receive, send, Inside(self._running, whole, lambda _: request, passed))
+        await self._watched(whole, receive, send, Inside(self._running, whole, make, passed))
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
         watch = Watch(scope, receive, send, inside)
@@ -102,9 +125,12 @@ class AsgiDoor:
         else:
             await watch.done()
 
-    def _inside(self, scope: Scope, path: str, root_path: str, answer: Answer | None = None) -> Inside:
-        def make(_waiting: bool) -> Request:
-            return replace(self._request(scope, read_by_the_app, self._own_root or root_path), path=path)
+    def _inside(
+        self, scope: Scope, path: str, root_path: str, answer: Answer | None = None, body: Body | None = None
+    ) -> Inside:
+        def make(waiting: bool) -> Request:
+            request = self._request(scope, read_by_the_app, self._own_root or root_path)
+            return _in_the_app(request, path, body, waiting)
 
         return Inside(self._running, scope, make, UNTOUCHED, answer=answer)
 
@@ -138,6 +164,15 @@ def _adding(headers: Headers, send: Send) -> Send:
         await send(message)
 
     return adding
+
+
+def _in_the_app(request: Request, path: str, body: Body | None, waiting: bool) -> Request:
+    """The request as it was when it came: routers change the path of a scope; and its body, as far as there is one."""
+    native = request.native
+    if native["path"] != path:
+        native = {**native, "path": path}
+    read_body = body.reader(waiting=waiting) if body is not None else request.read_body
+    return replace(request, path=path, native=native, read_body=read_body)
 
 
 def _request(scope: Scope, read_body: ReadBody, root_path: str, app: App) -> Request:

@@ -14,8 +14,9 @@ from ..messages import UNTOUCHED, Headers, Lease, Pass, ReadBody, Request, Respo
 from .asgi_input import read_by_the_app
 from .inside import Deciding, FirstAsked, Inside, Native
 from .nesting import core_of
+from .recall import MARK_TEXT, SAFE, bytes_of_environ
 from .streams import Meter, is_events
-from .wsgi_input import body_of
+from .wsgi_input import Remembered, body_of
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -34,6 +35,10 @@ class Running(Deciding, Protocol):
     def close(self) -> None: ...
 
 
+_AS_IT_CAME = ("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH")
+"""What apps inside of apps change of an environ."""
+
+
 class WsgiDoor:
     def __init__(self, app: App, running: Running) -> None:
         self.app = app
@@ -43,23 +48,33 @@ class WsgiDoor:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         root_path, path, raw_path = _target(environ)
-        if not self._running.concerns(path, root_path, raw_path):
+        if self._running.concerns(path, root_path, raw_path):
+            return self._guarded(environ, start_response)
+        if environ.get("REQUEST_METHOD", "") in SAFE or self._keeps(environ) is None:
             return self._unconcerned(environ, start_response)
-        request = _request(environ, body_of(environ), self._core)
-        verdict = self._running.handle_blocking(request)
-        if isinstance(verdict, Response):
-            return _answer(environ, start_response, verdict)
-        if verdict.instead is not None:
-            request, environ = verdict.instead, dict(verdict.instead.native)
-        if verdict.headers:
-            start_response = _adding(verdict.headers, start_response)
-        inside = Inside(self._running, environ, lambda _: request, verdict, threaded=True)
-        meter = Meter(verdict.lease, self._running.left_blocking) if verdict.lease is not None else None
-        return _Watch(environ, start_response, inside, meter=meter).run(self.app)
+        if MARK_TEXT in environ.get("QUERY_STRING", ""):
+            return self._guarded(environ, start_response)
+        inside = Inside(self._running, environ, self._making(environ), UNTOUCHED, threaded=True)
+        return _Watch(environ, start_response, inside).run(self.app)
 
     def close(self) -> None:
         """Write what is still to be written and let go of files and connections. Good to be used again after."""
         self._running.close()
+
+    def _guarded(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request = _request(environ, body_of(environ), self._core)
+        verdict = self._running.handle_blocking(request)
+        if isinstance(verdict, Response):
+            return _answer(environ, start_response, verdict)
+        if verdict.headers:
+            start_response = _adding(verdict.headers, start_response)
+        if verdict.instead is not None:
+            asked, environ = verdict.instead, dict(verdict.instead.native)
+            inside = Inside(self._running, environ, lambda _: asked, verdict, threaded=True)
+        else:
+            inside = Inside(self._running, environ, self._making(environ), verdict, threaded=True)
+        meter = Meter(verdict.lease, self._running.left_blocking) if verdict.lease is not None else None
+        return _Watch(environ, start_response, inside, meter=meter).run(self.app)
 
     def _unconcerned(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._first.asked:
@@ -74,6 +89,20 @@ class WsgiDoor:
             self._first.asked = True  # an app that is a generator runs only when the server reads it: watch it always
             inside = self._inside(environ)
         return _Watch(environ, start_response, inside, body) if isinstance(inside, Inside) else body
+
+    def _keeps(self, environ: Environ) -> int | None:
+        """How many bytes of the body are remembered while the app reads it; None for a request that is never kept."""
+        return bytes_of_environ(environ, self._running.gate.services.settings.challenge.resume_max_body)
+
+    def _making(self, environ: Environ) -> Callable[[bool], Request]:
+        """Makes the request as it came, and its body as far as it is remembered, when the app has begun with it."""
+        came = {name: environ[name] for name in _AS_IT_CAME if name in environ}
+        keep = self._keeps(environ) if environ.get("REQUEST_METHOD", "") not in SAFE else None
+        read_body = body_of(environ) if "stepup.body" in environ else read_by_the_app
+        if keep is not None:
+            environ["wsgi.input"] = remembered = Remembered(environ, keep)
+            read_body = remembered.body
+        return lambda _: _request({**environ, **came}, read_body, self._core)
 
     def _inside(self, environ: Native) -> Inside:
         def make(_waiting: bool) -> Request:

@@ -89,11 +89,11 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
     if place is not None:
         return await endpoints.serve(services, request, place)
     match = find_rule(services.policy, request)
-    if match is None:
-        return UNTOUCHED
-    named = await in_place.challenge_named(request)
+    named = await in_place.challenge_named(request) if match is not None or in_place.MARK in request.query else ""
     if named:
         return await asked.serve(services, request, (named, "verify"))
+    if match is None:
+        return UNTOUCHED
     services.journal.check_window()
     return await admission.admit(services, await survey(services, request, match))
 

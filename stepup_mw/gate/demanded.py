@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from ..demands import Demand
 from ..errors import BadDemand
 from ..messages import Pass, Request, Response
 from ..policy import Match, Rule
 from ..risk import Assessment, assess, demanded
+from ..state import Challenge
 from . import admission
-from .grants import CLOCK_LEEWAY_S
+from .grants import CLOCK_LEEWAY_S, find_grant
 from .passing import Admitted, accept
 from .services import Services
 from .terms import Asked, app_rule, bind_demand
@@ -27,24 +30,35 @@ async def answer(services: Services, request: Request, demand: Demand, before: P
     services.journal.check_window()
     earlier = before.admitted if isinstance(before.admitted, Admitted) else None
     visit = await _visit(services, request, demand, earlier)
-    if earlier is not None and visit.assessment.verdict == "challenge" and _suffices(earlier, visit):
-        return await accept(services, visit, earlier)
-    return await admission.admit(services, visit)
+    if visit.assessment.verdict == "challenge":
+        for known in (earlier, earlier.resumed) if earlier is not None else ():
+            if known is not None and _suffices(known, visit):
+                return _resumed(await accept(services, visit, known), earlier)
+    return _resumed(await admission.admit(services, visit), earlier)
+
+
+def _resumed(decision: Pass | Response, earlier: Admitted | None) -> Pass | Response:
+    """With the proof by which the request was resumed: it holds to the end of it, whatever other proofs are found."""
+    known = (earlier.resumed or earlier) if earlier is not None else None
+    if known is None or known.shown["basis"] != "resume" or not isinstance(decision, Pass):
+        return decision
+    found = decision.admitted
+    return replace(decision, admitted=found._replace(resumed=known)) if isinstance(found, Admitted) else decision
 
 
 async def _visit(services: Services, request: Request, demand: Demand, earlier: Admitted | None) -> Visit:
     """The request as it stands, judged by what is asked for."""
-    own = _app_rule(services, request, demand) if earlier is None else earlier.own
+    own = (earlier.own if earlier is not None else None) or _app_rule(services, request, demand)
     base = own if demand.rule is None else _named(services, demand.rule)
     if earlier is not None:
-        visit = earlier.visit._replace(now=services.clock())
+        visit = earlier.visit._replace(now=services.clock(), request=request)
     else:
         visit = await survey(services, request, Match(rule=base, path=request.path, params={}))
     mode = base.mode if demand.rule is not None else "enforce"
     rule = replace(base, mode=mode, max_age_s=demand.max_age_s or base.max_age_s, grant=demand.grant or base.grant)
     assessment = _assess(services, visit.assessment, base, demand)
     binding = bind_demand(services, request, demand, rule.grant)
-    asked = Asked(demand, binding, reached=earlier is not None, own=own)
+    asked = Asked(binding, reached=earlier is not None, own=own)
     shared = {**visit.shared, "action": _action(rule, visit.request, demand), "risk": assessment.as_line()}
     shared["policy"] = {**visit.shared["policy"], "mode": mode}
     return visit._replace(rule=rule, assessment=assessment, shared=shared, asked=asked)
@@ -82,7 +96,12 @@ def _suffices(earlier: Admitted, visit: Visit) -> bool:
         return False
     if earlier.shown["method"] not in rule.factors:  # an access token has none of them, and is judged anew
         return False
-    return earlier.shown["basis"] in ("inline", "resume") or _covers(earlier, visit)  # given for this very request
+    resumed = earlier.shown["basis"] == "resume"
+    if earlier.shown["basis"] == "inline" or (resumed and earlier.visit.asked is None):
+        return True  # given for this very request
+    if resumed and earlier.visit.rule.name != visit.rule.name:
+        return False  # the person has confirmed what was asked for then
+    return _covers(earlier, visit)
 
 
 def _covers(earlier: Admitted, visit: Visit) -> bool:
@@ -93,3 +112,29 @@ def _covers(earlier: Admitted, visit: Visit) -> bool:
     if visit.rule.grant == "request":
         return earlier.visit.rule.grant == "request" and covered in (None, wanted)
     return covered in (None, "", wanted)
+
+
+async def once_more(
+    services: Services, request: Request, challenge: Challenge, rule: Rule, match: Match | None, method: str
+) -> Visit | None:
+    """A kept request that goes to the app again, where code of the app has asked for the proof: it asks once more, and
+    finds the proof for what it had asked then. ``match``: the rule that the request itself meets; None where that one
+    does not let it through."""
+    visit = await survey(services, request, match or Match(rule=rule, path=request.path, params={}), record=False)
+    if match is not None and not await _opens(services, visit, method):
+        return None
+    facts = orjson.loads(challenge.facts)
+    return visit._replace(
+        rule=rule,
+        assessment=replace(visit.assessment, reason="app_required"),
+        shared={**visit.shared, "action": facts["action"], "policy": {**visit.shared["policy"], "mode": "enforce"}},
+        asked=Asked(challenge.binding, reached=False, own=match.rule if match is not None else None),
+    )
+
+
+async def _opens(services: Services, visit: Visit, method: str) -> bool:
+    """Whether the door lets the request through, by the proof that was just given or by one of before."""
+    rule = visit.rule
+    if rule.mode == "report" or visit.assessment.verdict == "allow" or method in rule.factors:
+        return True
+    return visit.person is not None and (await find_grant(services, visit, visit.person, "")).grant is not None

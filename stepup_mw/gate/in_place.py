@@ -10,26 +10,35 @@ from ..errors import BodyTooLarge
 from ..messages import Request
 from ..paths import is_short_plain
 from ..policy import Rule
+from ..state import Challenge
 from . import answers
 from .fields import read_fields
 from .replay import Message
 from .services import Services
+from .terms import is_asked
 
 FIELD = "_stepup_challenge"
+
+MARK = FIELD.encode("ascii") + b"="
+"""What a query says where no rule holds for the path: by it a door knows that the gate has to be asked."""
 
 MAX_FORM = 16 * 1024
 """Bytes of such a form."""
 
 
-def address(services: Services, rule: Rule, message: Message) -> str:
-    """Where the form goes, as a path on this origin; "" where a POST there would not meet the same rule for sure."""
+def address(services: Services, challenge: Challenge, rule: Rule, message: Message) -> str:
+    """Where the form goes, as a path on this origin; "" where a POST there would not meet the same rule for sure. Where
+    code of the app has asked, any rule will do, and where there is none the query names the challenge, too."""
     if not is_short_plain(message.path, message.raw_path):
         return ""
     match = services.policy.match("POST", message.path, message.root_path, message.raw_path)
-    if match is None or match.rule is not rule:
+    asked, query = is_asked(challenge) and message.method == "POST", message.query
+    if asked and match is None:
+        query = b"&".join(part for part in (query, MARK + challenge.challenge_id.encode("ascii")) if part)
+    elif not asked and (match is None or match.rule is not rule):
         return ""
     whole = message.path if message.path.startswith(message.root_path) else message.root_path + message.path
-    return answers.local_target(whole.encode("utf-8", "surrogateescape"), message.query)
+    return answers.local_target(whole.encode("utf-8", "surrogateescape"), query)
 
 
 async def challenge_named(request: Request) -> str:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from ..errors import BodyTooLarge, SealError
+from ..errors import BodyTaken, BodyTooLarge, SealError
 from ..state import Challenge, Kept
 from . import answers
 from .replay import Message, message_of, open_message, pack_message
@@ -26,7 +26,14 @@ _TYPES = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-dat
 
 Reason = Literal["", "elsewhere", "too_large", "type", "app"]
 """Why a request is not kept: another origin may have sent it, it is over the cap, nobody could be shown what it
-says, or code of the app asked for the code when it had begun to read it. "" where there is nothing to keep."""
+says, or code of the app asked for the code when it had read of it what is not remembered. "" where there is nothing
+to keep."""
+
+
+def is_kind(content_type: str) -> bool:
+    """Whether what such a body says can be shown, so that it can be kept. "" is the type of no body at all."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in _TYPES or kind.endswith("+json")
 
 
 class Capture(NamedTuple):
@@ -48,20 +55,19 @@ class Waiting(NamedTuple):
 async def capture(services: Services, visit: Visit) -> Capture:
     """Read what is to be kept, before its challenge is issued."""
     request = visit.request
-    if visit.asked is not None:  # the app has begun to read it
-        return Capture(reason="app" if request.method.upper() not in SAFE and answers.is_navigation(request) else "")
     if request.kind != "http" or request.method.upper() in SAFE:
         return Capture()
     if not answers.is_same_origin(request):
         return Capture(reason="elsewhere" if answers.is_navigation(request) else "")
-    kind = request.header_text(b"content-type").partition(";")[0].strip().lower()
-    if kind not in _TYPES and not kind.endswith("+json"):
+    if not is_kind(request.header_text(b"content-type")):
         return Capture(reason="type")
     try:
         body = await request.read_body(services.settings.challenge.resume_max_body)
+    except BodyTaken:
+        return Capture(reason="app")
     except BodyTooLarge:
         return Capture(reason="too_large")
-    if body and not kind:
+    if body and not request.header_text(b"content-type"):
         return Capture(reason="type")
     packed = pack_message(message_of(request, body))
     return Capture(packed=packed, digest=_digest(services, packed))

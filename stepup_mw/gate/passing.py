@@ -20,16 +20,18 @@ from .visit import Visit, facts_of
 
 
 class Admitted(NamedTuple):
-    """By what a request was let through: kept with the Pass, for what the app may still ask."""
+    """By what a request was let through: kept with the Pass, for what the app may still ask. ``resumed``: by what it
+    came to the app after its code, where it has gone on by something else since."""
 
     visit: Visit
     facts: Facts
     shown: Mapping[str, Any]
     proved_at: float | None
+    resumed: Admitted | None = None
 
     @property
-    def own(self) -> Rule:
-        """The rule of the request itself."""
+    def own(self) -> Rule | None:
+        """The rule of the request itself, None where each demand makes it."""
         return self.visit.rule if self.visit.asked is None else self.visit.asked.own
 
 

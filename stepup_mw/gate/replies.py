@@ -20,6 +20,7 @@ from .kept import Waiting, digest_of, reason_of
 from .sent import read_sent
 from .services import Services
 from .targets import seal_target
+from .terms import is_made
 from .trial import Trial
 from .visit import Person, Visit
 
@@ -211,12 +212,12 @@ def _resumes(services: Services, rule: Rule, challenge: Challenge, waiting: Wait
     sent = read_sent(kind, message.body, rule.show)
     return {
         "seen": digest_of(challenge),
-        "place": in_place.address(services, rule, message),
+        "place": in_place.address(services, challenge, rule, message),
         "fields": [{"name": name, "value": value} for name, value in sent.fields],
         "more": say("resume.more", count=sent.more) if sent.more else None,
         "files": say("resume.files", count=sent.files) if sent.files else None,
         "unread": None if sent.readable else say("resume.unread"),
-        "button": say("resume.confirm", route=rule.name),
+        "button": say("resume.send") if is_made(rule) else say("resume.confirm", route=rule.name),
     }
 
 

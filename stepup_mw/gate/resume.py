@@ -9,17 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from ..messages import Headers, Pass, Response
+from ..messages import Headers, Pass, Request, Response
 from ..pages import say
+from ..policy import Match
 from ..state import Challenge
 from . import answers, kept
+from .demanded import once_more
 from .journal import proof
 from .matching import find_rule
 from .passing import let_through
 from .replay import in_place_of
 from .services import Services
+from .terms import is_asked
 from .trial import Attempting, Trial, facts_of_challenge
-from .visit import Person, facts_of, shown_user, survey
+from .visit import Person, Visit, facts_of, shown_user, survey
 
 Refused = Literal["resume_gone", "resume_foreign", "resume_changed", "resume_unseen", "resume_denied"]
 """The ``detail`` of the line: it was taken before or is past its end; it is another browser's, or not what was kept;
@@ -39,15 +42,25 @@ async def run(
         return await _refuse(services, attempting, "resume_unseen", headers)
     resumed = in_place_of(request, waiting.message)
     match = find_rule(services.policy, resumed)
-    if match is None or match.rule is not attempting.rule or resumed.root_path != waiting.message.root_path:
+    holds = is_asked(challenge) or (match is not None and match.rule is attempting.rule)
+    if not holds or resumed.root_path != waiting.message.root_path:
         return await _refuse(services, attempting, "resume_changed", headers)
-    visit = await survey(services, resumed, match, record=False)
-    if visit.person != attempting.person or visit.assessment.verdict == "deny":
+    visit = await _visit(services, attempting, trial, resumed, match)
+    if visit is None or visit.person != attempting.person or visit.assessment.verdict == "deny":
         return await _refuse(services, attempting, "resume_denied", headers)
     shown = proof("resume", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await let_through(services, visit, facts, shown, proved_at=attempting.now)
     return replace(passed, instead=resumed, headers=headers)
+
+
+async def _visit(
+    services: Services, attempting: Attempting, trial: Trial, resumed: Request, match: Match | None
+) -> Visit | None:
+    """What was kept, judged as of now; None where its own rule does not let it through."""
+    if is_asked(trial.challenge):
+        return await once_more(services, resumed, trial.challenge, attempting.rule, match, trial.method)
+    return await survey(services, resumed, match, record=False) if match is not None else None
 
 
 async def _refuse(services: Services, attempting: Attempting, why: str, headers: Headers) -> Response:

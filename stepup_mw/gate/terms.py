@@ -29,12 +29,12 @@ _MAX_NAME = 128
 
 class Asked(NamedTuple):
     """``binding``: what the proof covers, "" for whatever the rule does. ``reached``: the request has its
-    ``access/allowed`` line already. ``own``: the rule of the request itself, as it is without the demand."""
+    ``access/allowed`` line already. ``own``: the rule of the request itself, as it is without the demand; None where
+    each demand makes it."""
 
-    demand: Demand
     binding: str
     reached: bool
-    own: Rule
+    own: Rule | None
 
 
 def app_rule(request: Request, demand: Demand) -> Rule:
@@ -63,6 +63,16 @@ def rule_of(services: Services, challenge: Challenge) -> Rule | None:
     rule = rule_named(services, challenge.rule, challenge.rule_version)
     terms = orjson.loads(challenge.facts).get("terms")
     return replace(rule, **terms) if rule is not None and terms else rule
+
+
+def is_asked(challenge: Challenge) -> bool:
+    """Whether code of the app has asked for it."""
+    return "terms" in orjson.loads(challenge.facts)
+
+
+def is_made(rule: Rule) -> bool:
+    """Whether the rule is one made here, whose name is for lines, not for people."""
+    return rule.version == VERSION
 
 
 def pack_terms(rule: Rule) -> dict[str, Any]:

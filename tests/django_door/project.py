@@ -212,6 +212,24 @@ def form(request: Any) -> Any:
     return HttpResponse("sent")
 
 
+def pay_form(request: Any) -> Any:
+    """A form with a file, which CsrfViewMiddleware has read before the view asks for a proof."""
+    amount = request.POST["amount"]
+    given = stepup_mw.require_sync(request, reason="amount over 10k", action={"amount": amount})
+    files = [file.read().decode() for file in request.FILES.values()]
+    note(f"paid {amount} to {request.POST['to']} with {len(''.join(files))} by {given.basis}")
+    return HttpResponse("paid")
+
+
+@transaction.non_atomic_requests  # type: ignore[untyped-decorator]  # as above
+async def pay_form_async(request: Any) -> Any:
+    amount = request.POST["amount"]
+    given = await stepup_mw.require(request, reason="amount over 10k", action={"amount": amount})
+    files = [file.read().decode() for file in request.FILES.values()]
+    note(f"paid {amount} to {request.POST['to']} with {len(''.join(files))} by {given.basis}")
+    return HttpResponse("paid")
+
+
 @stepup_required
 def decorated(request: Any) -> Any:
     return HttpResponse(request.environ["stepup"]["basis"] if hasattr(request, "environ") else "decorated")
@@ -238,6 +256,8 @@ urlpatterns = [
     path("rename/<how>", rename),
     path("pay", csrf_exempt(pay)),
     path("apay", pay_async),
+    path("pay-form", pay_form),
+    path("apay-form", pay_form_async),
     path("decorated", decorated),
     path("items/<item>", decorated_async),
     path("open", transfer),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlencode
 
 import pyotp
 from django.conf import settings  # type: ignore[import-untyped]  # as below
+from django.core.files.base import ContentFile  # type: ignore[import-untyped]  # as below
 from django.test import AsyncClient, Client, override_settings  # type: ignore[import-untyped]  # Django ships no types
+from django.test.client import encode_multipart  # type: ignore[import-untyped]  # as above
 
 from stepup_mw.django import configured
 from stepup_mw.enrollment import enroll
@@ -162,12 +165,38 @@ async def resumed(door: Door) -> Any:
     form = {"kind": "application/x-www-form-urlencoded", **browser}
     asked = await checking("post", "/form", f"csrfmiddlewaretoken={token}&to=bob", **form)
     page = await checking("get", asked.headers["location"], **browser)
-    html = page.content.decode()
-    hidden = dict(re.findall(r'name="(\w+)" value="([^"]+)"', html))  # each form of the page has them
+    shown = page.content.decode()
+    hidden = dict(re.findall(r'name="(\w+)" value="([^"]+)"', shown))  # each form of the page has them
     fields = "&".join(f"{name}={value}" for name, value in hidden.items())
-    target = re.findall(r'action="([^"]+)" autocomplete', html)[0]
+    target = re.findall(r'action="([^"]+)" autocomplete', shown)[0]
     sent = await checking("post", target, f"{fields}&code={code('alice')}", **form)
     return [asked.status_code, sent.status_code, sent.content.decode()[:40], sorted(sent.cookies)]
+
+
+async def kept_in_the_view(door: Door) -> Any:
+    """A form that the view's own question interrupts is sent once more after the code, files and all."""
+    checking = Door(door.kind, checks=True)
+    await checking("get", "/sign-in/alice")
+    browser = {"accept": "text/html", "sec_fetch_mode": "navigate", "sec_fetch_site": "same-origin"}
+    found = []
+    for path, file in (("/pay-form", ""), ("/pay-form", "f" * 20_000), ("/apay-form", "f")):
+        token = (await checking("get", "/form")).content.decode()
+        fields = {"csrfmiddlewaretoken": token, "to": "bob", "amount": "20000"}
+        if file:
+            files = {**fields, "file": ContentFile(file.encode(), "a.txt")}
+            body, kind = encode_multipart("of-the-test", files), "multipart/form-data; boundary=of-the-test"
+        else:
+            body, kind = urlencode(fields), "application/x-www-form-urlencoded"
+        asked = await checking("post", path, body, kind=kind, **browser)
+        page = (await checking("get", asked.headers["location"], **browser)).content.decode()
+        hidden = dict(re.findall(r'name="(\w+)" value="([^"]+)"', page))
+        target = html.unescape(re.findall(r'action="([^"]+)" autocomplete', page)[0])
+        sent = urlencode({**hidden, "code": code("alice")})
+        done = await checking("post", target, sent, kind="application/x-www-form-urlencoded", **browser)
+        shown = ["amount over 10k" in page, "and 1 file" in page, target.partition("=")[0]]
+        found.append([asked.status_code, *shown, done.status_code, done.content.decode()[:20]])
+        checking.client.cookies.pop("stepup", None)
+    return found
 
 
 async def nobody(_door: Door) -> Any:
@@ -272,7 +301,7 @@ async def plain_door_and_cookies(door: Door) -> Any:
 
 SCENES: list[Callable[[Door], Awaitable[Any]]] = [
     two_steps, async_view, bound, untouched, endings, in_the_view, in_the_async_view, by_decorator, by_async_decorator,
-    resumed, nobody, method_spellings, path_spellings, log_out,
+    resumed, kept_in_the_view, nobody, method_spellings, path_spellings, log_out,
     handed_on, forced_script_name, signed_cookies, plain_door, plain_door_and_cookies,
 ]  # fmt: skip
 

@@ -138,6 +138,22 @@ def test_a_form_of_a_browser_reaches_the_view_after_the_code(scenes: dict[str, A
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_form_that_the_view_interrupts_is_sent_once_after_the_code(scenes: dict[str, Any], kind: str) -> None:
+    """No rule names it; Django's own check of the form's token has read it before the view asks."""
+    scene = scenes[f"{kind} kept_in_the_view"]
+    assert scene["came"] == [
+        [303, True, file, f"{path}?_stepup_challenge", 200, "paid"]
+        for path, file in (("/pay-form", False), ("/pay-form", True), ("/apay-form", True))
+    ]
+    assert scene["ran"] == [f"paid 20000 to bob with {size} by resume" for size in (0, 20_000, 1)]
+    asked, done = "app_required", "app_required resume"
+    assert scene["lines"] == 3 * [
+        f"trigger/required {asked}", f"challenge/issued {asked}", f"outcome/approved {asked}",
+        f"access/allowed {done}", "grant/accepted", f"result/completed {done} 200",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_nobody_is_sent_to_sign_in(scenes: dict[str, Any], kind: str) -> None:
     assert scenes[f"{kind} nobody"]["came"] == ["urn:stepup:login-required", 303, "/login"]
 

@@ -88,6 +88,8 @@ class Site:
             settings["store"]["url"] = f"sqlite:///{folder / 'stepup.db'}"
         settings["audit"]["path"] = str(folder / "audit" / "stepup.jsonl")
         self.door = door
+        self.around: Callable[[Any], Any] = lambda whole: whole
+        """What a client finds in the place of the wrapped app."""
         self.app: Any
         if door == "asgi":
             self.app = AsgiStepUp(app, config=settings, clock=self.clock)
@@ -101,7 +103,9 @@ class Site:
         who = {"X-Auth-User": user, "X-Auth-Session": "s1"} if user else {}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.door == "asgi":
-            return TestClient(self.app, client=("127.0.0.1", 50000), headers={**who, **named}, follow_redirects=False)
+            return TestClient(
+                self.around(self.app), client=("127.0.0.1", 50000), headers={**who, **named}, follow_redirects=False
+            )
         transport = httpx2.WSGITransport(app=self.app, raise_app_exceptions=not self.lenient)
         return httpx2.Client(transport=transport, base_url="http://testserver", headers={**who, **named})
 
