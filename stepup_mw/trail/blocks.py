@@ -10,8 +10,15 @@ from __future__ import annotations
 from binascii import b2a_base64
 from hashlib import sha256
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from ..chain import Tip, opening
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZE = 256 << 10
+"""Bytes of a block, about: with all that is made of them they stay in the second cache of a core."""
 
 _ROWS = 1000
 """The most rows of a table: in such a one only the last three digits of the numbers differ."""
@@ -20,6 +27,31 @@ _THREE = "".join(f"{number:03d}" for number in range(_ROWS)).encode()
 _PREV = len(b'{"prev":"')
 _WORD = 4
 """Bytes: base64 of a hash is 11 words, so that a table takes a quarter of the steps if its columns are words."""
+
+
+class Room:
+    """The bytes of one block after the other, in the same memory: to give that back and to get it again, block by
+    block, takes as long as to split the lines. ``fill(room, at)`` puts bytes from ``at`` on there and says how many."""
+
+    def __init__(self, fill: Callable[[memoryview, int], int]) -> None:
+        self._fill = fill
+        self._stream = BytesIO(bytes(SIZE))
+
+    def read(self, at: int, end: int) -> tuple[list[bytes], int]:
+        """The next whole lines before ``end``, each with its LF, and their bytes; none if none ends in a block."""
+        stream = self._stream
+        with stream.getbuffer() as whole, whole[: end - at] as room:
+            count = self._fill(room, at)
+        stream.truncate(count)
+        stream.seek(0)
+        lines = stream.readlines()
+        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        return lines, count - len(rest)
+
+    @property
+    def data(self) -> bytes:
+        """What was read last. Only to look at: whoever keeps it makes the next read take memory of its own."""
+        return self._stream.getvalue()
 
 
 def split_lines(data: bytes) -> list[bytes]:

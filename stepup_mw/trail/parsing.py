@@ -1,12 +1,14 @@
 """Reads every line of a piece for what it says, as strictly as ``chain.parse_line``, and fast where lines are usual.
 
-A usual line is spelt as this package spells it, and closes as one before it did: under the same policy, by the same
-writer, mostly with its next number. So its end is compared instead of read, and the rest is read and spelt back: if
-that gives the same bytes, nothing stands twice in it, or in an odd way. Any other line is given to ``parse_line``.
+A usual line is spelt as this package spells it. Two stretches of it stood in lines before: where the client is
+described, and what closes it, under the same policy, by the same writer, mostly with its next number. Those members
+were read once; they are compared instead, and their values taken for null. The rest is read and spelt back: if that
+gives the same bytes, nothing stands twice in it, or in an odd way. Any other line is given to ``parse_line``.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -20,19 +22,30 @@ if TYPE_CHECKING:
     from .told import Told
 
 _AUDIT = b'"event_type":"audit"'
+_ORIGIN = b',"origin":{'
+_PROOF = b',"proof":'
 _POLICY = b',"policy":{'
 _WRITER = b',"writer":{'
 _N = b'"n":'
 _MOST = 1000
+_LONGEST = 2048
+"""Bytes of members that are worth remembering."""
+
+_UNREAD = frozenset({"origin", "risk", "policy", "trace", "writer"})
+"""Members of which nothing is told, but for the writer, of whom a closing says it."""
+
+_NEAR = 32
+"""Bytes by which lines that follow each other differ in where a member begins, mostly no more."""
+
 _EXACT = orjson.OPT_STRICT_INTEGER
 
 
 class _Closing(NamedTuple):
-    """How lines of one writer close: the bytes up to the number, its ``life``, and the names that are in the bytes."""
+    """How lines of one writer close: the bytes up to the number, its ``life``, and the same members as nulls."""
 
     tail: bytes
     life: str
-    names: frozenset[str]
+    nulls: bytes
 
 
 class Parser:
@@ -41,32 +54,45 @@ class Parser:
     def __init__(self, told: Told) -> None:
         self._told = told
         self._closings: dict[bytes, _Closing] = {}
-        self._closing = _Closing(b"\n", "", frozenset())
+        self._closing = _Closing(b"\n", "", b"")
         self._n = 0
 
     def read(self, data: bytes, lines: list[bytes], seq: int) -> bool:
         """Whether the lines, each with its LF, are all well-formed. They make up ``data``, and begin at ``seq``."""
         plain = data.isascii() and DEL not in data
-        loads, dumps = orjson.loads, orjson.dumps
         try:
-            for number, line in enumerate(lines, seq):
-                end = b"%b%d}}\n" % (self._closing.tail, self._n + 1)
-                cut = len(end) if plain and line.endswith(end) else self._turn(line) if plain else 0
-                if cut:
-                    body, names = line[:-cut] + b"}", self._closing.names
-                    value = loads(body)
-                    if type(value) is dict and dumps(value, option=_EXACT) == body and names.isdisjoint(value):
-                        self._n += 1
-                        if value.get("event_type") == "audit":
-                            self._settle()
-                            self._told.mark(value, number, self._closing.life)
-                        continue
-                self._settle()
-                self._told.line(self._read_whole(line[:-1]), number)
+            if not plain:
+                for number, line in enumerate(lines, seq):
+                    self._told.line(self._read_whole(line[:-1]), number)
+            else:
+                self._read_plain(lines, seq)
         except (orjson.JSONDecodeError, orjson.JSONEncodeError, LineError):
             return False
         self._settle()
         return True
+
+    def _read_plain(self, lines: list[bytes], seq: int) -> None:
+        loads, dumps, exact, near, far = orjson.loads, orjson.dumps, _EXACT, 0, 0
+        for number, line in enumerate(lines, seq):
+            end = b"%b%d}}\n" % (self._closing.tail, self._n + 1)
+            cut = len(end) if line.endswith(end) else self._turn(line)
+            if cut:
+                at = line.find(_ORIGIN, near)
+                to = line.find(_PROOF, at + far)
+                nulls = _as_nulls(line[at:to]) if 0 < at < to < at + _LONGEST else b""
+                near, far = (at - _NEAR, to - at - _NEAR) if nulls else (0, 0)
+                if not nulls:
+                    at = to = 0
+                body = b"".join((line[:at], nulls, line[to:-cut], self._closing.nulls))
+                value = loads(body)
+                if type(value) is dict and dumps(value, option=exact) == body:
+                    self._n += 1
+                    if value.get("event_type") == "audit":
+                        self._settle()
+                        self._told.mark(value, number, self._closing.life)
+                    continue
+            self._settle()
+            self._told.line(self._read_whole(line[:-1]), number)
 
     def _settle(self) -> None:
         """Count the records of the last writer up to here."""
@@ -96,23 +122,26 @@ class Parser:
         life = writer.get("life") if type(writer) is dict else None
         for opening in (_POLICY, _WRITER):
             at = line.rfind(opening, 0, end)
-            names = _names_of(b"{" + line[at + 1 :]) if at > 0 and type(life) is str and life else frozenset()
-            if "writer" in names:
+            known = type(life) is str and life and at > 0 and len(line) - at < _LONGEST
+            nulls = _as_nulls(line[at:-1]) if known else b""
+            if b',"writer":null' in nulls:
                 if len(self._closings) >= _MOST:
                     self._closings.clear()
-                self._closings[line[at:end]] = _Closing(line[at:end], str(life), names)
+                self._closings[line[at:end]] = _Closing(line[at:end], str(life), nulls + b"}")
         return value
 
 
-def _names_of(closing: bytes) -> frozenset[str]:
-    """The names in what closes a line, if it stands for itself, so that it was cut between two members of the outermost
-    object; nothing if it does not."""
+@lru_cache(maxsize=2 * _MOST)
+def _as_nulls(members: bytes) -> bytes:
+    """Members of an object, each with a comma before it, as the same ones of value null: where one may stand, the other
+    may, and a name that stands there already is there twice. Nothing if they are not spelt as usual, or are read."""
+    body = b"{%b}" % members[1:]
     try:
-        value = orjson.loads(closing)
-        usual = type(value) is dict and closing.isascii() and orjson.dumps(value, option=_EXACT) == closing
+        value = orjson.loads(body)
+        usual = members.isascii() and type(value) is dict and orjson.dumps(value, option=_EXACT) == body
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return frozenset()
-    return frozenset(value) if usual else frozenset()
+        return b""
+    return b"".join([b',"%b":null' % name.encode() for name in value]) if usual and value.keys() <= _UNREAD else b""
 
 
 def find_marks(lines: list[bytes], seq: int, told: Told) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..chain import Tip
 from ..errors import TrailUnavailable
 from ..events import MAX_LINE
-from .blocks import hash_lines, is_chain, split_lines
+from .blocks import Room, hash_lines, is_chain
 from .files import identity, open_regular
 from .marks import event_of
 from .parsing import Parser, find_marks
@@ -31,7 +31,6 @@ SIZE = 4 << 20
 """Bytes of a piece, about."""
 
 _MOST = SIZE + 2 * MAX_LINE
-_BLOCK = 256 << 10
 
 
 class Task(NamedTuple):
@@ -83,38 +82,57 @@ def check_piece(task: Task) -> Piece | None:
 
 def check_open_piece(task: Task, fd: int) -> Piece | None:
     """The piece, if every line of it is in its place and well-formed. OSError if it cannot be read."""
-    if task.size > _MOST:
+    fill = _filler(task, fd) if task.size <= _MOST else None
+    if fill is None:
         return None
-    lines_at = _reader(task, fd)
-    if lines_at is None:
-        return None
-    at, end, tip, runs, told = task.offset, task.offset + task.size, task.tip, list[Run](), Told()
-    parser = Parser(told) if task.parse else None
-    while at < end:
-        data = lines_at(min(_BLOCK, end - at), at)
-        data = data[: data.rfind(b"\n") + 1]
-        if not data:
+    check = _Check(task, Room(fill))
+    while check.at < check.end:
+        if not check.block():
             return None
-        lines = split_lines(data)
-        leaves = hash_lines(lines)
-        if max(map(len, lines)) > MAX_LINE or not is_chain(lines, leaves, tip):
-            return None
-        if parser is None:
-            find_marks(lines, tip.seq, told)
-        elif not parser.read(data, lines, tip.seq):
-            return None
-        runs += _runs(lines, leaves, tip.seq, task.cuts)
-        tip = Tip(tip.seq + len(lines), leaves[-1])
-        at += len(data)
-    return Piece(tip, runs, _time(lines_at(MAX_LINE, task.offset).partition(b"\n")[0]), told)
+    return Piece(check.tip, check.runs.end(check.tip.seq), check.runs.first_time, check.told)
 
 
-def _reader(task: Task, fd: int) -> Callable[[int, int], bytes] | None:
-    """What reads so many bytes of lines from an offset on; None if the frame they are in is broken."""
+class _Check:
+    """Of one piece, block by block. Nothing of a block is kept when the next is read: its memory is used again while
+    it is in the cache."""
+
+    def __init__(self, task: Task, room: Room) -> None:
+        self.at = task.offset
+        self.end = task.offset + task.size
+        self.tip = task.tip
+        self.told = Told()
+        self.runs = _Runs(task.cuts)
+        self._room = room
+        self._parser = Parser(self.told) if task.parse else None
+
+    def block(self) -> bool:
+        """Whether the next lines are in their place and well-formed."""
+        lines, size = self._room.read(self.at, self.end)
+        leaves, seq = hash_lines(lines), self.tip.seq
+        if not lines or max(map(len, lines)) > MAX_LINE or not is_chain(lines, leaves, self.tip):
+            return False
+        if self._parser is None:
+            find_marks(lines, seq, self.told)
+        elif not self._parser.read(self._room.data, lines, seq):
+            return False
+        self.runs.add(lines, leaves, seq)
+        self.tip = Tip(seq + len(lines), leaves[-1])
+        self.at += size
+        return True
+
+
+def _filler(task: Task, fd: int) -> Callable[[memoryview, int], int] | None:
+    """What reads lines from an offset on; None if the frame they are in is broken."""
     if task.frame is None:
-        return partial(os.pread, fd)
+        return lambda room, at: os.preadv(fd, [room], at)
     lines, start = unpack(fd, task.frame), task.frame.start
-    return (lambda count, at: lines[at - start : at - start + count]) if lines is not None else None
+    return partial(_copy, lines, start) if lines is not None else None
+
+
+def _copy(lines: bytes, start: int, room: memoryview, at: int) -> int:
+    found = lines[at - start : at - start + len(room)]
+    room[: len(found)] = found
+    return len(found)
 
 
 def subtrees(start: int, leaves: list[bytes]) -> list[tuple[int, bytes]]:
@@ -132,16 +150,34 @@ def subtrees(start: int, leaves: list[bytes]) -> list[tuple[int, bytes]]:
     return left + right[::-1]
 
 
-def _runs(lines: list[bytes], leaves: list[bytes], start: int, cuts: tuple[int, ...] | None) -> list[Run]:
-    """The subtrees between the cuts, the last run up to the end."""
-    end = start + len(lines)
-    if cuts is None:
-        return [Run(end, [], _time(lines[-1]))]
-    sizes = [start, *(cut for cut in cuts if start < cut < end), end]
-    return [
-        Run(high, subtrees(low, leaves[low - start : high - start]), _time(lines[high - start - 1]))
-        for low, high in pairwise(sizes)
-    ]
+class _Runs:
+    """Puts the lines of a piece together, between the cuts. ``first_time``: of the first line."""
+
+    def __init__(self, cuts: tuple[int, ...] | None) -> None:
+        self._cuts = cuts
+        self._done: list[Run] = []
+        self._subtrees: list[tuple[int, bytes]] = []
+        self._lasts: list[bytes] = []
+        self.first_time: str | None = None
+
+    def add(self, lines: list[bytes], leaves: list[bytes], start: int) -> None:
+        """The next lines, the first of them number ``start``."""
+        end, cuts = start + len(lines), self._cuts or ()
+        if not self._lasts and not self._done:
+            self.first_time = _time(lines[0])
+        for low, high in pairwise([start, *(cut for cut in cuts if start < cut < end), end]):
+            if self._cuts is not None:
+                self._subtrees += subtrees(low, leaves[low - start : high - start])
+            self._lasts.append(lines[high - start - 1])
+            if high in cuts:
+                self.end(high)
+
+    def end(self, size: int) -> list[Run]:
+        """Close the run that the first ``size`` lines end with. Gives all of them."""
+        time = next((found for line in reversed(self._lasts) if (found := _time(line))), None)
+        self._done.append(Run(size, self._subtrees, time))
+        self._subtrees, self._lasts = [], []
+        return self._done
 
 
 def _time(line: bytes) -> str | None:

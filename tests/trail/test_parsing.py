@@ -41,7 +41,28 @@ def read_singly(lines: Sequence[bytes]) -> tuple[bool, Told]:
     return True, told
 
 
+CLIENT = b'"user_id":"u","origin":{"ip":"::1","agent":"x"},"risk":{"score":1},"proof":null,'
+"""As the gate describes a client: what stands from ``origin`` to ``proof`` was read before in most lines."""
+
 ODD = {
+    "a client": b"{" + CLIENT + CLOSING % 3,
+    "another client": b"{" + CLIENT.replace(b"::1", b"::2") + CLOSING % 3,
+    "origin twice": b'{"origin":1,' + CLIENT + CLOSING % 3,
+    "origin twice, once after": b"{" + CLIENT + b'"origin":{},' + CLOSING % 3,
+    "risk twice": b"{" + CLIENT + b'"risk":{"score":1},' + CLOSING % 3,
+    "proof twice": b"{" + CLIENT + b'"proof":null,' + CLOSING % 3,
+    "a nested client": b'{"x":{' + CLIENT[:-1] + b"}," + CLOSING % 3,
+    "origin twice, nested": b'{"origin":1,"x":{"origin":1,' + CLIENT[:-1] + b"}," + CLOSING % 3,
+    "a client across": (b"{" + CLIENT + CLOSING % 3)
+    .replace(b'"x"},"risk":{', b'"x","risk":{')
+    .replace(b":1}", b":1}}"),
+    "a client in a string": b'{"y":"' + CLIENT[:-1] + b'",' + CLOSING % 3,
+    "a client in an array": b"{[" + CLIENT[:-1] + b"]," + CLOSING % 3,
+    "a client with a space": (b"{" + CLIENT + CLOSING % 3).replace(b'"ip":', b'"ip": '),
+    "a client with a name twice": (b"{" + CLIENT + CLOSING % 3).replace(b'"agent"', b'"ip"'),
+    "a mark within": (b"{" + CLIENT + CLOSING % 3).replace(b'"risk"', b'"event_type":"audit","phase":"stop","risk"'),
+    "a mark at the end": b'{"x":1,' + (CLOSING % 3).replace(b'"trace"', b'"event_type":"audit","phase":"stop","trace"'),
+    "a writer within": (b"{" + CLIENT + CLOSING % 3).replace(b'"risk"', b'"writer":{"life":"c3","n":1},"risk"'),
     "policy in the middle": b'{"x":1,' + (CLOSING % 3).replace(b'"policy":{', b'"policy":{"policy":1,'),
     "policy twice": b'{"policy":1,' + CLOSING % 3,
     "writer twice": b'{"writer":{},' + CLOSING % 3,
