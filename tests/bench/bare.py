@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,11 +25,11 @@ Heard = list[Command]
 
 
 class Bare(NamedTuple):
-    """``client``: which, as ``heard`` knows it. ``send``: one command that was heard; None where there is no server.
-    ``read``, ``write``: the plainest."""
+    """``client``: which, as ``heard`` knows it. ``send``: one command that was heard. ``read``, ``write``: the
+    plainest."""
 
     client: str
-    send: Callable[[Command], Awaitable[Any]] | None
+    send: Callable[[Command], Awaitable[Any]]
     read: Step
     write: Step
     close: Step
@@ -67,28 +68,46 @@ async def postgres(url: str) -> Bare:
 
 
 async def sqlite(path: Path) -> Bare:
-    """One row by its key; one row changed and synced, on the calling thread."""
+    """A second file. One row by its key; one row changed and synced. All on the calling thread."""
     db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("CREATE TABLE raw (who TEXT PRIMARY KEY, number INTEGER)")
     db.execute("INSERT INTO raw VALUES ('bob', 0)")
 
-    async def read() -> object:
-        return db.execute("SELECT number FROM raw WHERE who = ?", ("bob",)).fetchone()
-
-    async def write() -> object:
-        return db.execute("UPDATE raw SET number = number + 1 WHERE who = ?", ("bob",)).fetchone()
+    async def ask(words: Command) -> object:
+        return db.execute(*words).fetchall()
 
     async def close() -> None:
         db.close()
 
-    return Bare(client="", send=None, read=read, write=write, close=close)
+    return Bare(
+        client="sqlite",
+        send=ask,
+        read=lambda: ask(("SELECT number FROM raw WHERE who = ?", ("bob",))),
+        write=lambda: ask(("UPDATE raw SET number = number + 1 WHERE who = ?", ("bob",))),
+        close=close,
+    )
+
+
+class Audible(sqlite3.Connection):
+    """One whose statements can be heard: those of C cannot."""
+
+
+@contextmanager
+def audible_sqlite() -> Iterator[None]:
+    """Every connection that is opened meanwhile is."""
+    connect = sqlite3.connect
+    sqlite3.connect = partial(connect, factory=Audible)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sqlite3.connect = connect
 
 
 _SENDS: dict[str, tuple[type, str]] = {
     "redis": (AbstractConnection, "send_command"),
     "postgres": (psycopg.AsyncCursor, "execute"),
+    "sqlite": (Audible, "execute"),
 }
 
 

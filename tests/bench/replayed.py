@@ -7,11 +7,11 @@ heard of the store a round ago, so that every command finds the same state on bo
 from __future__ import annotations
 
 import gc
-import itertools
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from .bare import Bare, Heard, Step, heard
 
@@ -31,81 +31,100 @@ class Taken:
     plain: list[float] = field(default_factory=list)
 
 
-async def measure(steps: Mapping[str, Step], plain: Step | None, one: Bare | None, rounds: int) -> dict[str, Taken]:
-    """Every step in turn. ``plain``: the step of ``one`` that is as plain as can be."""
-    found = {}
+async def measure(steps: Mapping[str, tuple[Step, Step | None]], one: Bare | None, rounds: int) -> dict[str, Taken]:
+    """Every step once a round, so that no hour of the machine's is one step's alone. With each the step of ``one`` that
+    is as plain as can be."""
+    matches = {name: await _begin(step, plain, one) for name, (step, plain) in steps.items()}
     gc.collect()
     gc.disable()
     try:
-        for name, step in steps.items():
-            found[name] = await _one(step, plain, one, rounds)
+        for number in range(rounds):
+            for match in matches.values():
+                await _round(match, one, sends_first=bool(number % 2))
     finally:
         gc.enable()
-    return found
+    return {name: match.taken for name, match in matches.items()}
 
 
-async def _one(step: Step, plain: Step | None, one: Bare | None, rounds: int) -> Taken:
-    client, taken = (one.client if one is not None else ""), Taken()
-    count, waiting = await _begin(client, step, one)
-    for number in range(rounds):
-        if number % 2 and one is not None and one.send is not None:
-            _note(await _timed(_sending(one, waiting)), count, taken.same, taken.same_cpu)
-        with heard(client) as commands:
-            _note(await _timed(_times(step, count)), count, taken.store, taken.store_cpu)
-        if not number % 2 and one is not None and one.send is not None:
-            _note(await _timed(_sending(one, waiting)), count, taken.same, taken.same_cpu)
-        waiting = commands
-        if plain is not None:
-            _note(await _timed(_times(plain, count)), count, taken.plain, [])
-    return taken
+@dataclass(kw_only=True)
+class _Match:
+    """``waiting``: what was heard a round ago, and not sent yet."""
+
+    step: Step
+    plain: Step | None
+    count: int
+    waiting: list[Heard]
+    taken: Taken = field(default_factory=Taken)
 
 
-async def _begin(client: str, step: Step, one: Bare | None) -> tuple[int, Heard]:
-    """How often a step is taken in one slice; and what was heard of one slice, for the bare client to send in the first
-    round. It has sent all before that."""
-    count, wall, heard_lately = 4, 0.0, Heard()
+async def _round(match: _Match, one: Bare | None, *, sends_first: bool) -> None:
+    taken, sendings, said = match.taken, _sendings(one, match.waiting), list[Heard]()
+    if sends_first and one is not None:
+        _note(await _timed(sendings), taken.same, taken.same_cpu)
+    with heard(one.client if one is not None else "") as commands:
+        _note(await _timed([_hearing(match.step, commands, said)] * match.count), taken.store, taken.store_cpu)
+    if not sends_first and one is not None:
+        _note(await _timed(sendings), taken.same, taken.same_cpu)
+    match.waiting = said
+    if match.plain is not None:
+        _note(await _timed([match.plain] * match.count), taken.plain, [])
+
+
+async def _begin(step: Step, plain: Step | None, one: Bare | None) -> _Match:
+    """How many steps fill one slice; and what was heard of so many, for the bare client to send in the first round. It
+    has sent all before that."""
+    client, count, wall = (one.client if one is not None else ""), 4, 0.0
     while wall < SLICE_S / 4:
         count *= 2
-        with heard(client) as commands:
-            wall, _ = await _timed(_times(step, count))
-        heard_lately += commands
-    if one is not None and one.send is not None:
-        await _sending(one, heard_lately)()
-    count = max(2, int(count * SLICE_S / wall))
+        wall, said = await _heard(client, step, count)
+        if one is not None:
+            await _timed(_sendings(one, said))
+    count = max(3, int(count * SLICE_S / wall))
+    return _Match(step=step, plain=plain, count=count, waiting=(await _heard(client, step, count))[1])
+
+
+async def _heard(client: str, step: Step, count: int) -> tuple[float, list[Heard]]:
+    said: list[Heard] = []
+    begun = time.perf_counter()
     with heard(client) as commands:
-        await _times(step, count)()
-    return count, commands
+        await _timed([_hearing(step, commands, said)] * count)
+    return time.perf_counter() - begun, said
 
 
-def _sending(one: Bare, commands: Heard) -> Step:
-    send = one.send
-    assert send is not None
+def _hearing(step: Step, commands: Heard, said: list[Heard]) -> Step:
+    """A step, and then what was heard of it in ``said``."""
 
-    async def sending() -> None:
-        for words in commands:
-            await send(words)
+    async def hearing() -> None:
+        await step()
+        said.append(commands[:])
+        commands.clear()
 
-    return sending
-
-
-def _times(step: Step, count: int) -> Step:
-    async def many() -> None:
-        for _ in itertools.repeat(None, count):
-            await step()
-
-    return many
+    return hearing
 
 
-async def _timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
-    """Seconds, and seconds of this process's CPU."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    await work()
-    return time.perf_counter() - wall, time.process_time() - cpu
+def _sendings(one: Bare | None, said: list[Heard]) -> list[Step]:
+    return [] if one is None else [partial(_send, one, commands) for commands in said]
 
 
-def _note(timed: tuple[float, float], count: int, wall: list[float], cpu: list[float]) -> None:
-    wall.append(timed[0] / count)
-    cpu.append(timed[1] / count)
+async def _send(one: Bare, commands: Heard) -> None:
+    for words in commands:
+        await one.send(words)
+
+
+async def _timed(steps: Sequence[Step]) -> tuple[float, float]:
+    """Seconds a step, and seconds of this process's CPU a step. The step that three quarters were no quicker than: what
+    else the machine did meanwhile lies in the others."""
+    taken, cpu, clock = [], time.process_time(), time.perf_counter
+    for step in steps:
+        begun = clock()
+        await step()
+        taken.append(clock() - begun)
+    return sorted(taken)[len(taken) // 4], (time.process_time() - cpu) / len(steps)
+
+
+def _note(timed: tuple[float, float], wall: list[float], cpu: list[float]) -> None:
+    wall.append(timed[0])
+    cpu.append(timed[1])
 
 
 def share(mine: Sequence[float], theirs: Sequence[float]) -> str:
