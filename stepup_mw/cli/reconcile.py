@@ -100,7 +100,9 @@ def _as_json(missing: list[Missing], tally: Tally) -> dict[str, Any]:
 
 def _show(missing: list[Missing], tally: Tally) -> None:
     of = f"{tally.sensitive:,} sensitive requests among {tally.lines:,}"
-    if tally.lines and tally.unread == tally.lines:
+    if not tally.lines:
+        say(f"{paint('✗', 'red', bold=True)} the access log is empty: nothing was compared")
+    elif tally.unread == tally.lines:
         say(f"{paint('✗', 'red', bold=True)} not one line of the access log could be read: combined format, or JSON")
     elif not missing:
         say(f"{paint('✓', 'green', bold=True)} every one of the {of} has its line")

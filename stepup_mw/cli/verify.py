@@ -229,7 +229,8 @@ def _show(path: Path | str, report: Report, told: tuple[str, str] | None, *, key
 
 def _checkpoint_text(report: Report, *, keyed: bool) -> str:
     if report.checkpoint is None:
-        return "none" if keyed else "none, and no key given: only the chain itself was checked"
+        none = "none" if keyed else "none, and no key given: only the chain itself was checked"
+        return "none before the line that is wrong" if report.verdict == "TAMPERED" else none
     signed = "signatures checked" if report.signed else "signatures not checked: no key given (--key)"
     until = f", until {safe(report.checkpoint.time)}" if report.checkpoint.time else ""
     covers = f"the last covers {_count(report.checkpoint.size, 'line')}{until}"

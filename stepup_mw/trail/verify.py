@@ -211,7 +211,8 @@ class _Verification:
         why = "no checkpoint" if self._keys and not size else ""
         if not why and told > size and not self._view.partial:
             why = f"the checkpoint of {told} lines that the trail tells of is not there"
-        if why and self._known:
+        reached = not any(item.verdict == TAMPERED for item in self._walk.findings)
+        if why and self._known and reached:
             finding = Finding(verdict=NO_INTEGRITY_DATA, why=why, file=self._view.layout.notes)
             self._walk.findings.append(finding)
 

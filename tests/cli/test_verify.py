@@ -150,6 +150,13 @@ def test_verdicts(
         assert f"{trail}:{line}" in ran.out
 
 
+def test_checkpoints_that_were_not_reached_are_not_said_to_be_gone(trail: Path, stepup: Run) -> None:
+    edit(trail)
+    ran = stepup("verify")
+    assert "none before the line that is wrong" in ran.out
+    assert [item["verdict"] for item in json.loads(stepup("verify --json").out)["findings"]] == ["TAMPERED"]
+
+
 def test_another_key_does_not_verify(trail: Path, stepup: Run, folder: Path) -> None:
     other = folder / "other.vkey"
     other.write_text(format_vkey(parse_signer(generate_signing_key(), ORIGIN).vkey) + "\n")
