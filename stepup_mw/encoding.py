@@ -95,15 +95,18 @@ def format_size(size: int) -> str:
 
 def format_uuid7(now: float, random: bytes) -> str:
     """A version 7 UUID (RFC 9562 section 5.7) from Unix seconds and 10 random bytes: sorts by time."""
-    noise = random.hex()
-    stamp = format_uuid7_stamp(int(now * 1000))
-    return f"{stamp}-7{noise[:3]}-{VARIANTS[noise[19]]}{noise[3:6]}-{noise[6:18]}"
+    return format_uuid7_stamp(int(now * 1000)) + format_uuid7_noise(random.hex())
 
 
 def format_uuid7_stamp(millisecond: int) -> str:
     """The first two groups of a version 7 UUID, which are its time."""
     digits = f"{millisecond & 0xFFFFFFFFFFFF:012x}"
     return f"{digits[:8]}-{digits[8:]}"
+
+
+def format_uuid7_noise(digits: str) -> str:
+    """The rest, from 20 random hex digits."""
+    return f"-7{digits[:3]}-{VARIANTS[digits[19]]}{digits[3:6]}-{digits[6:18]}"
 
 
 def safe_text(text: str, limit: int) -> str:

@@ -21,6 +21,8 @@ MAX_LINE = 16 * 1024
 _SPLICE_ROOM = 512
 """Bytes of a line that the trail fills in: ``prev``, ``seq`` and ``writer``."""
 
+_MOST = MAX_LINE - _SPLICE_ROOM
+
 STEP_UP: Mapping[str, frozenset[str]] = {
     "trigger": frozenset({"required", "denied", "not_enrolled", "anonymous"}),
     "challenge": frozenset({"issued", "rejected", "replayed", "locked"}),
@@ -146,11 +148,11 @@ def encode(event: Mapping[str, Any]) -> bytes:
     the long texts are cut and ``"truncated": true`` is added.
     """
     data = _spell(event)
-    if len(data) <= MAX_LINE - _SPLICE_ROOM:
+    if len(data) <= _MOST:
         return data
     for limit in (1024, 256, 64, 16):
         data = _spell({**_cut(event, limit), "truncated": True})
-        if len(data) <= MAX_LINE - _SPLICE_ROOM:
+        if len(data) <= _MOST:
             return data
     kept = {key: _cut(value, 64) if key in _VITAL else None for key, value in event.items() if len(key) <= 64}
     return _spell({**dict(list(kept.items())[:64]), "truncated": True})

@@ -88,9 +88,12 @@ class Clients:
         self._trusted = trusted
         self._reads_xff = header != "forwarded"
         self._reads_forwarded = header != "x-forwarded-for"
+        self._reads = ((b"x-forwarded-for",) * self._reads_xff) + ((b"forwarded",) * self._reads_forwarded)
         self._cached = lru_cache(maxsize=2048)(self._find)
 
     def of(self, request: Request) -> Address:
+        if not request.has_any(self._reads):
+            return self._cached(request.peer, (), ())
         xff = request.header_values(b"x-forwarded-for") if self._reads_xff else ()
         forwarded = request.header_values(b"forwarded") if self._reads_forwarded else ()
         if sum(map(len, xff)) + sum(map(len, forwarded)) > _CACHED:

@@ -7,15 +7,15 @@ processes never give out the same bytes. Not for keys, nonces or tokens: those a
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Callable
 
-from .encoding import VARIANTS, format_uuid7_stamp
+from .encoding import format_uuid7_noise, format_uuid7_stamp
 
-_BLOCK = 4000
-_EACH = 20
-"""Hex digits of noise for one identifier: more than its 74 random bits."""
+_BLOCK = 256
+"""Identifiers whose random part is drawn and spelt at once."""
+_EACH = 10
+"""Bytes of noise for one: more than its 74 random bits."""
 
 _sources: weakref.WeakSet[IdentifierSource] = weakref.WeakSet()
 
@@ -29,25 +29,28 @@ class IdentifierSource:
         _sources.add(self)
 
     def renew(self) -> None:
-        """Forget the block and the lock of the parent process."""
-        self._lock = threading.Lock()
-        self._block = ""
-        self._at = 0
-        self._millisecond = -1
-        self._stamp = ""
+        """Forget what the parent process has drawn."""
+        self._noise: list[str] = []
+        self._stamp = (-1, "")
 
     def __call__(self, now: float) -> str:
-        with self._lock:
-            at = self._at
-            if at >= len(self._block):
-                self._block, at = self._random(_BLOCK).hex(), 0
-            self._at = at + _EACH
-            noise = self._block[at : at + _EACH]
-            millisecond = int(now * 1000)
-            if millisecond != self._millisecond:
-                self._millisecond, self._stamp = millisecond, format_uuid7_stamp(millisecond)
-            stamp = self._stamp
-        return f"{stamp}-7{noise[:3]}-{VARIANTS[noise[19]]}{noise[3:6]}-{noise[6:18]}"
+        millisecond = int(now * 1000)
+        known, stamp = self._stamp
+        if millisecond != known:
+            stamp = format_uuid7_stamp(millisecond)
+            self._stamp = (millisecond, stamp)
+        try:
+            return stamp + self._noise.pop()  # one step, so that no two threads get the same
+        except IndexError:
+            noise = self._draw()
+            tail = noise.pop()
+            self._noise = noise
+            return stamp + tail
+
+    def _draw(self) -> list[str]:
+        """Each call's own: two threads that find nothing left draw twice."""
+        digits = self._random(_BLOCK * _EACH).hex()
+        return [format_uuid7_noise(digits[at : at + 2 * _EACH]) for at in range(0, len(digits), 2 * _EACH)]
 
 
 def _renew_all() -> None:

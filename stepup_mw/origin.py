@@ -9,6 +9,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .messages import Request
 
@@ -27,9 +28,13 @@ class Networks:
         for network in (ipaddress.ip_network(entry, strict=False) for entry in entries):
             of_family = self._by_mask[len(network.network_address.packed)]
             of_family.setdefault(int(network.netmask), set()).add(int(network.network_address))
+        self._find = lru_cache(maxsize=1024)(self._look)  # proxies are few
 
     def contain(self, address: str | None) -> bool:
         """Whether the address lies in one of them; False for None and for what is no address."""
+        return address is not None and len(address) <= _MAX_ADDRESS and self._find(address)
+
+    def _look(self, address: str) -> bool:
         spelt = canonical(address)
         if spelt is None:
             return False
@@ -76,6 +81,11 @@ def _unpack(packed: bytes) -> str:
 
 def network_of(ip: str | None) -> str:
     """The network a person usually stays in: the /24 of an IPv4, the /48 of an IPv6 address, "" for none."""
+    return _network(ip) if ip is not None and len(ip) <= _MAX_ADDRESS else ""
+
+
+@lru_cache(maxsize=4096)
+def _network(ip: str) -> str:
     spelt = canonical(ip)
     if spelt is None:
         return ""
@@ -113,6 +123,8 @@ _MAX_HINT = 512
 
 def client_hints(request: Request) -> tuple[bytes, ...]:
     """What a browser says of itself: brands, mobile or not, platform. Empty where it says nothing."""
+    if not request.has_any(_HINTS):
+        return ()
     hints = tuple([(request.header(name) or b"")[:_MAX_HINT] for name in _HINTS])
     return hints if any(hints) else ()
 

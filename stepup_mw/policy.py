@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from . import paths
 from .errors import AmbiguousRequest
@@ -44,9 +44,9 @@ class Rule:
     show: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """``rule`` holds for the request. ``path``: the reading that it matched. ``params``: as text, undecoded by type."""
+class Match(NamedTuple):
+    """``rule`` holds for the request. ``path``: the reading that it matched. ``params``: as text, undecoded by type.
+    A named tuple, as all that is made for every sensitive request."""
 
     rule: Rule
     path: str
@@ -100,6 +100,9 @@ class Policy:
         (``path_too_long``, ``nul_in_path``, ``path_not_text``).
         """
         if not root_path and not override and method in METHODS and paths.is_short_plain(path, raw_path):
+            first = self._first(path, method)
+            if first is not None:
+                return first
             found: _Found = {}
             self._judge_one(path, method, found)
         else:
@@ -112,6 +115,16 @@ class Policy:
             rule = strictest([self.rules[number] for number in found])
             number, (text, match) = next(item for item in found.items() if self.rules[item[0]] is rule)
         return Match(rule=self.rules[number], path=text, params=match.groupdict(""))
+
+    def _first(self, text: str, method: str) -> Match | None:
+        """The first rule that may match, where it does exactly: most often nothing else is to be judged."""
+        for number in self._index.find(text):
+            allowed = self._allowed[number]
+            if allowed is None or method in allowed:
+                pattern = self._patterns[number]
+                match = pattern.exact.match(text) if pattern.degree < 2 else None
+                return Match(self.rules[number], text, match.groupdict("")) if match is not None else None
+        return None
 
     def _found(self, methods: Sequence[str], path: str, root_path: str, raw_path: bytes | None) -> _Found:
         """What all readings meet; AmbiguousRequest where that is something, and the target is to be refused."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .passkeys import PREFIX
 
@@ -88,9 +88,9 @@ class Challenge:
     logged: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """What a passed challenge earned. ``uses_left`` is None where it may be used until it is stale.
+class Grant(NamedTuple):
+    """What a passed challenge earned. ``uses_left`` is None where it may be used until it is stale. A named tuple, for
+    one is read for every sensitive request.
 
     ``browser`` is "" for a client without cookies. ``service``: where it was earned and, behind blanks, the services
     that it is shared with. ``expires_at`` is when the row may be dropped; how fresh the
@@ -111,8 +111,8 @@ class Grant:
     challenge_id: str
     proved_at: float
     expires_at: float
-    uses_left: int | None = None
     epoch: int = 0
+    uses_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

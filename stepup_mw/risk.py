@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .policy import Rule
 from .settings import RiskSettings
@@ -13,8 +12,7 @@ Verdict = Literal["allow", "challenge", "deny"]
 Reason = Literal["route_policy", "elevated_risk_score", "below_threshold", "risk_denied", "app_required"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(NamedTuple):
     """``score`` is 0 to 100. ``signals`` are the points by name, the rule's base score first, as ``route``; ``failed``
     are the signals that could not tell."""
 
@@ -28,13 +26,15 @@ class Assessment:
 
     def as_line(self) -> dict[str, Any]:
         """The ``risk`` object of an audit line; ``failed`` stands in it where something has."""
-        return {
+        line: dict[str, Any] = {
             "score": self.score,
             "challenge_at": self.challenge_at,
             "deny_at": self.deny_at,
             "signals": self.signals,
-            **({"failed": self.failed} if self.failed else {}),
         }
+        if self.failed:
+            line["failed"] = self.failed
+        return line
 
 
 def assess(rule: Rule, points: Mapping[str, int], settings: RiskSettings, failed: Sequence[str] = ()) -> Assessment:
@@ -69,4 +69,4 @@ def demanded(assessment: Assessment) -> Assessment:
     """The same score where code of the app wants a proof whatever it is: only ``deny_at`` still decides."""
     if assessment.verdict == "deny":
         return assessment
-    return replace(assessment, verdict="challenge", reason="app_required")
+    return assessment._replace(verdict="challenge", reason="app_required")

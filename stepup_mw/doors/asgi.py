@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import replace
 
 from ..demands import KEY, required_in
 from ..errors import Unsupported
@@ -109,7 +108,7 @@ class AsgiDoor:
             receive = given(await asked.read_body(0), body.replay_rest)
         if passed.headers:
             send = _adding(passed.headers, send)
-        whole: Scope = scope if isinstance(scope, MutableMapping) else dict(scope)
+        whole: Scope = scope if type(scope) is dict or isinstance(scope, MutableMapping) else dict(scope)
         await self._watched(whole, receive, send, Inside(self._running, whole, make, passed))
 
     async def _watched(self, scope: Scope, receive: Receive, send: Send, inside: Inside) -> None:
@@ -123,7 +122,10 @@ class AsgiDoor:
         except BaseException as error:  # noqa: BLE001 - a demand is one; all else is raised again
             await watch.failed(error)
         else:
-            await watch.done()
+            if not inside.ended:
+                await watch.done()
+        finally:
+            inside.leave()
 
     def _inside(
         self, scope: Scope, path: str, root_path: str, answer: Answer | None = None, body: Body | None = None
@@ -172,7 +174,7 @@ def _in_the_app(request: Request, path: str, body: Body | None, waiting: bool) -
     if native["path"] != path:
         native = {**native, "path": path}
     read_body = body.reader(waiting=waiting) if body is not None else request.read_body
-    return replace(request, path=path, native=native, read_body=read_body)
+    return request.altered(path=path, native=native, read_body=read_body)
 
 
 def _request(scope: Scope, read_body: ReadBody, root_path: str, app: App) -> Request:

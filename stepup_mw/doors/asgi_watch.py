@@ -42,18 +42,19 @@ class Watch:
         return message
 
     async def send(self, message: Message) -> None:
-        if self._inside.required is not None and not self._inside.answering:
+        kind, inside = message["type"], self._inside
+        if inside.required is not None and not inside.answering:
             return  # the gate answers, whatever the app makes of it
-        kind = message["type"]
         if self.leash is not None:
             await self._leashed(self.leash, message)
         if kind == "http.response.start":
             self._status = message["status"]
-            self._inside.answering = True
+            inside.answering = True
+        elif kind == "http.response.body":
+            if not message.get("more_body", False):
+                inside.end(self._status, "completed")
         elif kind == "websocket.accept":
             self._status = 101
-        elif kind == "http.response.body" and not message.get("more_body", False):
-            self._inside.end(self._status, "completed")
         await self._send(message)
 
     async def _leashed(self, leash: Leash, message: Message) -> None:

@@ -17,7 +17,7 @@ from anyio import from_thread
 from ..demands import KEY, Demand, Evidence, StepUpRequired
 from ..errors import AskedTooLate
 from ..gate import Gate
-from ..messages import Ending, Pass, Request, Response
+from ..messages import UNTOUCHED, Ending, Pass, Request, Response
 from .handed import put_flow
 
 Native = MutableMapping[str, Any]
@@ -44,7 +44,7 @@ class Inside:
     gives the gate's answer to the client at once, for a door that does not watch what the app sends."""
 
     __slots__ = (
-        "_answer", "_begun", "_ended", "_make", "_native", "_running", "_threaded", "answering", "passed", "required",
+        "_answer", "_begun", "_make", "_native", "_running", "_threaded", "answering", "ended", "passed", "required",
     )  # fmt: skip
 
     def __init__(
@@ -63,8 +63,9 @@ class Inside:
         self._native = native
         self._make = make
         self._begun = perf_counter()
-        self._ended = False
         self.passed = passed
+        self.ended = False
+        """How the request has ended is said."""
         self.answering = False
         """The app's answer has begun: nothing can take its place any more."""
         self.required: StepUpRequired | None = None
@@ -116,11 +117,17 @@ class Inside:
     def end(self, status: int | None, how: Ending) -> None:
         """The app is done: say so, once."""
         finish = self.passed.finish
-        if finish is None or self._ended:
+        if finish is None or self.ended:
             return
-        self._ended = True
+        self.ended = True
         failed = how == "completed" and (status or 0) >= 500
         finish(status, "failed" if failed else how, perf_counter() - self._begun)
+
+    def leave(self) -> None:
+        """The request is over. It holds this, and this held it: let go, so that nothing of it waits for the garbage
+        collector."""
+        self.answering = self.ended = True
+        self._native, self._make, self.passed = {}, _gone, UNTOUCHED
 
     def _check(self) -> None:
         if self.answering:
@@ -131,6 +138,10 @@ class Inside:
         self.passed = Pass(context=context, finish=self.passed.finish or passed.finish, admitted=passed.admitted)
         self._native.setdefault("stepup", dict(context))
         return Evidence(**context)
+
+
+def _gone(_waiting: bool) -> Request:
+    raise AskedTooLate("the request is over")
 
 
 class FirstAsked:

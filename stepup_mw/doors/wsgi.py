@@ -176,6 +176,7 @@ class _Watch:
                 close()
         finally:
             self._inside.end(self._status, "completed" if self._whole else "aborted")
+            self._inside.leave()
 
     def _replaced(self) -> Iterable[bytes]:
         """The app's body; the gate's where the app has caught a demand."""

@@ -6,7 +6,6 @@ Doubt never leads to access: what raises, times out or cannot be written ends in
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
 
 from ..demands import Demand
 from ..encoding import safe_text
@@ -37,13 +36,21 @@ class Gate:
         """Decide. A Pass lets the request through to the app, a Response answers in its place. Never raises, but
         for cancellation."""
         services = self.services
-        return await _without_doubt(services, request, _decide(services, request))
+        try:
+            return await _decide(services, request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a refusal
+            return await _doubt(services, request, error)
 
     async def demand(self, request: Request, demand: Demand, before: Pass) -> Pass | Response:
         """Decide what code of the app asks for in a request that came through here as ``before``. A Pass lets it go
         on, a Response answers in its place. Raises nothing but BadDemand, and cancellation."""
         services = self.services
-        return await _without_doubt(services, request, demanded.answer(services, request, demand, before))
+        try:
+            return await demanded.answer(services, request, demand, before)
+        except BadDemand:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            return await _doubt(services, request, error)
 
     async def form_token(self, request: Request, method: str, path: str) -> str:
         """A token for a form of the app's that is sent later; "" where no fresh proof would open it now."""
@@ -61,12 +68,10 @@ class Gate:
         return count + await unended.end_what_is_gone(self.services)
 
 
-async def _without_doubt(services: Services, request: Request, decision: Awaitable[Pass | Response]) -> Pass | Response:
-    """The decision, or the refusal that every doubt ends in."""
+async def _doubt(services: Services, request: Request, doubt: Exception) -> Response:
+    """The refusal that every doubt ends in."""
     try:
-        return await decision
-    except BadDemand:
-        raise
+        raise doubt
     except AmbiguousRequest as error:
         status, detail = 400, error.reason
         reply = answers.refusal(services, request, "bad-request", 400, say("refused.target", why=error.detail))

@@ -31,14 +31,14 @@ def cookie_name(kind: str, settings: CookieSettings) -> str:
 def read_grants(services: Services, request: Request) -> list[str]:
     """The grant tokens of the request's cookies, at most MAX_GRANTS, as sent."""
     tokens: list[str] = []
-    for value in _values(request, cookie_name(_GRANT, services.settings.cookie)):
+    for value in _values(services, request, _GRANT):
         tokens += [token for token in value.split("~") if token]
     return tokens[:MAX_GRANTS]
 
 
 def read_device(services: Services, request: Request) -> str:
     """The id inside the first device cookie that this service made, or "" for none."""
-    for value in _values(request, cookie_name(_DEVICE, services.settings.cookie))[:4]:
+    for value in _values(services, request, _DEVICE)[:4]:
         try:
             return services.keyring.unsign("device", value)
         except BadToken:
@@ -49,7 +49,7 @@ def read_device(services: Services, request: Request) -> str:
 def renewed_device(services: Services, request: Request) -> tuple[tuple[bytes, bytes], ...]:
     """The device cookie made anew by the newest key, where an older one made the one that was sent; else nothing."""
     device = read_device(services, request)
-    sent = _values(request, cookie_name(_DEVICE, services.settings.cookie))[:4]
+    sent = _values(services, request, _DEVICE)[:4]
     if not device or any(services.keyring.is_newest("device", value) for value in sent):
         return ()
     return (device_cookie(services, device),)
@@ -80,10 +80,13 @@ def _set_cookie(settings: CookieSettings, kind: str, value: str, max_age_s: int,
     return b"set-cookie", "; ".join(parts).encode("ascii")
 
 
-def _values(request: Request, name: str) -> list[str]:
+def _values(services: Services, request: Request, kind: str) -> Sequence[str]:
+    sent = request.header_values(b"cookie")
+    if not sent:
+        return ()
     found: list[str] = []
-    wanted = name + "="
-    for header in request.header_values(b"cookie"):
+    wanted = cookie_name(kind, services.settings.cookie) + "="
+    for header in sent:
         if wanted.encode() not in header:
             continue
         for part in header.decode("latin-1").split(";"):

@@ -43,7 +43,7 @@ def _resumed(decision: Pass | Response, earlier: Admitted | None) -> Pass | Resp
     if known is None or known.shown["basis"] != "resume" or not isinstance(decision, Pass):
         return decision
     found = decision.admitted
-    return replace(decision, admitted=found._replace(resumed=known)) if isinstance(found, Admitted) else decision
+    return decision._replace(admitted=found._replace(resumed=known)) if isinstance(found, Admitted) else decision
 
 
 async def _visit(services: Services, request: Request, demand: Demand, earlier: Admitted | None) -> Visit:
@@ -126,7 +126,7 @@ async def once_more(
     facts = orjson.loads(challenge.facts)
     return visit._replace(
         rule=rule,
-        assessment=replace(visit.assessment, reason="app_required"),
+        assessment=visit.assessment._replace(reason="app_required"),
         shared={**visit.shared, "action": facts["action"], "policy": {**visit.shared["policy"], "mode": "enforce"}},
         asked=Asked(challenge.binding, reached=False, own=match.rule if match is not None else None),
     )

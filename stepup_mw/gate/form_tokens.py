@@ -8,7 +8,6 @@ opens a rule that wants a proof for each request.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -59,7 +58,7 @@ async def make(services: Services, request: Request, method: str, path: str) -> 
     match = services.policy.match(method.upper(), path, "", None)
     if person is None or match is None or match.rule.grant == "request" or method.upper() in SAFE:
         return ""
-    imagined = replace(request, method=method.upper(), path=path, root_path="", raw_path=None, query=b"")
+    imagined = request.altered(method=method.upper(), path=path, root_path="", raw_path=None, query=b"")
     visit = await survey(services, imagined, match, record=False)
     grant = await grants.freshest(services, visit, person)
     if grant is None or visit.rule.mode != "enforce":

@@ -51,11 +51,15 @@ async def find_grant(services: Services, visit: Visit, person: Person, binding: 
             continue
         grant = await services.store.grant(grant_id)
         standing = "stale" if grant is None else _standing(services, visit, person, grant, binding, portable)
-        if grant is not None and standing == "good" and await _usable(services, grant):
+        if grant is not None and standing == "good" and (grant.uses_left is None or await _taken(services, grant)):
             return Search(grant=grant)
         stale = stale or standing in ("good", "stale")
         foreign = foreign or standing == "foreign"
     return Search(stale=stale, forged=forged, foreign=foreign)
+
+
+async def _taken(services: Services, grant: Grant) -> bool:
+    return await services.store.use_grant(grant.grant_id)
 
 
 class _Token(NamedTuple):
@@ -64,9 +68,11 @@ class _Token(NamedTuple):
 
 
 def _tokens(services: Services, request: Request) -> list[_Token]:
-    tokens = [_Token(text=text, from_header=False) for text in read_grants(services, request)]
     header = request.header_text(b"step-up-grant")
-    return [_Token(text=header, from_header=True), *tokens] if header else tokens
+    tokens = [_Token(header, from_header=True)] if header else []
+    if request.header(b"cookie") is not None:
+        tokens += [_Token(text, from_header=False) for text in read_grants(services, request)]
+    return tokens
 
 
 def _opened(services: Services, token: _Token) -> tuple[str, bool]:
@@ -80,18 +86,16 @@ def _opened(services: Services, token: _Token) -> tuple[str, bool]:
     return services.keyring.unsign("grant_cookie", token.text), False
 
 
-async def _usable(services: Services, grant: Grant) -> bool:
-    return grant.uses_left is None or await services.store.use_grant(grant.grant_id)
-
-
 def _standing(
     services: Services, visit: Visit, person: Person, grant: Grant, binding: str, portable: bool
 ) -> Literal["good", "stale", "foreign", "other"]:
-    if grant.user != person.user or grant.session != person.session or kinship(services, grant) == "foreign":
+    kin = kinship(services, grant)
+    if grant.user != person.user or grant.session != person.session or kin == "foreign":
         return "foreign"
     if not portable and grant.browser not in ("", person.device):
         return "foreign"
-    if not _covers(services, visit, grant, binding) or grant.method not in visit.rule.factors:
+    covered = _covers_shared(visit) if kin == "shared" else _covers(services, visit, grant, binding)
+    if not covered or grant.method not in visit.rule.factors:
         return "other"
     age = visit.now - grant.proved_at
     fresh = -CLOCK_LEEWAY_S <= age < visit.rule.max_age_s and visit.now < grant.expires_at
@@ -103,8 +107,6 @@ def _covers(services: Services, visit: Visit, grant: Grant, binding: str) -> boo
     proof for each request, and a grant of a rule that has changed since opens nothing. One that was asked for with
     fields opens what is asked for with the same."""
     rule = visit.rule
-    if kinship(services, grant) == "shared":
-        return rule.grant != "request"  # the rule that it was earned under is another service's to know
     if rule_named(services, grant.rule, grant.rule_version) is None:
         return False
     if rule.grant == "request" or grant.scope == "request":
@@ -113,6 +115,11 @@ def _covers(services: Services, visit: Visit, grant: Grant, binding: str) -> boo
     if grant.binding and grant.binding != binding:
         return False
     return grant.scope == "service" or grant.rule == rule.name
+
+
+def _covers_shared(visit: Visit) -> bool:
+    """The rule that it was earned under is another service's to know."""
+    return visit.rule.grant != "request"
 
 
 async def freshness_s(services: Services, visit: Visit, person: Person) -> int:

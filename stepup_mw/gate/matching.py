@@ -16,12 +16,15 @@ _OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 def own_place(request: Request, prefix: str) -> str | None:
     """What follows the prefix, where the gate itself answers; None for every other path."""
     path = route_path(request.path, request.root_path)
-    if request.kind == "http" and (path == prefix or path.startswith(prefix + "/")):
-        return path[len(prefix) :]
-    return None
+    if not path.startswith(prefix) or request.kind != "http":
+        return None
+    rest = path[len(prefix) :]
+    return rest if rest[:1] in ("", "/") else None
 
 
 def find_rule(policy: Policy, request: Request) -> Match | None:
     """The rule that holds, by every reading of path and method. AmbiguousRequest as ``Policy.match``."""
-    overrides = [text.decode("latin-1") for name in _OVERRIDES for text in request.header_values(name)]
+    overrides: list[str] = []
+    if request.has_any(_OVERRIDES):
+        overrides = [text.decode("latin-1") for name in _OVERRIDES for text in request.header_values(name)]
     return policy.match(request.method, request.path, request.root_path, request.raw_path, overrides)

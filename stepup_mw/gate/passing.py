@@ -58,7 +58,9 @@ async def let_through(
 ) -> Pass:
     """Put the line on stable storage, with those that belong before it, then let the request through, once. ``grant``:
     by which it goes, where it is one."""
-    lease = await lease_for(services, visit, proved_at, grant)
+    lease = None
+    if visit.rule.stream_max_age_s is not None:
+        lease = await lease_for(services, visit, proved_at, grant)
     reason, reached = visit.assessment.reason, visit.asked is not None and visit.asked.reached
     if reached:
         line = _accepted(services, facts, shown, visit, would)
@@ -73,11 +75,12 @@ async def let_through(
         "proved_at": proved_at,
         "risk_score": visit.assessment.score,
     }
-    token = handed_on(services, facts.flow_id, context["user_id"] or "", visit.now)
-    if token is not None:
-        context["flow_token"] = token
+    if services.settings.flow is not None:
+        token = handed_on(services, facts.flow_id, context["user_id"] or "", visit.now)
+        if token is not None:
+            context["flow_token"] = token
     finish = None if reached else _finish(services, facts, reason, shown, would, lease)
-    return Pass(context=context, finish=finish, admitted=Admitted(visit, facts, shown, proved_at), lease=lease)
+    return Pass(context, finish, Admitted(visit, facts, shown, proved_at), lease)
 
 
 def _accepted(services: Services, facts: Facts, shown: Mapping[str, Any], visit: Visit, would: str | None) -> bytes:

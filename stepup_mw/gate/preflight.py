@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..messages import Request, Response
 from ..pages import say
 from . import answers, duplicates, replies
@@ -38,7 +36,7 @@ async def status(services: Services, request: Request, person: Person | None) ->
     match = services.policy.match(method, path, "", None)
     if match is None:
         return answers.as_json(200, {"sensitive": False, "proof_required": False})
-    imagined = replace(request, method=method.upper(), path=path, root_path="", raw_path=None, query=b"")
+    imagined = request.altered(method=method.upper(), path=path, root_path="", raw_path=None, query=b"")
     visit = await survey(services, imagined, match, record=False)
     left_s = await freshness_s(services, visit, person) if match.rule.grant != "request" else 0
     judged = judge_token(visit, person)

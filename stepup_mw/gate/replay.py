@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -94,8 +94,7 @@ def in_place_of(request: Request, message: Message) -> Request:
     async def read_body(limit: int) -> bytes:  # noqa: ARG001 - it was within the cap when it was kept
         return message.body
 
-    return replace(
-        request,
+    return request.altered(
         method=message.method,
         path=message.path,
         raw_path=message.raw_path,

@@ -6,7 +6,6 @@ risk are judged anew, as of now.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from ..messages import Headers, Pass, Request, Response
@@ -51,7 +50,7 @@ async def run(
     shown = proof("resume", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await let_through(services, visit, facts, shown, proved_at=attempting.now)
-    return replace(passed, instead=resumed, headers=headers)
+    return passed._replace(instead=resumed, headers=headers)
 
 
 async def _visit(

@@ -6,7 +6,6 @@ Gathers and never decides; what it gathers is the same whether the request is li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,8 +27,7 @@ from .terms import Asked
 from .whereabouts import Whereabouts, locate, origin_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(NamedTuple):
     """Who asks, and with what: also at the gate's own endpoints, where there is no rule.
 
     ``session`` and ``device`` are keyed hashes, "" for none. ``assertion``: what their access token says, if there is
@@ -101,9 +99,7 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
                 record=record,
             )
             findings = await measure(services, subject)
-    points = {name: found.points for name, found in findings.items() if found.points}
-    failed = [name for name, found in findings.items() if found.failed]
-    assessment = assess(match.rule, points, services.settings.risk, failed)
+    assessment = _assess(services, match.rule, findings)
     upstream = upstream_of(services, request, person.user if person is not None else "", now)
     return Visit(
         request=request,
@@ -118,6 +114,14 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
         shared=_shared(services, request, match, person, where, known, assessment, upstream),
         flow_id=upstream.flow_id if upstream is not None else "",
     )
+
+
+def _assess(services: Services, rule: Rule, findings: Mapping[str, Finding]) -> Assessment:
+    if not findings:
+        return assess(rule, {}, services.settings.risk)
+    points = {name: found.points for name, found in findings.items() if found.points}
+    failed = [name for name, found in findings.items() if found.failed]
+    return assess(rule, points, services.settings.risk, failed)
 
 
 def new_flow(services: Services, visit: Visit) -> str:
@@ -176,10 +180,15 @@ def action_of(rule: Rule | None, request: Request) -> dict[str, Any]:
     }
 
 
+_TRACED = (b"traceparent", b"x-request-id")
+
+
 def trace_of(request: Request, upstream: Upstream | None = None) -> dict[str, Any] | None:
     """The ``trace`` object of a line from ``traceparent``, ``tracestate`` (W3C Trace Context) and ``X-Request-ID``, if
     any. A ``traceparent`` that is sent twice is none, and without one the state says nothing. ``flow``: what was handed
     on by a service before this one."""
+    if upstream is None and not request.has_any(_TRACED):
+        return None
     sent, request_id = request.header_values(b"traceparent"), request.header_text(b"x-request-id")
     parent = parse_traceparent(sent[0].decode("latin-1")) if len(sent) == 1 else None
     if parent is None and not request_id and upstream is None:

@@ -93,28 +93,22 @@ def shown_address(services: Services, address: Address) -> dict[str, Any]:
     return {"ip": ip, "ip_prefix": bits}
 
 
-def _shown_doubt(services: Services, doubt: Doubt | None) -> dict[str, Any] | None:
-    if doubt is None:
-        return None
+def _shown_doubt(services: Services, doubt: Doubt) -> dict[str, Any]:
     whole = services.settings.trail.ip == "full"
     claims = {"xff": doubt.xff, "forwarded": doubt.forwarded}
     return {"why": doubt.why, **{name: ip if whole else truncated(ip)[0] for name, ip in claims.items()}}
 
 
-def _shown_geo(services: Services, where: Whereabouts) -> dict[str, Any] | None:
-    """None only where no database is configured."""
-    return (where.geo or UNKNOWN).as_line() if services.sources.geo is not None else None
-
-
 def origin_of(services: Services, request: Request, where: Whereabouts, device: str, known: bool) -> dict[str, Any]:
     """The ``origin`` object of a line. ``device`` is a keyed hash, "" for none."""
-    agent = (request.header(b"user-agent") or b"")[:MAX_AGENT]
-    coarse, client, shown = _browser(services.sources.describe, agent, client_hints(request))
+    agent, address = (request.header(b"user-agent") or b"")[:MAX_AGENT], where.address
+    describe, geo = services.sources.describe, services.sources.geo
+    coarse, client, shown = _browser(describe, agent, client_hints(request))
     return {
-        **shown_address(services, where.address),
-        "ip_source": where.address.source,
-        "ip_doubt": _shown_doubt(services, where.address.doubt),
-        "geo": _shown_geo(services, where),
+        **shown_address(services, address),
+        "ip_source": address.source,
+        "ip_doubt": _shown_doubt(services, address.doubt) if address.doubt is not None else None,
+        "geo": (where.geo or UNKNOWN).as_line() if geo is not None else None,
         "device_id": device or None,
         "device_known": known,
         "fingerprint": services.keyring.digest("fingerprint", coarse) if coarse else None,

@@ -7,7 +7,7 @@ answers in one request are AmbiguousRequest, never a choice.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..assertion import Assertion
 from ..errors import AmbiguousRequest
@@ -17,8 +17,7 @@ MAX_USER = 256
 """Characters of a user id. A longer one is refused, not cut: two users must never become one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """``session`` is the app's session id where the provider knows one; it binds grants and is logged only as a
     keyed hash. ``assertion``: what an access token says of how its user authenticated."""
 

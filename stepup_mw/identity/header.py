@@ -25,26 +25,33 @@ class HeaderProvider:
     def __call__(self, request: Request) -> Identity | None:
         if not self._trusted.contain(request.peer):
             return None
-        user = _single(request, self._user)
+        odd = request.has_odd_names()
+        user = _single(request, self._user, odd)
         if user is None:
             return None
-        session = _single(request, self._session) if self._session else None
-        return Identity(user=user, session=session)
+        session = _single(request, self._session, odd) if self._session else None
+        return Identity(user, session)
 
 
 def _folded(name: str) -> bytes:
     return name.lower().replace("_", "-").encode("latin-1")
 
 
-def _single(request: Request, wanted: bytes) -> str | None:
-    """The one value of a header, or None. AmbiguousRequest for two values or an underscore spelling."""
-    found: bytes | None = None
-    for name, value in request.headers:
-        if name == wanted or (UNDERSCORE in name and name.lower().replace(b"_", b"-") == wanted):
-            if name != wanted or b"," in value or (found is not None and found != value):
-                raise AmbiguousRequest("identity", f"more than one value for the header {wanted.decode('latin-1')}")
-            found = value
+def _single(request: Request, wanted: bytes, odd: bool) -> str | None:
+    """The one value of a header, or None. AmbiguousRequest for two values or an underscore spelling; ``odd``: there may
+    be some."""
+    found = request.header(wanted)
+    if (found is not None and b"," in found) or (odd and _is_twofold(request, wanted, found)):
+        raise AmbiguousRequest("identity", f"more than one value for the header {wanted.decode('latin-1')}")
     return _text(found) if found else None
+
+
+def _is_twofold(request: Request, wanted: bytes, found: bytes | None) -> bool:
+    """Whether the header stands there in another spelling, or with another value than ``found``."""
+    return any(
+        value != found if name == wanted else UNDERSCORE in name and name.lower().replace(b"_", b"-") == wanted
+        for name, value in request.headers
+    )
 
 
 def _text(value: bytes) -> str:

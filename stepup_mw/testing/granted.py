@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..state import Store
 from .promises import promise, refused, same
 from .records import STRANGE, keep_grant, make_grant
@@ -23,7 +21,7 @@ async def grants_come_back(store: Store) -> None:
     ]
     for grant in kept:
         same(await store.grant(grant.grant_id), grant)
-    stranger = replace(make_grant(user="mallory"), epoch=await store.epoch("mallory"))
+    stranger = make_grant(user="mallory", epoch=await store.epoch("mallory"))
     await refused(store.put_grant(stranger, keep=9), "a second one of this id")
     same(await store.grant("g1"), kept[0])
 
@@ -34,7 +32,7 @@ async def uses_run_out(store: Store) -> None:
     twice = await keep_grant(store, make_grant("twice", uses_left=2))
     endless = await keep_grant(store, make_grant("open"))
     same([await store.use_grant("twice") for _ in range(3)], [True, True, False])
-    same(await store.grant("twice"), replace(twice, uses_left=0))
+    same(await store.grant("twice"), twice._replace(uses_left=0))
     same([await store.use_grant(name) for name in ("open", "nothing")], [False, False])
     same(await store.grant("open"), endless)
 
@@ -98,7 +96,7 @@ async def a_grant_of_an_ended_epoch_is_dead(store: Store) -> None:
     other = await keep_grant(store, make_grant("bob", user="bob"))
     await store.raise_epoch("alice")
     same((await store.grant("g1"), await store.use_grant("g1"), await _held(store)), (None, False, []))
-    same(await store.put_grant(replace(grant, grant_id="late"), keep=9), False, "a late grant")
+    same(await store.put_grant(grant._replace(grant_id="late"), keep=9), False, "a late grant")
     same(await store.put_grant(make_grant("none", epoch=0), keep=9), False, "a grant of no epoch")
     same(await store.grant("late"), None)
     same(await store.grant("bob"), other, "another's grant")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -149,7 +148,7 @@ async def no_grant_survives_a_raised_epoch(store: Store, crowd: Crowd) -> None:
         number = next(names)
         if number == 32:
             return await store.raise_epoch("alice")
-        return await store.put_grant(replace(make_grant(f"g{number}"), epoch=epoch), keep=99)
+        return await store.put_grant(make_grant(f"g{number}", epoch=epoch), keep=99)
 
     await crowd(put_or_raise)
     same(await store.grants("alice", now=1001.0), (), "grants that are left")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..settings import AccountThrottle, AddressThrottle
@@ -60,7 +59,7 @@ def make_grant(grant_id: str = "g1", **changes: Any) -> Grant:
 
 async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
     """Put a grant of the user's epoch, as the gate does; the grant as it should be kept."""
-    grant = replace(grant, epoch=await store.epoch(grant.user))
+    grant = grant._replace(epoch=await store.epoch(grant.user))
     await store.put_grant(grant, keep=keep)
     return grant
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -43,7 +42,7 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
 
 async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
     """Put a grant of the user's epoch, as the gate does; the grant as it was kept."""
-    grant = replace(grant, epoch=await store.epoch(grant.user))
+    grant = grant._replace(epoch=await store.epoch(grant.user))
     assert await store.put_grant(grant, keep=keep)
     return grant
 
@@ -51,4 +50,4 @@ async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
 async def bare(store: Store, grant_id: str) -> Grant | None:
     """A grant without its epoch, which no two stores draw alike."""
     found = await store.grant(grant_id)
-    return found and replace(found, epoch=0)
+    return found and found._replace(epoch=0)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -139,7 +138,7 @@ def test_what_voids_grants_ends_the_epoch_in_the_same_step(store: Store, ending:
         assert new != old.epoch
         assert await store.epoch("alice") == new
         assert await store.put_grant(late, keep=9) is False
-        assert await store.put_grant(replace(late, epoch=new), keep=9) is True
+        assert await store.put_grant(late._replace(epoch=new), keep=9) is True
         assert await store.grant("bob") == bob
 
     asyncio.run(scene())

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ leaps = st.sampled_from([0.0, 0.25, 1.0, 9.75, 10.0, 60.0, 301.5, float(SETTLED_
 
 
 async def held(store: Store, user: str, now: float) -> list[Grant]:
-    return [replace(grant, epoch=0) for grant in await store.grants(user, now=now)]
+    return [grant._replace(epoch=0) for grant in await store.grants(user, now=now)]
 
 
 class Lockstep(RuleBasedStateMachine):
@@ -168,7 +167,7 @@ class Lockstep(RuleBasedStateMachine):
         grant = make_grant(name, user=user, proved_at=self.now, expires_at=self.now + life, uses_left=uses)
 
         async def put(store: Store) -> bool:
-            return await store.put_grant(replace(grant, epoch=await store.epoch(user) if live else 1), keep=keep)
+            return await store.put_grant(grant._replace(epoch=await store.epoch(user) if live else 1), keep=keep)
 
         self.both(put)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from itertools import count
 
@@ -59,7 +58,7 @@ class Grants:
         grant, order = self._all.get(grant_id, (None, 0))
         if grant is None or grant.uses_left is None or grant.uses_left <= 0 or self.get(grant_id) is None:
             return False
-        self._all[grant_id] = (replace(grant, uses_left=grant.uses_left - 1), order)
+        self._all[grant_id] = (grant._replace(uses_left=grant.uses_left - 1), order)
         return True
 
     def of(self, user: str, *, now: float) -> tuple[Grant, ...]:

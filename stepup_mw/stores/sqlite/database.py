@@ -47,13 +47,14 @@ _inherited: list[_Handles] = []
 class _Handles:
     """What one process holds open."""
 
-    __slots__ = ("looked_at", "pid", "reader", "reading", "writer", "writing")
+    __slots__ = ("cursor", "looked_at", "pid", "reader", "reading", "writer", "writing")
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.reading = threading.Lock()
         self.writing = threading.Lock()
         self.reader: sqlite3.Connection | None = None
+        self.cursor: sqlite3.Cursor | None = None
         self.writer: sqlite3.Connection | None = None
         self.looked_at = 0.0
 
@@ -61,7 +62,7 @@ class _Handles:
         """To be called with both locks held."""
         for db in filter(None, (self.reader, self.writer)):
             db.close()
-        self.reader = self.writer = None
+        self.reader = self.cursor = self.writer = None
 
 
 class Database:
@@ -99,20 +100,22 @@ class Database:
             except _FAULTS as error:
                 raise self._lost_reader(handles, error) from error
 
-    def _reader(self, handles: _Handles) -> sqlite3.Connection:
+    def _reader(self, handles: _Handles) -> sqlite3.Cursor:
+        """One cursor for all reads: to make one takes a tenth of the time of a read."""
         now = time.monotonic()
         if now - handles.looked_at > _LOOK_EVERY_S:
             self._look()
             handles.looked_at = now
-        if handles.reader is None:
+        if handles.reader is None or handles.cursor is None:
             handles.reader = self._open(_READ_WAIT_S, "query_only = ON")
-        return handles.reader
+            handles.cursor = handles.reader.cursor()
+        return handles.cursor
 
     def _lost_reader(self, handles: _Handles, error: Exception) -> StoreUnavailable:
         handles.looked_at = 0.0
         if handles.reader is not None and not _is_busy(error):
             handles.reader.close()
-            handles.reader = None
+            handles.reader = handles.cursor = None
         return self._unavailable(error)
 
     # Writing

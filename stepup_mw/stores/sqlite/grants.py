@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from sqlite3 import Connection
 
 from orjson import dumps, loads
@@ -24,18 +23,10 @@ SIGHTING = """SELECT EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = ? 
 PLACE = "SELECT value, at FROM sighting WHERE user = ? AND kind = 'place'"
 
 
-# The hot path reads one grant a request. Two columns and one JSON array cost half of what fifteen columns do, and
-# filling the slots half of what the __init__ of a frozen dataclass does; ``body`` holds every field but uses_left.
-_BODY = tuple(field.name for field in fields(Grant) if field.name != "uses_left")
-_SETTERS = tuple(Grant.__dict__[name].__set__ for name in (*_BODY, "uses_left"))
-
-
 def to_grant(row: Row) -> Grant:
-    """From ``body`` and ``uses_left``."""
-    grant = object.__new__(Grant)
-    for put, value in zip(_SETTERS, (*loads(row[0]), row[1]), strict=True):
-        put(grant, value)
-    return grant
+    """From ``body`` and ``uses_left``. The hot path reads one grant a request: two columns and one JSON array, of every
+    field but the last, cost half of what fifteen columns do."""
+    return Grant._make((*loads(row[0]), row[1]))
 
 
 def to_sighting(row: Row) -> Sighting:
@@ -79,7 +70,7 @@ def put_grant(db: Connection, grant: Grant, *, keep: int) -> bool:
             grant.proved_at,
             grant.expires_at,
             grant.uses_left,
-            dumps([getattr(grant, name) for name in _BODY]),
+            dumps(grant[:-1]),
         ),
     )
     db.execute("DELETE FROM granted WHERE expires_at <= ? AND grant_id <> ?", (grant.proved_at, grant.grant_id))
