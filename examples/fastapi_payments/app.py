@@ -1,18 +1,24 @@
-"""Payments behind a FastAPI app: everybody sees the list; a payment asks for a code, and so does taking all away."""
+"""Payments behind a FastAPI app, for programs with a token and for people at the form on its page: everybody sees the
+list; a payment asks for a code, and so do taking all away and a standing order, which no rule names."""
 
 from __future__ import annotations
 
+import html
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Form, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 
+import stepup_mw
 from stepup_mw.fastapi import StepUp, require_stepup
 
 FOLDER = Path(__file__).parent
@@ -24,15 +30,17 @@ class Payment(BaseModel):
     amount: int
 
 
-class Tokens(AuthenticationBackend):
+class TokenOrSession(AuthenticationBackend):
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
-        user = TOKENS.get(conn.headers.get("authorization", "").removeprefix("Bearer "))
+        token = conn.headers.get("authorization", "").removeprefix("Bearer ")
+        user = TOKENS.get(token) if token else conn.session.get("user")
         return (AuthCredentials(["authenticated"]), SimpleUser(user)) if user else None
 
 
 app = FastAPI()
 StepUp(app, config=FOLDER / "stepup.toml")  # the middleware, and what it may answer in /docs
-app.add_middleware(AuthenticationMiddleware, backend=Tokens())  # added last, so outermost: it says who asks
+app.add_middleware(AuthenticationMiddleware, backend=TokenOrSession())  # added later, so further out: who asks
+app.add_middleware(SessionMiddleware, secret_key=os.environ.get("SESSION_KEY", os.urandom(32).hex()))
 
 
 def database() -> closing[sqlite3.Connection]:
@@ -58,3 +66,42 @@ def pay(payment: Payment) -> Payment:
 def export() -> list[dict[str, Any]]:
     """No rule names it; the dependency asks."""
     return list_payments()
+
+
+@app.post("/sign-in/{user}")
+def sign_in(request: Request, user: str) -> RedirectResponse:
+    """Stands for the login that your app has: it puts a user into the session."""
+    request.session["user"] = user
+    return RedirectResponse("/", 303)
+
+
+@app.get("/", response_class=HTMLResponse)
+def page(request: Request) -> str:
+    if not request.user.is_authenticated:
+        return PAGE.format('<form method="post" action="/sign-in/alice"><button>Sign in</button></form>')
+    paid = "".join(f"<li>{amount} to {html.escape(to)}</li>" for to, amount in (p.values() for p in list_payments()))
+    return PAGE.format(f"<ul>{paid}</ul>{FORM.format('/pay', 'Pay')}{FORM.format('/standing-orders', 'Pay monthly')}")
+
+
+@app.post("/pay")  # a rule names it: the form is kept, shown, and sent after the code
+def pay_by_form(
+    to: Annotated[str, Form()], amount: Annotated[int, Form()], invoice: UploadFile | None = None
+) -> RedirectResponse:
+    name = f" for {invoice.filename}, {len(invoice.file.read())} bytes" if invoice and invoice.filename else ""
+    pay(Payment(to=to + name, amount=amount))
+    return RedirectResponse("/", 303)
+
+
+@app.post("/standing-orders")  # no rule names it: the handler asks, when it has read the form, and that is kept, too
+async def order(request: Request, to: Annotated[str, Form()], amount: Annotated[int, Form()]) -> RedirectResponse:
+    if amount > 10:
+        await stepup_mw.require(request, reason="a standing order", action={"to": to, "amount": amount})
+    pay(Payment(to=f"{to}, monthly", amount=amount))
+    return RedirectResponse("/", 303)
+
+
+PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+<title>Payments</title><h1>Payments</h1>{}</html>"""
+FORM = """<form method="post" action="{0}" enctype="multipart/form-data">
+<label>To <input name="to" required></label> <label>Amount <input name="amount" type="number" required></label>
+<label>Invoice <input name="invoice" type="file"></label> <button>{1}</button></form>"""
