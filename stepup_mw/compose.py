@@ -25,9 +25,11 @@ from .messages import Lease, Pass, Request, Response
 from .parts import make_courier, make_services, make_shipper
 from .state import Store
 from .stores import open_store
+from .stores.witness import distrust
 from .stores.workers import refuse_many_workers
 from .trail import Trail
 from .trail.files import Layout
+from .trail.rolled_back import signed_beyond
 
 if TYPE_CHECKING:
     from .config import Config
@@ -55,7 +57,10 @@ class Assembly:
         self._clock = clock
         self._secrets = secrets
         self.trail = Trail(settings.trail, service=settings.service, clock=clock, random=os.urandom)
-        self.store: Store = open_store(settings.store_url, witness=Layout(settings.trail.path).witness, clock=clock)
+        witness = Layout(settings.trail.path).witness
+        if beyond := signed_beyond(settings.trail, settings.service):
+            distrust(witness, beyond)
+        self.store: Store = open_store(settings.store_url, witness=witness, clock=clock)
         self._memory = settings.store_url.startswith("memory:")
         if self._memory:
             refuse_many_workers(os.environ, sys.argv)

@@ -162,6 +162,27 @@ class RedisServer(Process):
                 return stream.read(int(line[1:])).decode()
             return line
 
+    def evict(self, key: str, *, spare: str = "") -> None:
+        """Let the server hold little more than it does, and fill it, until it has evicted ``key`` by itself; ``spare``
+        is in use meanwhile. It evicts no more after that."""
+        time.sleep(1.1)  # it tells by the second what was used last
+        self.ask("TOUCH", spare)
+        used = int(self.ask("INFO", "memory").partition("used_memory:")[2].split()[0])
+        self._limit("allkeys-lru", used + 300_000)
+        try:
+            for number in range(5000):
+                self.ask("TOUCH", spare)
+                self.ask("SET", f"junk{number % 50}", "x" * 20_000)
+                if self.ask("EXISTS", key) == ":0":
+                    return
+            raise AssertionError(f"{key} is not evicted")
+        finally:
+            self._limit("noeviction", 0)
+
+    def _limit(self, policy: str, most: int) -> None:
+        for name, value in (("maxmemory-samples", "64"), ("maxmemory-policy", policy), ("maxmemory", str(most))):
+            assert self.ask("CONFIG", "SET", name, value) == "+OK"
+
     def url(self, options: str = "") -> str:
         return f"redis://{self.address}:{self.port}/0{options}"
 

@@ -5,12 +5,14 @@
     …
 
 It stands where the audit trail is (``.stepup.store``), and for an SQLite file also beside that (``stepup.db-life``).
-Whoever puts back an old copy of this file too is not found out. It is written at every step that uses something up,
-and not synced: what a power failure takes of it makes a loss harder to see, never a sound store look lost.
+Whoever puts back an old copy of this file too is found out where checkpoints are signed, at the next start: the signer
+remembers outside of that folder how long the trail was (``trail.rolled_back``). It is written at every step that uses
+something up, and not synced: what a power failure takes makes a loss harder to see, never a sound store look lost.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import threading
@@ -18,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ..errors import StoreUnavailable
 from .lives import STRIPES, Life, Note
 from .removals import Removals
 
@@ -105,6 +108,27 @@ def parse_note(text: bytes) -> Note:
     if match is None:
         return DAMAGED
     return Note(name=match[1].decode("ascii"), spent=tuple(map(int, match[2].split())))
+
+
+def distrust(path: Path, mark: str) -> None:
+    """The file is as old as the folder it stands in, which was put back: from now on it stands for no store, and what
+    is found in the store's place is a loss. Once for each ``mark``, over all processes. StoreUnavailable."""
+    marker = path.with_name(".stepup.distrusted")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.read(handle, _SIZE) != mark.encode("ascii"):
+                path.unlink(missing_ok=True)
+                path.write_text("distrusted\n", "ascii")
+                path.chmod(0o600)
+                os.pwrite(handle, mark.encode("ascii"), 0)
+                os.ftruncate(handle, len(mark))
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise StoreUnavailable(f"{path}, which is older than what was signed, cannot be put aside: {error}") from error
 
 
 class Memory:

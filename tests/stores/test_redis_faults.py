@@ -296,25 +296,6 @@ def test_the_first_step_warns_of_a_server_that_forgets(server: RedisServer, capl
     assert len([record for record in caplog.records if record.name == "stepup_mw"]) == 2
 
 
-def _evict(server: RedisServer, key: str, *, spare: str) -> None:
-    """Fill the server, which may hold little more than it does, until it has evicted ``key``; ``spare`` is in use."""
-    time.sleep(1.1)  # the server tells by the second what was used last
-    server.ask("TOUCH", spare)
-    used = int(server.ask("INFO", "memory").partition("used_memory:")[2].split()[0])
-    for name, value in (
-        ("maxmemory-samples", "64"),
-        ("maxmemory-policy", "allkeys-lru"),
-        ("maxmemory", str(used + 300_000)),
-    ):
-        assert server.ask("CONFIG", "SET", name, value) == "+OK"
-    for number in range(20_000):
-        server.ask("TOUCH", spare)
-        server.ask("SET", f"junk{number % 50}", "x" * 20_000)
-        if server.ask("EXISTS", key) == ":0":
-            return
-    raise AssertionError(f"{key} is not evicted")
-
-
 @pytest.mark.parametrize("kept", ["the life", "nothing"])
 def test_a_server_that_evicts_allows_no_more_says_so_and_is_itself_again(server: RedisServer, kept: str) -> None:
     _clean(server)
@@ -329,12 +310,8 @@ def test_a_server_that_evicts_allows_no_more_says_so_and_is_itself_again(server:
         user, had, life = (
             next(key for key in _keys(server) if key.endswith(end)) for end in (":user", ":had}", ":life}")
         )
-        try:
-            for key in (user, had):
-                await asyncio.to_thread(_evict, server, key, spare=life if kept == "the life" else "junk")
-        finally:
-            server.ask("CONFIG", "SET", "maxmemory", "0")
-            server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        for key in (user, had):
+            await asyncio.to_thread(server.evict, key, spare=life if kept == "the life" else "")
         assert await store.factors("alice") == ()
         assert await store.missed("alice") is True, "nobody who may have had one begins anew"
         loss = await store.loss()
@@ -358,9 +335,7 @@ def test_what_a_server_had_evicted_before_and_a_new_run_of_it_are_no_loss(server
 
     async def scene() -> None:
         server.ask("SET", "junk", "x")
-        await asyncio.to_thread(_evict, server, "junk", spare="nothing")
-        server.ask("CONFIG", "SET", "maxmemory", "0")
-        server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await asyncio.to_thread(server.evict, "junk")
         _clean(server)
         store = _store(server)
         await _fill(store)

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from stepup_mw.stores.redis.names import Names
+
 from ..http.doors import CONFIG, Door, is_chain, serving
 from ..http.steps import BY_GRANT, TRANSFER, ask, problem, prove, verify
 from ..servers import PostgresServer, RedisServer, until
@@ -125,6 +127,29 @@ def test_a_store_that_cannot_count_lets_nothing_through_and_goes_on(door: Door, 
 
 def _refusals(door: Door) -> list[dict[str, Any]]:
     return [line for line in door.lines(None) if line.get("detail") == "store_unavailable"]
+
+
+def test_a_store_that_evicts_lets_nobody_in_says_so_and_goes_on(door: Door, state: Server) -> None:
+    if not isinstance(state, RedisServer):
+        return  # a table evicts nothing
+    user = f"dora-{door.name}"
+    enrolled = door.enroll(user)
+    with door.client(user) as client, door.client(f"{user}-new") as newcomer:
+        prove(client, door.code(enrolled))
+        assert client.post(TRANSFER).status_code == 200
+        state.evict(Names("stepup").user(user))
+        answers = [client.post(TRANSFER), client.post(TRANSFER, headers={"Step-Up-Code": door.code(enrolled, steps=1)})]
+        assert {problem(answer) for answer in answers} <= {(403, "not-enrolled"), (401, "challenge-required")}
+        until(lambda: _lost(door) in ({"evicted"}, {"empty"}, {"evicted", "empty"}), what="the line")
+        assert problem(newcomer.post(TRANSFER)) == (403, "not-enrolled")
+        assert newcomer.get("/_stepup/enroll").status_code == 403
+        again = door.enroll(user)
+        assert client.post(TRANSFER, headers={"Step-Up-Code": door.code(again)}).status_code == 200
+    assert len(door.reached(user)) == 2
+
+
+def _lost(door: Door) -> set[str]:
+    return {line["detail"]["found"] for line in door.lines(None, settle=False) if line["phase"] == "store_lost"}
 
 
 def test_a_store_that_is_emptied_lets_nobody_in_says_so_and_goes_on(door: Door, state: Server) -> None:
