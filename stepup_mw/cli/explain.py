@@ -12,6 +12,7 @@ import click
 
 from . import service
 from .configuration import methods_text, rule_json
+from .names import user_name
 from .program import command
 from .screen import fields, paint, safe, say, say_json
 
@@ -29,7 +30,7 @@ COLORS = {"pass": "green", "allow": "green", "challenge": "yellow", "login": "ye
 @command("explain")
 @click.argument("method")
 @click.argument("path")
-@click.option("--user", help="Who asks; left out: nobody is logged in.")
+@click.option("--user", type=user_name, metavar="TEXT", help="Who asks; left out: nobody is logged in.")
 @click.option("--ip", help="From which address.")
 @click.option(
     "--device",

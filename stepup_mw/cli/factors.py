@@ -16,6 +16,7 @@ from ..encoding import format_instant
 from ..errors import MissingExtra
 from . import service
 from .failure import FOUND, CommandError
+from .names import user_name
 from .program import command
 from .qr import render_qr
 from .screen import color_mode, fields, paint, safe, say, say_json, table, warn
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @command("enroll")
-@click.argument("user")
+@click.argument("user", type=user_name)
 @click.option("--secret-stdin", is_flag=True, help="Take a base32 secret from standard input, its first line.")
 @click.option("--force", is_flag=True, help="Replace the authenticator the user has.")
 def enroll(user: str, secret_stdin: bool, force: bool, config: Path, as_json: bool) -> int:
@@ -152,7 +153,7 @@ def _user_json(user: UserSummary, now: float) -> dict[str, object]:
 
 
 @command("revoke")
-@click.argument("user")
+@click.argument("user", type=user_name)
 @click.option("--grants", "only_grants", is_flag=True, help="Only the grants: the authenticator stays.")
 def revoke(user: str, only_grants: bool, config: Path, as_json: bool) -> int:
     """Take a user's authenticator, codes and grants away.
@@ -186,7 +187,7 @@ def _tell_revoked(user: str, count: int, ended: int, *, only_grants: bool) -> No
 
 
 @command("unlock")
-@click.argument("user")
+@click.argument("user", type=user_name)
 def unlock(user: str, config: Path, as_json: bool) -> int:
     """Clear a user's failures and lock.
 
@@ -205,7 +206,7 @@ def unlock(user: str, config: Path, as_json: bool) -> int:
 
 
 @command("code")
-@click.argument("user")
+@click.argument("user", type=user_name)
 @click.option("--development", is_flag=True, help="I know: whoever can do this needs no authenticator.")
 def code(user: str, development: bool, config: Path, as_json: bool) -> int:
     """Show a user's current code; for development only.

@@ -12,6 +12,7 @@ import click
 
 from . import service
 from .failure import FOUND
+from .names import user_name
 from .program import command
 from .screen import safe, say, say_json, table
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @command("grants")
-@click.argument("user")
+@click.argument("user", type=user_name)
 def grants(user: str, config: Path, as_json: bool) -> int:
     """List a user's grants, the newest first.
 

@@ -13,6 +13,7 @@ import click
 
 from . import service
 from .failure import CommandError
+from .names import user_name
 from .program import command
 from .screen import paint, say, say_json, table
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @command("user-ids")
-@click.argument("user")
+@click.argument("user", type=user_name)
 @click.option(
     "--keys",
     type=click.Path(path_type=Path, dir_okay=False),

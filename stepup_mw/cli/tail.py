@@ -18,6 +18,7 @@ import click
 from ..encoding import parse_duration, parse_timestamp
 from . import service
 from .failure import FOUND
+from .names import user_name
 from .program import command
 from .rows import format_broken, format_row
 from .screen import paint, safe, say, terminal_width
@@ -78,7 +79,7 @@ def parse_since(text: str, now: float) -> float:
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines are added, over rotations, until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(0), metavar="N", help=f"The last N rows; {SHOWN} if left out.")
-@click.option("--user", multiple=True, help="Only this user's.")
+@click.option("--user", type=user_name, multiple=True, metavar="TEXT", help="Only this user's.")
 @click.option("--status", multiple=True, help="Only of this status: allowed, rejected, approved …")
 @click.option("--phase", multiple=True, help="Only of this phase: trigger, challenge, outcome, access, result …")
 @click.option("--route", multiple=True, help="Only of this rule.")

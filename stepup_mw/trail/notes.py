@@ -128,7 +128,10 @@ def read_vkeys(text_or_path: str) -> tuple[Vkey, ...]:
             with open(text_or_path, encoding="utf-8") as stream:  # noqa: PTH123 - as above
                 text = stream.read(MAX_NOTE)
         except (OSError, ValueError) as error:
-            raise NoteError(f"no verifier key in {text_or_path}: {error}") from None
+            why = getattr(error, "strerror", None) or "not a text file"
+            raise NoteError(
+                f"no verifier key in {text_or_path}: {why}; a key is NAME+ID+KEY, or a file with one"
+            ) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         raise NoteError(f"no verifier key in {text_or_path}")

@@ -236,3 +236,23 @@ def test_code_is_refused_in_production(service: Path, stepup: Run) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert "cookie.secure is true" in ran.err
     assert stepup("code alice --development").code == 0
+
+
+@pytest.mark.slow
+def test_a_user_name_is_utf8_in_every_locale(folder: Path) -> None:
+    write_service(folder)
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    made = spawn([*NAMES[2], "enroll", "älice", "--json"], folder, **plain)
+    assert (made.returncode, json.loads(made.stdout)["user"]) == (0, "älice")
+    for words in (
+        ["users"],
+        ["tail", "--user", "älice"],
+        ["code", "älice"],
+        ["explain", "GET", "/x", "--user", "älice"],
+    ):
+        shown = spawn([*NAMES[2], *words], folder, **plain)
+        assert (shown.returncode, shown.stderr.count("rror")) == (0, 0)
+    bad = subprocess.run(
+        [*NAMES[2], "unlock", b"\xff"], cwd=folder, env=clean_environ(), capture_output=True, timeout=30, check=False
+    )
+    assert (bad.returncode, b"a user name is text in UTF-8" in bad.stderr) == (2, True)
