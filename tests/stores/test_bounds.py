@@ -13,7 +13,7 @@ import pytest
 from stepup_mw.gate.challenges import KEEP_OPEN
 from stepup_mw.gate.grants import KEEP
 from stepup_mw.gate.whereabouts import KEEP_SIGHTINGS
-from stepup_mw.state import MAX_FACTORS, Store
+from stepup_mw.state import MAX_FACTORS, Grant, Store
 from stepup_mw.stores.bounds import HITS_KEPT, SETTLED_KEPT, SETTLED_KEPT_S
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.sqlite import SqliteStore
@@ -44,7 +44,7 @@ def _held(value: object, seen: set[int]) -> int:
     seen.add(id(value))
     if isinstance(value, dict):
         return len(value) + sum(_held(each, seen) for each in value.values())
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, list | tuple | set) and not isinstance(value, Grant):  # a grant is one entry, of the one above
         return len(value) + sum(_held(each, seen) for each in value)
     inner = getattr(value, "__dict__", None)
     return sum(_held(each, seen) for each in inner.values()) if inner else 0
