@@ -90,6 +90,11 @@ class Assembly:
         """Whether the housekeeping of this process has begun."""
         return self._started_in == os.getpid()
 
+    @property
+    def keeps(self) -> int:
+        """Bytes of a body, at most, that can be kept for after a code."""
+        return self.gate.services.settings.challenge.resume_max_body
+
     def start(self) -> None:
         """Put the policy in force on record and begin the housekeeping, once a process. Never raises: what cannot
         be written now is refused, request by request, until it can."""

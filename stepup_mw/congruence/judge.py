@@ -41,6 +41,7 @@ class Judge:
         self.policy = policy
         self.concerns = policy.concerns
         self.gate: Any = self
+        self.keeps = 0
         self._said = PASS
         self._asgi = AsgiDoor(_asgi_end, self, own_root=root_path)
         self._wsgi = WsgiDoor(_wsgi_end, self)

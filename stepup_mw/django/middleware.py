@@ -97,7 +97,7 @@ class StepUpMiddleware:
         return response
 
     def _inside(self, request: Any, passed: Pass, *, threaded: bool) -> Inside:
-        remember(request, self.assembly.gate.services.settings.challenge.resume_max_body)
+        remember(request, self.assembly.keeps)
         request.stepup = dict(passed.context) if passed.context is not None else None
         if passed.context is not None:
             put_flow(request, passed.context.get("flow_token"))

@@ -71,7 +71,7 @@ class AsgiDoor:
         """The body, to be remembered while the app reads it; None for a request that is never kept."""
         if scope.get("method", "GET") in SAFE:
             return None
-        keep = bytes_of_headers(scope["headers"], self._running.gate.services.settings.challenge.resume_max_body)
+        keep = bytes_of_headers(scope["headers"], self._running.keeps)
         return Body(receive, keep) if keep is not None else None
 
     async def _remembering(self, scope: Scope, body: Body, send: Send) -> None:

@@ -27,14 +27,14 @@ class Body:
         self._begun = False
         self._last: Message | None = None
         self._lost: type[BodyTooLarge] | None = None
-        self._loop = asyncio.get_running_loop() if keep is not None else None
+        self._loop = asyncio._get_running_loop() if keep is not None else None  # noqa: SLF001 - public, as its docs say
 
     def reader(self, *, waiting: bool) -> ReadBody:
         """Reads it while the app runs. ``waiting``: called from a thread that waits for the decision, which is made on
         another loop than the one that can receive."""
         if not waiting:
             return self.read
-        if self._loop is None or asyncio._get_running_loop() is not None:  # noqa: SLF001 - public, by its documentation
+        if self._loop is None or asyncio._get_running_loop() is not None:  # noqa: SLF001 - as above
             return self._at_hand  # the loop is held up by who waits: nothing more can come
         return self._from_its_loop
 

@@ -29,6 +29,10 @@ class Rooted:
     def gate(self) -> Gate:
         return self._running.gate
 
+    @property
+    def keeps(self) -> int:
+        return self._running.keeps
+
     def concerns(self, path: str, _root_path: str, raw_path: bytes | None) -> bool:
         return self._running.concerns(path, self._own_root, raw_path)
 

@@ -92,7 +92,7 @@ class WsgiDoor:
 
     def _keeps(self, environ: Environ) -> int | None:
         """How many bytes of the body are remembered while the app reads it; None for a request that is never kept."""
-        return bytes_of_environ(environ, self._running.gate.services.settings.challenge.resume_max_body)
+        return bytes_of_environ(environ, self._running.keeps)
 
     def _making(self, environ: Environ) -> Callable[[bool], Request]:
         """Makes the request as it came, and its body as far as it is remembered, when the app has begun with it."""
