@@ -34,6 +34,9 @@ ZERO = bytes(32)
 MAX_NUMBER = 2**53
 """Beyond this, JSON readers disagree about an integer (RFC 8259 section 6)."""
 
+_LEAF = sha256(b"\x00")
+"""How a leaf hash begins: to go on from here saves a copy of every line."""
+
 _OPENING = re.compile(rb'\{"prev":"([A-Za-z0-9+/]{43}=)","seq":(0|[1-9][0-9]{0,15}),"')
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -79,11 +82,13 @@ def extend(records: Iterable[bytes], tip: Tip, tail: bytes) -> tuple[bytes, Tip]
 
 def link(bodies: Iterable[bytes], tip: Tip) -> tuple[bytes, Tip]:
     """``extend`` for records that are closed already: without their opening brace, the writer at their end."""
-    seq, leaf = tip.seq, tip.leaf
+    seq, leaf, begin = tip.seq, tip.leaf, _LEAF.copy
     lines = []
     for body in bodies:
         line = b'{"prev":"%b","seq":%d,%b' % (b2a_base64(leaf, newline=False), seq, body)
-        leaf = sha256(b"\x00" + line).digest()
+        state = begin()
+        state.update(line)
+        leaf = state.digest()
         seq += 1
         lines.append(line)
     lines.append(b"")

@@ -225,8 +225,7 @@ class Ledger:
         live, limit, every = self._live, self._settings.rotate_size, self._settings.rotate_every_s
         if live.size == 0:
             return False
-        added = sum(map(len, bodies)) + len(bodies) * _PLACE
-        if limit is not None and live.size + added > limit:
+        if limit is not None and live.size + sum(map(len, bodies)) + len(bodies) * _PLACE > limit:
             return True
         return every is not None and self._marks.clock() - live.since >= every
 

@@ -11,7 +11,6 @@ import contextlib
 import os
 import threading
 import weakref
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from ..chain import is_record
@@ -21,7 +20,7 @@ from .locks import require_locks
 from .marks import ROOM, Marks
 from .recent import recent_lines
 from .unended import unended_lines
-from .waiting import Entry
+from .waiting import Entry, Ticket
 from .writer import Writer
 from .zst import load_zstd
 
@@ -91,9 +90,9 @@ class Trail:
         if durability == "async":
             self._submit(Entry(records, synced=False))
             return
-        future: Future[None] = Future()
-        self._submit(Entry(records, future, None, durability == "commit"))
-        future.result()
+        ticket = Ticket()
+        self._submit(Entry(records, ticket, None, durability == "commit"))
+        ticket.result()
 
     def post(self, records: Sequence[bytes], *, info: bool = False) -> None:
         """Add records some time soon. Never waits and never raises for want of room: what cannot be written is
@@ -145,13 +144,13 @@ class Trail:
             self._forget(writer)
 
     def _ask(self, task: Callable[[Writer], Callable[[], Any]]) -> Any:
-        future: Future[Any] = Future()
-        entry = Entry((), future)
+        ticket = Ticket()
+        entry = Entry((), ticket)
         while True:
             writer = self._writer or self._begin()
             entry.task = task(writer)
             if writer.offer(entry):
-                return future.result()
+                return ticket.result()
             self._forget(writer)
 
     def _submit(self, entry: Entry, *, refused: bool = True) -> None:

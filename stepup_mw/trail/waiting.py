@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,38 @@ from ..errors import TrailUnavailable
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Sequence
-    from concurrent.futures import Future
+
+
+class Ticket:
+    """What a thread waits with: settled once, by another thread. A ``concurrent.futures.Future`` would do the same in
+    several times the time, for it can be waited for by many."""
+
+    __slots__ = ("_done", "_error", "_result", "_waits")
+
+    def __init__(self) -> None:
+        self._waits = threading.Lock()
+        self._waits.acquire()
+        self._done = False
+        self._error: Exception | None = None
+        self._result: Any = None
+
+    def done(self) -> bool:
+        return self._done
+
+    def set_result(self, result: Any) -> None:
+        self._result, self._done = result, True
+        self._waits.release()
+
+    def set_exception(self, error: Exception) -> None:
+        self._error, self._done = error, True
+        self._waits.release()
+
+    def result(self) -> Any:
+        """Wait for it, and give it or raise it."""
+        with self._waits:
+            if self._error is not None:
+                raise self._error
+            return self._result
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +53,7 @@ class Entry:
     ``spooled`` and ``info``: the class of its records, closed if neither, see ``backlog``."""
 
     records: Sequence[bytes]
-    future: asyncio.Future[Any] | Future[Any] | None = None
+    future: asyncio.Future[Any] | Ticket | None = None
     loop: asyncio.AbstractEventLoop | None = None
     synced: bool = True
     task: Callable[[], Any] | None = None
