@@ -8,7 +8,7 @@ import logging
 import platform
 import sys
 
-from . import appending, bounds, lookup, origin, pages, passing, sensitive, served, trail, verifying
+from . import appending, bounds, loggers, lookup, origin, pages, passing, sensitive, served, trail, verifying
 
 PARTS = {
     "passing": passing.measure,
@@ -20,6 +20,7 @@ PARTS = {
     "verifying": verifying.measure,
     "appending": appending.measure,
     "trail": trail.measure,
+    "loggers": loggers.measure,
     "bounds": bounds.measure,
 }
 LONG = {"bounds"}
