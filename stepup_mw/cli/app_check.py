@@ -66,10 +66,11 @@ def _row(cover: RouteCover) -> tuple[str, ...]:
     mark, color = _MARKS[cover.state]
     quiet = cover.state in ("open", "public")
     route = cover.route
-    kind = paint("  WebSocket" if route.kind == "websocket" else "  mount" if route.kind == "mount" else "", dim=True)
+    kind = {"websocket": "  WebSocket", "mount": "  mount"}.get(route.kind, "")
+    where = f"  at {safe(route.host, 40)}" if route.host else ""
     return (
         paint(mark, color, bold=color is not None, dim=color is None),
-        paint(safe(route.path, 60), dim=quiet) + kind,
+        paint(safe(route.path, 60), dim=quiet) + paint(kind + where, dim=True),
         paint(_methods_text(route.methods), dim=quiet),
         paint(safe(_short(route.handler), 40), dim=True),
         _policy_text(cover),

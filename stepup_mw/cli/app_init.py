@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..config.template import Proposal
+from ..congruence.coverage import Coverage
 from ..congruence.sensitive import Suggestion, suggest
+from ..policy import Policy
 from .reading import App
 
 
@@ -14,7 +16,8 @@ class AppRoutes:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        found = suggest(tuple(app.router.routes))
+        covers = Coverage(app.router, Policy([])).routes
+        found = suggest(tuple(cover.route for cover in covers if cover.state != "unreached"))
         self._rules = [one for one in found if not one.public]
         self._public = [one for one in found if one.public]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,12 +31,24 @@ def read(name: str, *, factory: bool) -> App:
     """Import ``module:app`` and find its routes. No server is started, no handler and no middleware is run; what the
     import itself prints goes to stderr. CommandError where that cannot be."""
     service.add_import_path(Path.cwd())
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), _quiet():
         app = load_app(name, factory=factory)
         reading = read_app(app)
     if reading.router is None:
         raise CommandError(_unknown(name, reading.found, reading.around))
     return App(name, reading.router, reading.around)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """An app that has the middleware warns of its configuration when it is imported; the command says it itself."""
+    log = logging.getLogger("stepup_mw")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _unknown(name: str, found: str, around: tuple[str, ...]) -> str:

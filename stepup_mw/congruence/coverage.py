@@ -102,7 +102,7 @@ class Coverage:
         pattern = compile_pattern(rule.path)
         for cover in self.routes:
             for method, met in cover.rules.items():
-                if _allows(rule, method) and any(met) and _matches(pattern, cover.route):
+                if _allows(rule, method) and any(met) and self._matches(pattern, cover.route):
                     return next(name for name in met if name)
         return ""
 
@@ -110,8 +110,10 @@ class Coverage:
         """The route that the rule may have been meant for, and what sets them apart."""
         pattern = compile_pattern(rule.path)
         for cover in self.routes:
-            if cover.rules and _matches(pattern, cover.route):
+            if cover.rules and self._matches(pattern, cover.route):
                 return cover.route.path, f"the app has {', '.join(methods_of(cover.route))} there"
+        if any(cover.state == "unreached" and self._matches(pattern, cover.route) for cover in self.routes):
+            return "", "the app has such a route, and sends its requests elsewhere"
         paths = [cover.route.path for cover in self.routes]
         return next(iter(difflib.get_close_matches(rule.path, paths, 1, 0.6)), ""), ""
 
@@ -133,9 +135,13 @@ class Coverage:
 
     def _is_public(self, route: AppRoute, method: str) -> bool:
         return any(
-            (not wanted or wanted == method) and (pattern.source == route.path or _matches(pattern, route))
+            (not wanted or wanted == method) and (pattern.source == route.path or self._matches(pattern, route))
             for wanted, pattern in self._public
         )
+
+    def _matches(self, pattern: Pattern, route: AppRoute) -> bool:
+        """Paths of rules are those below the root path."""
+        return any(pattern.broad.fullmatch(sample.removeprefix(self._router.root_path)) for sample in route.samples)
 
 
 def methods_of(route: AppRoute) -> list[str]:
@@ -188,10 +194,6 @@ def _own_requests(rule: Rule) -> Iterator[Spelling]:
 def _allows(rule: Rule, method: str) -> bool:
     allowed = covered_methods(rule.methods)
     return allowed is None or method in allowed
-
-
-def _matches(pattern: Pattern, route: AppRoute) -> bool:
-    return any(pattern.broad.fullmatch(sample) for sample in route.samples)
 
 
 def _accepted(entry: str) -> tuple[str, Pattern]:

@@ -85,7 +85,7 @@ def suggest(routes: tuple[AppRoute, ...]) -> list[Suggestion]:
 
 
 def _suggest(route: AppRoute) -> Suggestion | None:
-    if route.kind == "mount":
+    if route.kind == "mount" or route.asks:
         return None
     words = words_in(route)
     reasons = list(dict.fromkeys(_REASONS[word] for word in words))
@@ -124,7 +124,7 @@ def _said_methods(route: AppRoute, changing: tuple[str, ...]) -> str:
         return "a WebSocket"
     if route.methods is None:
         return "answers every method"
-    return f"{', '.join(changing)} changes state" if changing else "only reads"
+    return f"{', '.join(changing)} change{'s' if len(changing) == 1 else ''} state" if changing else "only reads"
 
 
 def _slug(route: AppRoute) -> str:
@@ -132,7 +132,8 @@ def _slug(route: AppRoute) -> str:
     last = route.handler.rpartition(".")[2].strip("<>_")
     own = [word.lower() for word in _SPLIT.split(last) if word]
     fixed = [word.lower() for word in _SPLIT.split(re.sub(r"\{[^}]*\}", "/", route.path)) if word]
-    words = own if own and own[0] not in ("lambda", "view", "inner", "wrapper", "run", "index") else fixed
+    telling = len("".join(own)) > 2 and own[0] not in ("lambda", "view", "inner", "wrapper", "run", "index")
+    words = own if telling else fixed or own
     return "-".join(words)[:48] or "root"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation  # type: igno
 from django.http import Http404  # type: ignore[import-untyped]
 from django.urls import get_resolver  # type: ignore[import-untyped]
 from django.urls.resolvers import RoutePattern, URLPattern, URLResolver  # type: ignore[import-untyped]
+from django.views.generic import RedirectView  # type: ignore[import-untyped]
 
 from . import AppRoute, Hit, Native
 from .expressions import path_of
@@ -18,6 +20,7 @@ from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of
 
 _VIEW = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 _CONVERTERS = {"IntConverter": "int", "UUIDConverter": "uuid", "PathConverter": "path"}
+_OTHER = re.compile(r"\{any\d*")
 _ROUTE_PARAMETER = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
 
 
@@ -72,21 +75,23 @@ def _forced() -> str:
 
 def _app_route(patterns: list[Any], view: Any) -> AppRoute:
     cls = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    numbers = itertools.count()
+    path = "/" + "".join(_template(pattern) for pattern in patterns)
     return AppRoute(
-        path="/" + "".join(_template(pattern) for pattern in patterns),
+        path=_OTHER.sub(lambda _: f"{{any{next(numbers)}", path),  # a name stands once in a path
         methods=_methods(view, cls),
         handler=name_of(cls or view),
         samples=tuple(
             dict.fromkeys("/" + "".join(_sample(pattern, variant) for pattern in patterns) for variant in (0, 1))
         ),
         changes=speaks_of_change(view),
-        asks=asks_itself(view),
+        asks=asks_itself(view) or (cls is not None and asks_itself(cls)),
     )
 
 
 def _template(pattern: Any) -> str:
     if not isinstance(pattern, RoutePattern):
-        return path_of(pattern.regex.pattern) if hasattr(pattern, "_regex") else str(pattern)
+        return _open(pattern, path_of(pattern.regex.pattern), "{any:path}") if _is_regex(pattern) else str(pattern)
 
     def shown(match: re.Match[str]) -> str:
         converter = pattern.converters[match[1]]
@@ -96,13 +101,28 @@ def _template(pattern: Any) -> str:
     return _ROUTE_PARAMETER.sub(shown, str(pattern))
 
 
+def _is_regex(pattern: Any) -> bool:
+    return hasattr(pattern, "_regex")
+
+
+def _open(pattern: Any, text: str, more: str) -> str:
+    """With ``more`` where the expression lets anything stand: Django searches for it in the path."""
+    source = pattern.regex.pattern
+    before = "" if source.startswith(("^", "\\A")) else more
+    after = "" if source.endswith(("$", "\\Z")) or not getattr(pattern, "_is_endpoint", True) else more
+    return before + text + after
+
+
 def _takes_slash(expression: str) -> bool:
     return re.fullmatch(expression, "a/b") is not None
 
 
 def _sample(pattern: Any, variant: int) -> str:
     if not isinstance(pattern, RoutePattern):
-        return example_of(pattern.regex.pattern, variant) if hasattr(pattern, "_regex") else str(pattern)
+        if not _is_regex(pattern):
+            return str(pattern)
+        text = example_of(pattern.regex.pattern, variant)
+        return _open(pattern, text, "y8") if variant else text
 
     def value(match: re.Match[str]) -> str:
         converter = pattern.converters[match[1]]
@@ -120,6 +140,8 @@ def _methods(view: Any, cls: Any) -> frozenset[str] | None:
     actions = getattr(view, "actions", None)
     if isinstance(actions, dict):  # a view set of the REST framework
         return frozenset(action.upper() for action in actions) | ({"HEAD"} if "get" in actions else frozenset())
+    if cls is RedirectView:
+        return frozenset({"GET", "HEAD"})  # it answers the others, too, and does nothing
     if cls is not None:
         names = [name for name in _VIEW if name in getattr(cls, "http_method_names", _VIEW)]
         return endpoint_methods(cls, [name for name in names if name != "options"])

@@ -43,8 +43,9 @@ class LitestarRouter:
             for handler in handlers:
                 own = _app_route(route, handler, kind)
                 self._by_handler[route.path_format, own.kind, id(handler)] = own
-                if own.methods != frozenset({"OPTIONS"}):  # Litestar's own answer, no handler of the app
-                    yield own
+                if own.methods == frozenset({"OPTIONS"}) or own.handler.startswith("stepup_mw."):
+                    continue  # Litestar's own answer, or ours: no handler of the app
+                yield own
 
     def dispatch(self, native: Native) -> Hit | None:
         found: list[Any] = []

@@ -61,7 +61,7 @@ class StarletteRouter:
                 host=host,
             )
             return _Node(route, (own,))
-        return _Node(route, tuple(_under(prefix, host, inner) for inner in below.routes), below)
+        return _Node(route, tuple(_under(prefix, host, inner, self.root_path) for inner in below.routes), below)
 
     def dispatch(self, native: Native) -> Hit | None:
         if native["type"] not in ("http", "websocket"):
@@ -184,9 +184,10 @@ def _static_methods(app: Any) -> frozenset[str] | None:
     return frozenset({"GET", "HEAD"}) if type(app).__name__ == "StaticFiles" else None
 
 
-def _under(prefix: str, host: str, route: AppRoute) -> AppRoute:
-    """A route of a mounted app, as the app around it has it."""
-    samples = [_samples(prefix, {})[0], _samples(prefix, {})[-1]] if prefix else ["", ""]
+def _under(prefix: str, host: str, route: AppRoute, root_path: str) -> AppRoute:
+    """A route of a mounted app, as the app around it has it. What is mounted in an app with a root path of its own is
+    found below that only; the app's own routes are found with it and without."""
+    samples = [root_path + sample for sample in (_samples(prefix, {}) * 2)[:2]] if prefix else [root_path] * 2
     return AppRoute(
         path=prefix.rstrip("/") + route.path,
         methods=route.methods,

@@ -8,11 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from re import _constants as _codes  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
+from types import FunctionType, ModuleType
 from typing import Any
 
 LETTERS = ("x7", "y8")
 """What stands for a parameter in the first and the second sample of a route."""
 
+_CHANGING = ("post", "put", "patch", "delete")
+_DEMANDS = frozenset({"require", "require_sync"})
 _SAID_OF_CHANGE = frozenset({"POST", "PUT", "PATCH", "DELETE", "FILES", "form", "body", "get_json"})
 
 
@@ -96,9 +99,16 @@ def speaks_of_change(handler: Any) -> bool:
 
 
 def asks_itself(handler: Any, *before: Any) -> bool:
-    """Whether a handler, or what is called before it, is decorated with this package's demand for a proof."""
+    """Whether a handler, or what is called before it, is decorated with this package's demand for a proof, or calls for
+    one in its own code. Of a class: whether everything does that changes state."""
+    if inspect.isclass(handler):
+        changing = [getattr(handler, name) for name in _CHANGING if callable(getattr(handler, name, None))]
+        around = getattr(handler, "dispatch", None) or getattr(handler, "dispatch_request", None)
+        return asks_itself(around, *before) or (bool(changing) and all(map(asks_itself, changing)))
     for _ in range(10):
         if type(handler).__module__.startswith("stepup_mw.") or any(map(_is_demand, _closed_over(handler))):
+            return True
+        if _calls_for_proof(handler):
             return True
         handler = getattr(handler, "__wrapped__", None)
         if handler is None:
@@ -119,7 +129,29 @@ def _is_full(cell: Any) -> bool:
 
 
 def _is_demand(value: object) -> bool:
-    return type(value).__module__.startswith("stepup_mw.") and type(value).__name__ == "Wanting"
+    """Of a decorator, what it is told; or the decorator, handed to another one. Looks at types alone: to ask a proxy of
+    Flask's anything is an error here."""
+    if type(value) is list or type(value) is tuple:
+        return any(map(_is_demand, value))
+    if type(value) is functools.partial:
+        return any(map(_is_demand, value.args))
+    named = value if type(value) is FunctionType else type(value)
+    is_ours = named.__module__.startswith("stepup_mw.")
+    return is_ours and named.__qualname__.partition(".")[0] in ("Wanting", "Decorator", "stepup_required")
+
+
+def _calls_for_proof(handler: Any) -> bool:
+    """Whether the code of a function names ``require`` of this package."""
+    code = getattr(handler, "__code__", None)
+    if code is None or not _DEMANDS & {*code.co_names}:
+        return False
+    known = getattr(handler, "__globals__", {})
+    if "stepup_mw" in code.co_names:
+        return True
+    named = [known[name] for name in code.co_names if name in known]
+    modules = [one.__name__ for one in named if type(one) is ModuleType]
+    functions = [one.__module__ for one in named if type(one) is FunctionType]
+    return "stepup_mw" in modules or "stepup_mw.required" in functions
 
 
 def endpoint_methods(handler: object, names: Sequence[str]) -> frozenset[str]:

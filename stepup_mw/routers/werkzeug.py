@@ -55,7 +55,7 @@ class MapRouter:
             samples=tuple(dict.fromkeys(_shown(rule, rule.rule, variant) for variant in (0, 1))),
             host=rule.host or host,
             changes=speaks_of_change(view),
-            asks=asks_itself(view),
+            asks=asks_itself(view) or (cls is not None and asks_itself(cls)),
         )
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, ClassVar
 
 import pytest
 from fastapi import Depends, FastAPI
 from flask import Flask
+from flask import request as flask_request
+from flask.views import MethodView
 from litestar import Litestar
 from litestar import post as litestar_post
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+import stepup_mw
+from stepup_mw import require
 from stepup_mw.congruence.coverage import Coverage, RuleUse
+from stepup_mw.congruence.sensitive import suggest
 from stepup_mw.fastapi import require_stepup
 from stepup_mw.flask import stepup_required as flask_required
 from stepup_mw.litestar import stepup_required as litestar_required
@@ -148,3 +155,82 @@ def litestar_that_asks() -> Any:
 def test_a_handler_that_asks_for_a_proof_itself_is_no_gap(make: Any) -> None:
     found = coverage(make(), Policy([make_rule("other", "/other")]))
     assert [(cover.route.path, cover.route.asks, cover.state) for cover in found.routes] == [("/pay", True, "covered")]
+
+
+def flask_that_asks_in_its_code() -> Any:
+    app = Flask("asks", static_folder=None)
+
+    def pay() -> str:
+        if int(flask_request.form["amount"]) > 10:
+            stepup_mw.require_sync(flask_request, reason="Pay.")
+        return ""
+
+    app.add_url_rule("/pay", "pay", pay, methods=POST)
+    return app
+
+
+def starlette_class_that_asks() -> Any:
+    class Pay(HTTPEndpoint):
+        async def post(self, request: Request) -> PlainTextResponse:
+            await require(request, reason="Pay.")
+            return PlainTextResponse("")
+
+    return _app(Route("/pay", Pay))
+
+
+def flask_class_that_asks() -> Any:
+    class Pay(MethodView):
+        decorators: ClassVar = [flask_required(reason="Pay.")]
+
+        def post(self) -> str:
+            return ""
+
+    app = Flask("asks", static_folder=None)
+    app.add_url_rule("/pay", view_func=Pay.as_view("pay"))
+    return app
+
+
+@pytest.mark.parametrize(
+    "make",
+    [flask_that_asks_in_its_code, starlette_class_that_asks, flask_class_that_asks],
+    ids=lambda make: make.__name__,
+)
+def test_so_is_one_that_asks_in_its_code(make: Any) -> None:
+    found = coverage(make(), Policy([make_rule("other", "/other")]))
+    assert [(cover.route.path, cover.route.asks, cover.state) for cover in found.routes] == [("/pay", True, "covered")]
+    assert suggest(tuple(cover.route for cover in found.routes)) == []
+
+
+def test_a_class_that_asks_before_some_of_what_it_changes_is_a_gap() -> None:
+    class Both(HTTPEndpoint):
+        async def post(self, request: Request) -> None:
+            await stepup_mw.require(request, reason="Pay.")
+
+        async def delete(self, request: Request) -> None: ...
+
+    (cover,) = coverage(_app(Route("/pay", Both)), Policy([make_rule("other", "/other")])).routes
+    assert cover.missing == ("DELETE", "POST")
+
+
+def test_what_is_mounted_in_an_app_with_a_root_path_is_reached_below_it() -> None:
+    """FastAPI answers its own routes with its root path and without, and what it mounts with it only."""
+    inner = FastAPI(openapi_url=None)
+    inner.add_api_route("/pay/{to}", _end, methods=POST)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # younger FastAPIs would rather be told by the server
+        app = FastAPI(openapi_url=None, root_path="/api")
+    app.mount("/sub", inner)
+    rules = [make_rule("pay", "/sub/pay/{to}", methods=POST)]
+    assert [cover.state for cover in coverage(app, Policy(rules)).routes] == ["covered"]
+    others = Policy([make_rule("other", "/other")])
+    assert [(cover.route.path, cover.state) for cover in coverage(app, others).routes] == [("/sub/pay/{to}", "gap")]
+    assert [cover.state for cover in coverage(app, others, ("/sub/{rest:path}",)).routes] == ["public"]
+
+
+def test_a_rule_for_a_route_that_the_app_sends_elsewhere() -> None:
+    app = Flask("moved", static_folder=None)
+    app.add_url_rule("/old", "old", lambda: "", methods=POST, redirect_to="/new")
+    app.add_url_rule("/new", "new", lambda: "", methods=POST)
+    found = coverage(app, Policy([make_rule("old", "/old", methods=POST)]))
+    assert [(cover.route.path, cover.state) for cover in found.routes] == [("/old", "unreached"), ("/new", "gap")]
+    assert found.rules[0].note == "the app has such a route, and sends its requests elsewhere"
