@@ -77,6 +77,14 @@ def format_duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
+def rough_duration(seconds: int) -> str:
+    """For a person, in the largest unit of which there are two: 9000 to ``"2 hours"``, 574193 to ``"6 days"``."""
+    for name, unit in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
 def parse_size(text: str) -> int:
     """``"64KiB"``, ``"256MiB"``, ``"10MB"`` to bytes."""
     match = _SIZE.fullmatch(text)

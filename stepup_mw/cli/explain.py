@@ -111,6 +111,8 @@ def _rule_line(rule: Rule) -> str:
 
 def _score_text(assessment: Assessment, findings: Mapping[str, Finding]) -> str:
     limits = f"a code from {assessment.challenge_at}, refused from {assessment.deny_at}"
+    total = sum(assessment.signals.values())
+    limits += f"; the points are {total}, and a score ends at {assessment.score}" if total > assessment.score else ""
     rows = [f" {assessment.signals['route']:<3} route"]
     width = max((len(name) for name in findings), default=0)
     for name, each in findings.items():

@@ -27,6 +27,7 @@ from ..risk import Assessment
 from ..state import Sighting, SightingKind, Store
 from .failure import CommandError
 from .reasons import below, cause, takes_tokens, token_notes
+from .screen import safe
 
 _DEVICE = "explained"
 _LIKE = 0.75
@@ -51,9 +52,12 @@ class Asked:
             raise CommandError("the path begins with a slash: stepup explain POST /accounts/42/transfer")
         try:
             address = str(ipaddress.ip_address(ip)) if ip else None
+        except ValueError:
+            raise CommandError(f"--ip: {safe(ip, 60)} is no IPv4 or IPv6 address") from None
+        try:
             moment = parse_timestamp(at) if at else None
-        except ValueError as error:
-            raise CommandError(str(error)) from None
+        except (ValueError, OverflowError):
+            raise CommandError(f"--at: {safe(at, 60)} is no time; one is 2026-11-23T07:25:00Z") from None
         return cls(method=method.upper(), target=path, user=user, ip=address, device=device, at=moment)
 
     def request(self, headers: tuple[tuple[bytes, bytes], ...]) -> Request:

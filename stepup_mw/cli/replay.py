@@ -54,10 +54,10 @@ def replay(
     begin, end = (parse_since(text, now) if text is not None else None for text in (since, until))
     settings = _read(policy)
     replayed = Replay(settings, _lists(settings))
-    with progress("replaying", wanted=not as_json) as advance:
-        for act in read_acts(_events(trail, begin, end, advance)):
-            replayed.take(act)
     tally = replayed.tally
+    with progress("replaying", wanted=not as_json) as advance:
+        for act in read_acts(_events(trail, begin, end, tally, advance)):
+            replayed.take(act)
     if as_json:
         say_json(_as_json(settings, tally))
     elif tally.total.requests:
@@ -86,7 +86,9 @@ def _lists(settings: Settings) -> list[Any]:
     return found
 
 
-def _events(trail: Path, begin: float | None, end: float | None, advance: Any) -> Iterator[Mapping[str, Any]]:
+def _events(
+    trail: Path, begin: float | None, end: float | None, tally: Tally, advance: Any
+) -> Iterator[Mapping[str, Any]]:
     """All lines of the time, and before it what says which signals were measured."""
     from ..trail.follow import read_lines
 
@@ -96,6 +98,7 @@ def _events(trail: Path, begin: float | None, end: float | None, advance: Any) -
         done += len(line.raw) + 1
         if advance is not None and number % 1000 == 0:
             advance(done, total)
+        tally.unreadable += not line.event
         if line.event.get("event_type") == "config" or _within(line.event, begin, end):
             yield line.event
 
@@ -125,6 +128,7 @@ def _as_json(settings: Settings, tally: Tally) -> dict[str, Any]:
         "untouched": tally.untouched,
         "refused": tally.refused,
         "in_report_mode": tally.in_report_mode,
+        "unreadable": tally.unreadable,
         "as_recorded": _as_recorded(settings),
     }
 
@@ -136,9 +140,10 @@ def _as_recorded(settings: Settings) -> list[str]:
 
 
 def _show(policy: Path, settings: Settings, tally: Tally) -> None:
-    total = tally.total
+    total, users = tally.total, sum(1 for name in tally.users if name)
     say(
-        f"{paint(safe(policy), bold=True)} on {total.requests:,} sensitive requests of {len(tally.users):,} users, "
+        f"{paint(safe(policy), bold=True)} on {total.requests:,} sensitive request{'s' if total.requests > 1 else ''} "
+        f"of {users:,} user{'s' if users != 1 else ''}{' and of nobody' if '' in tally.users else ''}, "
         f"{format_instant(tally.begins)} to {format_instant(tally.ends)}"
     )
     say()
@@ -185,6 +190,8 @@ def _notes(settings: Settings, tally: Tally) -> Iterator[str]:
         names = ", ".join(f"{name} ({requests:,} requests)" for name, requests in sorted(tally.unmeasured.items()))
         yield f"not measured then: {names}; they count as not holding, and in the last column as holding"
     yield "requests that no rule matched then left no line: what this policy would find among them is not here"
+    if tally.unreadable:
+        yield f"lines left out because they are no audit lines: {tally.unreadable:,}; `stepup verify` says more"
     if tally.untouched:
         yield f"{tally.untouched:,} requests meet no rule any more and would pass untouched"
     if tally.in_report_mode:

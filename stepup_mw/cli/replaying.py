@@ -45,7 +45,8 @@ class Count:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """``unmeasured``: requests for which a signal of the new policy had not been measured, by its name."""
+    """``unmeasured``: requests for which a signal of the new policy had not been measured, by its name. ``unreadable``:
+    lines of the trail that are none."""
 
     total: Count = field(default_factory=Count)
     routes: dict[str, Count] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Tally:
     untouched: int = 0
     in_report_mode: int = 0
     refused: int = 0
+    unreadable: int = 0
     begins: float = 0.0
     ends: float = 0.0
 

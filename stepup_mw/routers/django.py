@@ -20,6 +20,7 @@ from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of
 
 _VIEW = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 _CONVERTERS = {"IntConverter": "int", "UUIDConverter": "uuid", "PathConverter": "path"}
+_WIDE = re.compile(r"\{\w+:path\}")
 _OTHER = re.compile(r"\{any\d*")
 _ROUTE_PARAMETER = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
 
@@ -107,9 +108,10 @@ def _is_regex(pattern: Any) -> bool:
 
 def _open(pattern: Any, text: str, more: str) -> str:
     """With ``more`` where the expression lets anything stand: Django searches for it in the path."""
-    source = pattern.regex.pattern
-    before = "" if source.startswith(("^", "\\A")) else more
-    after = "" if source.endswith(("$", "\\Z")) or not getattr(pattern, "_is_endpoint", True) else more
+    source, path = pattern.regex.pattern, path_of(pattern.regex.pattern)
+    before = "" if source.startswith(("^", "\\A")) or _WIDE.match(path) else more
+    ends = source.endswith(("$", "\\Z")) or not getattr(pattern, "_is_endpoint", True)
+    after = "" if ends or path.endswith(":path}") else more
     return before + text + after
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..encoding import format_duration
+from ..encoding import rough_duration
 from ..geo import Spot, distance_km, parse_spot
 from ..state import Store
 from . import Finding, Subject, nothing_was_lost
@@ -46,9 +46,11 @@ class ImpossibleTravel:
         way = distance_km(here, there)
         since_s = max(1.0, subject.now - place.at)
         kmh = max(0.0, way - radius) / (since_s / 3600)
-        words = "{} is {:.0f} km from {}, the last proof {} ago; less {:.0f} km of uncertainty that is {:.0f} km/h, {}"
+        words = (
+            "{} is {:,.0f} km from {}, the last proof {} ago; less {:.0f} km of uncertainty that is {:,.0f} km/h, {}"
+        )
         limit = f"more than {self._max_kmh}" if kmh > self._max_kmh else f"at most {self._max_kmh}"
-        values = (here.name or "here", way, there.name or "there", format_duration(int(since_s)), radius, kmh, limit)
+        values = (here.name or "here", way, there.name or "there", rough_duration(int(since_s)), radius, kmh, limit)
         return Finding(self.points if kmh > self._max_kmh else 0, words, values)
 
 

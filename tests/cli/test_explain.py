@@ -186,3 +186,10 @@ def test_where_it_comes_from_and_what_was_compared_with_what(service: Path, step
     assert "  from      203.0.113.9, London, GB\n" in shown
     assert " new_country        GB: no earlier country of this user to compare with\n" in shown
     assert "+20  new_device         the client sent no device cookie of this service\n" in shown
+
+
+def test_a_score_that_ends_at_100_says_what_the_points_are(service: Path, stepup: Run) -> None:
+    write_service(service, CONFIG.replace("risk = 60", "risk = 85") + "[risk.signals]\nnew_device = 20\n")
+    shown = stepup("explain POST /accounts/1/transfer --user alice").out
+    assert "score     100  a code from 50, refused from 90; the points are 105, and a score ends at 100" in shown
+    assert "the points are" not in stepup("explain POST /rename --user alice").out

@@ -250,7 +250,7 @@ def test_another_policy_by_route_and_by_user(lived: Path, stepup: Run) -> None:
     assert told["users"]["bob"]["asked"] == 1
     assert told["unmeasured"] == {"recent_failures": 4}
     shown = stepup("replay draft.toml audit").out.split("\n")
-    assert shown[0].startswith("draft.toml on 5 sensitive requests of 3 users, 20")
+    assert shown[0].startswith("draft.toml on 5 sensitive requests of 2 users and of nobody, 20")
     assert shown[2].split() == [
         "route",
         "requests",
@@ -267,6 +267,14 @@ def test_another_policy_by_route_and_by_user(lived: Path, stepup: Run) -> None:
     assert next(row for row in shown if row.startswith("rename")).split() == ["rename", "2", "0", "1", "0", "0", "2"]
     assert any("not measured then: recent_failures (4 requests)" in row for row in shown)
     assert any("as they were found then, with this policy's points: recent_failures" in row for row in shown)
+
+
+def test_lines_that_are_none_are_left_out_and_said(lived: Path, stepup: Run) -> None:
+    with (lived / "audit" / "stepup.jsonl").open("ab") as live:
+        live.write(b'{"broken\n' + b"garbage\n")
+    assert json.loads(stepup("replay stepup.toml audit --json").out)["unreadable"] == 2
+    shown = stepup("replay stepup.toml audit").out
+    assert "lines left out because they are no audit lines: 2; `stepup verify` says more" in shown
 
 
 def test_only_of_a_time(lived: Path, stepup: Run) -> None:

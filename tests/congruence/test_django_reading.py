@@ -109,3 +109,7 @@ def test_an_expression_that_is_searched_for_is_reached_in_the_middle_of_a_path(c
     wide = "/{any0:path}pay{any1:path}"
     assert covers(patterns, "/pay") == {wide: ("partly", ("POST",)), "/in/{any0}/{any1:path}{any2}": ("gap", ("POST",))}
     assert covers(patterns, wide)[wide] == ("covered", ())
+    assert set(covers([re_path(r"(?P<all>.*)", _view), re_path("x/(?P<rest>.+)", _view)])) == {
+        "/{all:path}",
+        "/{any0:path}x/{rest:path}",
+    }

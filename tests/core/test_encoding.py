@@ -20,6 +20,7 @@ from stepup_mw.encoding import (
     parse_duration,
     parse_size,
     parse_timestamp,
+    rough_duration,
     safe_text,
 )
 
@@ -97,6 +98,15 @@ def test_a_timestamp_without_an_offset_or_sense_is_refused(text: str) -> None:
 def test_a_timestamp_with_another_offset_is_the_same_moment() -> None:
     assert parse_timestamp("2026-11-23T08:25:00+01:00") == parse_timestamp("2026-11-23T07:25:00Z")
     assert parse_timestamp("2026-11-23T07:25:00Z") == datetime(2026, 11, 23, 7, 25, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 seconds"), (1, "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7199, "119 minutes"),
+     (7200, "2 hours"), (172_799, "47 hours"), (172_800, "2 days"), (574_193, "6 days")],
+)  # fmt: skip
+def test_a_duration_for_a_person_is_rough(seconds: int, words: str) -> None:
+    assert rough_duration(seconds) == words
 
 
 @given(st.integers(0, 10**9))

@@ -79,7 +79,8 @@ def test_a_way_that_nobody_can_have_made(geo: Geo, hours_ago: float, points: int
 
 def test_travel_in_words() -> None:
     assert str(travel(proved_at(LONDON, 2), SYDNEY)) == (
-        "Sydney, AU is 16991 km from London, GB, the last proof 2h ago; less 100 km of uncertainty that is 8446 km/h, "
+        "Sydney, AU is 16,991 km from London, GB, the last proof 2 hours ago; less 100 km of uncertainty that is "
+        "8,446 km/h, "
         "more than 900"
     )
     assert str(travel(proved_at(LONDON, 48), SYDNEY)).endswith("that is 352 km/h, at most 900")
@@ -166,4 +167,4 @@ def test_and_for_nobody_else(signal: Signal, tmp_path: Path) -> None:
 def test_a_spot_of_no_name_has_words_too() -> None:
     store = MemoryStore()
     asyncio.run(store.put_place("alice", format_spot(Spot(latitude=0, longitude=0, radius_km=None)), now=NOW))
-    assert str(travel(store, at(0.0, 0.0))).startswith("here is 0 km from there, the last proof 1s ago")
+    assert str(travel(store, at(0.0, 0.0))).startswith("here is 0 km from there, the last proof 1 second ago")
