@@ -16,12 +16,8 @@ class RecentFailures:
     async def measure(self, subject: Subject, store: Store) -> Finding:
         failures, _ = await store.failures(subject.user)
         if failures:
-<<<<<<< HEAD
-            return Finding(self.points, "{} wrong codes since the last right one", (failures,))
-        if subject.lost_at and not await store.factors(subject.user):
-            raise SignalError("the store lost how often this user failed")
-=======
             codes = "code" if failures == 1 else "codes"
             return Finding(self.points, "{} wrong {} since the last right one", (failures, codes))
->>>>>>> 2b9d501 (Say in replay what was left out, and in explain what a person would say)
+        if subject.lost_at and not await store.factors(subject.user):
+            raise SignalError("the store lost how often this user failed")
         return Finding(0, "no wrong code since the last right one")
