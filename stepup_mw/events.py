@@ -57,6 +57,7 @@ _VITAL = frozenset(
 DEL = 0x7F
 """As an int: to look for one byte in bytes by its number takes a tenth of the time."""
 
+_STRICT = orjson.OPT_STRICT_INTEGER
 _NOT_PRINTABLE = re.compile("[\x7f-\U0010ffff]")
 
 
@@ -160,9 +161,9 @@ def encode(event: Mapping[str, Any]) -> bytes:
 
 def _spell(event: Mapping[str, Any]) -> bytes:
     try:
-        data = orjson.dumps(event, option=orjson.OPT_STRICT_INTEGER)
+        data = orjson.dumps(event, option=_STRICT)
     except orjson.JSONEncodeError:
-        data = orjson.dumps(_tamed(event), option=orjson.OPT_STRICT_INTEGER)
+        data = orjson.dumps(_tamed(event), option=_STRICT)
     if data.isascii() and DEL not in data:
         return data
     return _NOT_PRINTABLE.sub(_escape, data.decode()).encode("ascii")

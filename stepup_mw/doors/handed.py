@@ -26,6 +26,8 @@ def put_flow(native: MutableMapping[str, Any], token: str | None) -> None:
 
 def _put_into_scope(scope: MutableMapping[str, Any], token: str | None) -> None:
     sent = scope["headers"]
+    if token is None and len(_NAME) not in map(len, dict(sent)):  # no header has a name of that length
+        return
     kept = [header for header in sent if len(header[0]) != len(_NAME) or not _is_flow(header[0])]
     if token is not None:
         kept.append((_NAME, token.encode("ascii")))
