@@ -19,6 +19,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import DefineMiddleware
 from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.utils.scope.state import CONNECTION_STATE_KEY
 
 from .app_secrets import SecretProvider
 from .compose import Assembly, assemble
@@ -32,6 +33,8 @@ Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitab
 
 _OWN = "stepup_mw_prefix"
 _CHANGED = "stepup_mw.changed_path"
+_OUTER = "stepup_mw.outer_scope"
+_AGAIN = "stepup_mw.routed_again"
 
 
 class StepUpPlugin(InitPlugin):
@@ -66,17 +69,48 @@ class _Middleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         native: Any = scope
+        if native.pop(_AGAIN, False):
+            await self._app(native, receive, send)
+            return
+        if _is_own(native):
+            native[_OUTER] = native
         sent = _sent(native)
         if sent != native["path"]:
             native[_CHANGED], native["path"] = native["path"], sent
         call: Any = self._door
-        await call(native, receive, send)
+        try:
+            await call(native, receive, send)
+        finally:
+            native.pop(_OUTER, None)
 
     async def _inside(self, scope: Any, receive: Any, send: Any) -> None:
         changed = scope.pop(_CHANGED, None)
+        outer = scope.pop(_OUTER, None)
+        if outer is not None and outer is not scope:
+            await _anew(scope, receive, send, outer)
+            return
         if changed is not None:
             scope["path"] = changed
         await self._app(scope, receive, send)
+
+
+async def _anew(scope: Any, receive: Any, send: Any, outer: Any) -> None:
+    """A request that was kept, let through by a page of the gate's, which Litestar had found the route of: it finds
+    that of the kept one. What that makes of the session counts, not what was there when the code was sent."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start" and "session" in scope:
+            outer["session"] = scope["session"]
+        await send(message)
+
+    scope["state"] = {name: value for name, value in scope["state"].items() if name != CONNECTION_STATE_KEY}
+    scope[_AGAIN] = True
+    await scope["app"](scope, receive, sending)
+
+
+def _is_own(scope: Any) -> bool:
+    """Whether Litestar has found one of the gate's own pages."""
+    return "route_handler" in scope and bool(scope["route_handler"].opt.get(_OWN))
 
 
 def _sent(scope: Any) -> str:
@@ -84,7 +118,7 @@ def _sent(scope: Any) -> str:
     raw = scope.get("raw_path")
     if raw:
         return unquote_to_bytes(raw.partition(b"?")[0]).decode("utf-8", "replace")
-    prefix = scope["route_handler"].opt.get(_OWN, "") if "route_handler" in scope else ""
+    prefix = scope["route_handler"].opt[_OWN] if _is_own(scope) else ""
     path: str = scope["path"]
     return prefix + path.rstrip("/") if prefix else path
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import html
 import re
 import sqlite3
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anyio
+import pyotp
 import pytest
+from litestar import Litestar
+from litestar import Request as LitestarRequest
+from litestar import post as litestar_post
+from litestar import put as litestar_put
+from litestar.middleware.session.client_side import CookieBackendConfig
+from litestar.testing import TestClient as LitestarClient
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import stepup_mw
+from stepup_mw.enrollment import enroll
+from stepup_mw.litestar import StepUpPlugin
 
 from .forms import APPS, RAW, Paid, seal
 from .site import CONFIG, SECRET, Client, Site, verify
@@ -76,7 +87,7 @@ def shown(client: Client, asked: Any) -> str:
     return str(client.get(asked.headers["location"]).text)
 
 
-def send(client: Client, page: str, code: str, **fields: str) -> Any:
+def send(client: Any, page: str, code: str, **fields: str) -> Any:
     """The page's own form, to where it says, with all its hidden fields."""
     places = set(re.findall(r'<form method="post" action="([^"]*)" autocomplete', page))
     hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page))
@@ -179,6 +190,38 @@ def test_a_fetch_waits_behind_the_page_that_its_401_names(
     assert send(browser, str(browser.get(asked.json()["page_url"]).text), code).text == "paid"
     assert [(run["method"], run["body"]) for run in paid] == [(method, body)]
     assert site.story() == [*APPROVED, *RESUMED]
+
+
+def test_a_fetch_in_litestar_finds_its_own_route_and_session(tmp_path: Path, paid: Paid) -> None:
+    """Litestar has found a route before the gate is asked: that of the page of the code."""
+    sessions = CookieBackendConfig(secret=b"of the test, 16.")
+
+    @litestar_post("/sign-in")
+    async def sign_in(request: LitestarRequest[Any, Any, Any]) -> None:
+        request.session["user"] = "alice"
+
+    @litestar_put("/profile", media_type="text/plain")
+    async def profile(request: LitestarRequest[Any, Any, Any]) -> str:
+        paid.append(await request.json())
+        request.session["times"] = request.session.get("times", 0) + 1
+        return f"{request.session['user']} {request.session['times']}"
+
+    settings = tomllib.loads(CONFIG) | {"identity": {"provider": "session", "user": "user"}}
+    settings["audit"] = {"path": str(tmp_path / "audit" / "stepup.jsonl")}
+    settings["routes"] = [{"name": "profile", "path": "/profile", "methods": ["PUT"], "risk": 60}]
+    plugin = StepUpPlugin(settings)
+    app = Litestar([sign_in, profile], plugins=[plugin], middleware=[sessions.middleware])
+    secret = anyio.run(enroll, plugin.assembly.gate.services, "alice").secret
+    named, fetching = [{name.replace("_", "-"): text for name, text in kind.items()} for kind in (BROWSER, FETCH)]
+    with LitestarClient(app) as client:
+        client.post("/sign-in")
+        asked = client.put("/profile", json={"name": "x"}, headers=fetching)
+        client.headers.update(named)
+        page = client.get(asked.json()["page_url"]).text
+        done = send(client, page, pyotp.TOTP(secret).now())
+        again = client.put("/profile", json={"name": "y"})
+    assert (asked.status_code, done.text, again.text) == (401, "alice 1", "alice 2")
+    assert paid == [{"name": "x"}, {"name": "y"}]
 
 
 def test_who_verifies_by_program_makes_the_call_again_by_itself(serve: Serve, paid: Paid) -> None:
