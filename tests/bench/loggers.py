@@ -5,79 +5,68 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
-import awdit
-import orjson
-import structlog
-from auditchain import AuditLog, JsonlBackend
-from immutable_logging import IntegrityRotatingFileHandler, verify_log_integrity
-from loguru import logger as loguru_logger
-from pythonjsonlogger.json import JsonFormatter
-from pythonjsonlogger.orjson import OrjsonFormatter
-from rust_py_audit import AuditLogger
-from tamperlog import AppendOnlyLog, JSONLStorage
-from trailproof import Trailproof
-
 from stepup_mw import events
+from stepup_mw.chain import Tip, extend
 from stepup_mw.errors import TrailUnavailable
 from stepup_mw.trail import verify_trail
 
 from ..trail.parts import trail, vkey
 from .appending import FLIGHT, folder, lines_in
+from .audit_peers import EVENT, Peer, chained, plain
 from .rounds import table
 from .verifying import sample
 
 SPAN_S = 0.3
 CUT = 5
-EVENT: dict[str, Any] = orjson.loads(sample())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """``write`` one event; ``verify`` says whether ``path`` is whole, or there is no such thing; ``durable``: what the
-    call returns after."""
-
-    name: str
-    write: Callable[[], object]
-    path: Path | None = None
-    verify: Callable[[], bool] | None = None
-    durable: str = "no"
 
 
 def measure(rounds: int) -> str:
     with folder() as place, peers(place) as found:
-        fd = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        base, ratios = sample() + b"\n", {peer.name: list[float]() for peer in found}
-        cases = [(peer.name, partial(lines_in, SPAN_S, peer.write)) for peer in found]
         subject = trail(place / "many")
         name = f"stepup_mw, {FLIGHT} in flight"
-        ratios[name] = []
-        cases.append((name, partial(in_flight, subject)))
+        cases = {peer.name: partial(lines_in, SPAN_S, peer.write) for peer in found}
+        cases[name] = partial(in_flight, subject)
+        ratios = {case: list[float]() for case in cases}
+        floor = Floor(place)
         for number in range(max(3, rounds // 2)):
-            turn = number % len(cases)
-            for case, rate in cases[turn:] + cases[:turn]:
-                alone = lines_in(SPAN_S, partial(synced, fd, base))
-                ratios[case].append(rate() / alone)
+            for case in Random(number).sample(list(cases), len(cases)):  # what one leaves to the disk slows the next
+                alone = lines_in(SPAN_S, floor.write)
+                ratios[case].append(cases[case]() / alone)
         subject.close()
-        os.close(fd)
+        floor.close()
         told = {peer.name: [peer.durable, notices(peer)] for peer in found}
         told[name] = ["yes", notices_ours(place)]
     rows = [
-        [case, f"{median(seen):.2f}", f"{min(seen):.2f} to {max(seen):.2f}", *told[case]]
+        [case, f"{median(seen):.3f}", f"{min(seen):.3f} to {max(seen):.3f}", *told[case]]
         for case, seen in ratios.items()
     ]
-    head = "the same event | times one write and fdatasync a line | in all rounds | durable | notices a cut"
-    return "\n\n".join(["### (l) Beside other audit logs", table(head, rows)])
+    head = "the same event | lines/s, of the floor | in all rounds | durable | notices a cut"
+    return "\n\n".join(["### (l) Beside other audit logs; the floor: encode, chain, write, no sync", table(head, rows)])
+
+
+class Floor:
+    """The least that a chained line takes: spelt, hashed, written by one call, and left to the kernel."""
+
+    def __init__(self, place: Path) -> None:
+        self._fd = os.open(place / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._tip = Tip()
+
+    def write(self) -> None:
+        data, self._tip = extend([encode()], self._tip, b"}")
+        os.write(self._fd, data)
+
+    def close(self) -> None:
+        os.close(self._fd)
 
 
 def synced(fd: int, line: bytes) -> None:
@@ -113,7 +102,10 @@ def peers(place: Path) -> Iterator[list[Peer]]:
         one, written = trail(place / "one"), trail(place / "written", durability="async")
         stack.callback(one.close)
         stack.callback(written.close)
+        fd = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        stack.callback(os.close, fd)
         yield [
+            Peer(name="one write and fdatasync, unchained", write=partial(synced, fd, sample() + b"\n"), durable="yes"),
             Peer(name="stepup_mw, one at a time", write=lambda: one.append_blocking([encode()]), durable="yes"),
             Peer(name='stepup_mw, durability = "async"', write=lambda: queued(written)),
             *plain(place, stack),
@@ -130,114 +122,6 @@ def queued(subject: Any) -> None:
             time.sleep(0.001)
         else:
             return
-
-
-def plain(place: Path, stack: contextlib.ExitStack) -> list[Peer]:
-    """Loggers: they have no verifier."""
-    stream = stack.enter_context((place / "structlog").open("wb"))
-    bound = structlog.wrap_logger(
-        structlog.BytesLogger(stream),
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso", key="at"),
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ],
-        wrapper_class=structlog.BoundLogger,
-        cache_logger_on_first_use=True,
-    ).bind()
-    loguru_logger.remove()
-    loguru_logger.add(place / "loguru", serialize=True)
-    slow = logger("json", logging.FileHandler(place / "json"), JsonFormatter())
-    fast = logger("orjson", logging.FileHandler(place / "orjson"), OrjsonFormatter())
-    fields = {key: value for key, value in EVENT.items() if key != "event"}
-    return [
-        Peer(name="python-json-logger", write=lambda: slow.warning("audit", extra={"audit": EVENT})),
-        Peer(name="python-json-logger (orjson)", write=lambda: fast.warning("audit", extra={"audit": EVENT})),
-        Peer(name="structlog (orjson)", write=lambda: bound.info("audit", **fields)),
-        Peer(name="loguru, serialize", write=lambda: loguru_logger.bind(**EVENT).info("audit")),
-    ]
-
-
-def logger(name: str, handler: logging.Handler, formatter: logging.Formatter) -> logging.Logger:
-    """Of its own: the root of the benchmarks is silent."""
-    found = logging.Logger(f"peer-{name}")
-    found.manager = logging.Manager(logging.RootLogger(logging.INFO))
-    handler.setFormatter(formatter)
-    found.addHandler(handler)
-    return found
-
-
-def chained(place: Path, stack: contextlib.ExitStack) -> list[Peer]:
-    """Packages that chain their lines or put them in a tree."""
-    immutable = logger("immutable", IntegrityRotatingFileHandler(place / "immutable"), JsonFormatter())
-    proof = Trailproof(store="jsonl", path=str(place / "trailproof"), default_tenant_id="t")
-    tree = AppendOnlyLog(JSONLStorage(str(place / "tamperlog")))
-    return [
-        rust(place, synced=True),
-        rust(place, synced=False),
-        Peer(
-            name="trailproof",
-            write=lambda: proof.emit(event_type="a.b", actor_id="u", payload=EVENT),
-            path=place / "trailproof",
-            verify=lambda: bool(
-                Trailproof(store="jsonl", path=str(place / "trailproof"), default_tenant_id="t").verify().intact
-            ),
-        ),
-        auditchain(place, stack),
-        Peer(
-            name="immutable-logging",
-            write=lambda: immutable.warning("audit", extra={"audit": EVENT}),
-            path=place / "immutable",
-            verify=lambda: bool(verify_log_integrity(str(place / "immutable")).passed),
-        ),
-        Peer(
-            name="tamperlog",
-            write=lambda: tree.append_json(EVENT),
-            path=place / "tamperlog",
-            verify=lambda: intact(place / "tamperlog"),
-        ),
-        Peer(
-            name="awdit, from empty",
-            write=lambda: awdit.append(str(place / "awdit"), "x", **EVENT),
-            path=place / "awdit",
-            verify=lambda: bool(awdit.verify(str(place / "awdit")).ok),
-            durable="the line, not its anchor",
-        ),
-    ]
-
-
-def rust(place: Path, *, synced: bool) -> Peer:
-    path = place / f"rust-{synced}"
-    subject = AuditLogger(app_name="bank", file_path=str(path), fsync=synced)
-    return Peer(
-        name=f"rust-py-audit, fsync={synced}",
-        write=lambda: subject.log(actor_id="u", action="A", resource="r", resource_id="1", metadata=EVENT),
-        path=path,
-        verify=lambda: bool(AuditLogger(app_name="bank", file_path=str(path)).verify()["valid"]),
-        durable="yes" if synced else "no",
-    )
-
-
-def auditchain(place: Path, stack: contextlib.ExitStack) -> Peer:
-    path, runner = place / "auditchain", stack.enter_context(asyncio.Runner())
-    subject = AuditLog(JsonlBackend(str(path)))
-    runner.run(subject.init())
-
-    async def verify() -> bool:
-        found = AuditLog(JsonlBackend(str(path)))
-        await found.init()
-        return bool((await found.verify()).ok)
-
-    return Peer(
-        name="auditchain",
-        write=lambda: runner.run(subject.append("u", "delete", "user", metadata=EVENT)),
-        path=path,
-        verify=lambda: runner.run(verify()),
-    )
-
-
-def intact(path: Path) -> bool:
-    AppendOnlyLog(JSONLStorage(str(path))).verify_all_entries()
-    return True
 
 
 def notices(peer: Peer) -> str:
