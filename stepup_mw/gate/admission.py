@@ -211,6 +211,7 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
         code=code,
         now=visit.now,
         request_id=visit.request_id,
+        earns=False,
     )
     trial = await try_code(services, attempting)
     if trial.kind != "approved":

@@ -40,7 +40,7 @@ class Trial:
 
     settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds.
     drift_s: how far off the authenticator's clock is, where kind is ``skewed``. epoch: the user's, before the code was
-    looked at; what is given for it lives in this one.
+    looked at; what is given for it lives in this one (0: nothing is).
     """
 
     kind: Kind
@@ -58,7 +58,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempting:
-    """One try: whose, from where, at which challenge, under which rule; ``code`` as sent, or a passkey's answer."""
+    """One try: whose, from where, at which challenge, under which rule; ``code`` as sent, or a passkey's answer.
+    ``earns``: something may be given for it that lives on in the user's epoch."""
 
     request: Request
     person: Person
@@ -68,6 +69,7 @@ class Attempting:
     code: str | Mapping[str, Any]
     now: float
     request_id: str
+    earns: bool = True
 
 
 async def try_code(services: Services, attempting: Attempting) -> Trial:
@@ -91,7 +93,7 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
     number = await services.store.count_attempt(challenge.challenge_id, limit=services.settings.challenge.attempts)
     if number is None:
         return Trial(kind="gone", challenge=challenge, facts=facts)
-    epoch = await services.store.epoch(attempting.person.user)
+    epoch = await services.store.epoch(attempting.person.user) if attempting.earns else 0
     judged = await passkeys.judge_answer(
         services,
         attempting.person.user,

@@ -24,7 +24,7 @@ TRIPS = {
     "the same from a browser with its cookie": 2,
     "with a grant for this one request": 2,
     "a challenge": 2,
-    "a code sent for it": 11,
+    "a code sent for it": 12,
     "a code sent with the request": 12,
 }
 ROUTES = [

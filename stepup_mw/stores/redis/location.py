@@ -7,7 +7,8 @@
 ``rediss+sentinel://`` and ``rediss+cluster://`` are the same over TLS. A user name or password with characters such
 as ``@ / : ? #`` is written with %XX. Options, after a ``?``:
 
-    timeout=1              seconds for one step, all in all, 0.1 to 10; connecting and each answer get half of it
+    timeout=1              seconds for one step, all in all, 0.1 to 10; connecting, and each answer of a
+                           Sentinel or on a Cluster, get half of it
     prefix=stepup          what every key begins with: one for each service that shares a server
     password_file=PATH     the password, if it shall not stand in the URL
     sentinel_password_file=PATH, sentinel_user=NAME    what the Sentinels ask for
