@@ -89,16 +89,16 @@ def _opened(services: Services, token: _Token) -> tuple[str, bool]:
 def _standing(
     services: Services, visit: Visit, person: Person, grant: Grant, binding: str, portable: bool
 ) -> Literal["good", "stale", "foreign", "other"]:
-    kin = kinship(services, grant)
+    kin, rule = kinship(services, grant), visit.rule
     if grant.user != person.user or grant.session != person.session or kin == "foreign":
         return "foreign"
     if not portable and grant.browser not in ("", person.device):
         return "foreign"
     covered = _covers_shared(visit) if kin == "shared" else _covers(services, visit, grant, binding)
-    if not covered or grant.method not in visit.rule.factors:
+    if not covered or grant.method not in rule.factors:
         return "other"
-    age = visit.now - grant.proved_at
-    fresh = -CLOCK_LEEWAY_S <= age < visit.rule.max_age_s and visit.now < grant.expires_at
+    now = visit.now
+    fresh = -CLOCK_LEEWAY_S <= now - grant.proved_at < rule.max_age_s and now < grant.expires_at
     return "good" if fresh else "stale"
 
 
