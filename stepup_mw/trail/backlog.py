@@ -1,7 +1,7 @@
 """What the trail owes: lines it could not take, kept or counted until it can, by the class of each.
 
     closed      access, outcomes, challenges, grants, enrollment …   whoever waits is told, and lets nothing happen
-    spooled     what was stopped anyway (denials)                    kept, written when there is room; else counted
+    spooled     what was stopped anyway (denials)                    kept, written when that can be; else counted
     info        what only informs (results)                          counted; dropped where the disk is nearly full
 
 The counts stand in ``audit/gap``: ``refused`` of the first, ``lost`` of the others.
@@ -11,20 +11,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import TrailUnavailable
 from .losses import Losses
 from .marks import said_again
-from .waiting import close_all, release
+from .spool import Spool, find_orphans
+from .waiting import Entry, close_all, release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .disk import Stage
+    from .files import Layout
     from .marks import Marks
-    from .waiting import Entry
 
 MOST_LINES = 1000
 MOST_BYTES = 1 << 20
-"""Of what is spooled, in memory: what it does not hold is counted."""
+"""Of what is spooled, in memory: what it does not hold is counted. See ``spool`` for the copy on disk."""
 
 _EVERY_S = 60.0
 """How often dropped lines are put on record while more are being dropped."""
@@ -33,8 +35,11 @@ _EVERY_S = 60.0
 class Backlog:
     """Of one writer."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: Marks, layout: Layout) -> None:
         self.losses = Losses(marks)
+        self._layout = layout
+        self._disk = Spool(layout, str(marks.writer["life"]))
+        self._adopted = False
         self._marks = marks
         self._spool: list[bytes] = []
         self._bytes = 0
@@ -57,6 +62,28 @@ class Backlog:
         self.losses.written()
         self._spool, self._bytes = [], 0
 
+    def synced(self) -> None:
+        """All that was written is durable."""
+        if not self._spool:
+            self._disk.clear()
+
+    def adopt(self, offer: Callable[[Entry], bool]) -> None:
+        """Once, where the trail can be written: queue what writers left that are gone."""
+        if self._adopted:
+            return
+        self._adopted = True
+        for orphan in find_orphans(self._layout):
+            try:
+                taken = offer(Entry(orphan.records, orphan, spooled=True))
+            except TrailUnavailable:
+                taken = False
+            if not taken:
+                orphan.set_result(False)
+
+    def close(self) -> None:
+        """Let go of the files, in a forked child too."""
+        self._disk.close()
+
     def fail(self, entries: Sequence[Entry], error: Exception, told: str, *, again: bool) -> None:
         """None of these was written, or, ``again``, none is sure to be durable: those who wait are told, but for what
         is spooled, which is taken care of."""
@@ -65,8 +92,9 @@ class Backlog:
         refused = sum(len(entry.records) for entry in rest if entry.future is not None and not entry.spooled)
         lost = sum(len(entry.records) for entry in rest) - refused
         self.losses.add(lost=lost, refused=refused, why=str(error))
-        release(kept, None)
-        release([entry for entry in rest if entry.spooled], None)
+        durable = bool(kept) and self._disk.keep([record for entry in kept for record in entry.records], error)
+        release(kept, None, durable)
+        release([entry for entry in rest if entry.spooled], None, False)
         release([entry for entry in rest if not entry.spooled], told)
 
     def _keep(self, entry: Entry, *, again: bool) -> bool:

@@ -9,6 +9,7 @@
     audit/.stepup.lock            held while lines are written; never renamed, opened again after a fork
     audit/.stepup.reserve         room that is given back when the disk is full
     audit/.stepup.next            the next live file, while a rotation is under way
+    audit/.stepup.….spool         what a writer could not write and keeps, see ``spool``
     audit/.stepup.store           what is remembered of the store, by which its loss is known
     audit/.stepup.removed         authenticators that were taken away through this host
 

@@ -23,7 +23,7 @@ _BLOCK = 256 << 10
 def recent_lines(live: Path, users: Collection[str], *, limit: int, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
     """At most ``limit`` lines that name one of ``users``, newest first. OSError where the live file cannot be read."""
     found: list[dict[str, Any]] = []
-    for path in _files(live):
+    for path in newest_files(live):
         for line in backwards(path, max_bytes):
             record = parse(line)
             if record.get("user_id") in users:
@@ -34,7 +34,8 @@ def recent_lines(live: Path, users: Collection[str], *, limit: int, max_bytes: i
     return found
 
 
-def _files(live: Path) -> Iterator[Path]:
+def newest_files(live: Path) -> Iterator[Path]:
+    """The live file, and the newest sealed one that is not compressed."""
     yield live
     sealed = max(live.parent.glob("segments/*.jsonl"), key=lambda path: path.name, default=None)
     if sealed is not None:

@@ -46,12 +46,11 @@ class Writer:
         self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
         self._packer = Packer(settings, self._ledger.layout, lambda why: self._on_record(marks.compress(why)))
         self._inbox = Inbox()
-        self._wrote_at = marks.clock()
+        self._wrote_at, self._opened = marks.clock(), False
         self._unsynced: list[bytes] = []
-        self._backlog = Backlog(marks)
+        self._backlog = Backlog(marks, self._ledger.layout)
         self._vital_at, self._watch_at = 0.0, float("inf")
         self._late: list[bytes] = []
-        self._opened = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stepup-trail", daemon=True)
 
@@ -85,9 +84,10 @@ class Writer:
         self._ended.wait()  # not join: in Python 3.11 one that is interrupted takes the thread to have ended
 
     def abandon(self) -> None:
-        """In a forked child: the thread, the queue and the files belong to the parent."""
+        """Let go of the files. In a forked child the thread, the queue and the files belong to the parent."""
         self._ledger.close()
         self._signing.close()
+        self._backlog.close()
 
     def _run(self) -> None:
         try:
@@ -165,11 +165,11 @@ class Writer:
                 return error
         except TrailUnavailable as error:
             return error
+        self._backlog.synced()
         return None
 
     def _sync_unasked(self) -> None:
-        count = len(self._unsynced)
-        failure = self._sync()
+        count, failure = len(self._unsynced), self._sync()
         if failure is not None:
             self._backlog.losses.add(lost=count, refused=0, why=str(failure))
 
@@ -189,6 +189,7 @@ class Writer:
         if self._opened and self._signing.is_due(self._ledger):
             self._signing.begin(self._ledger)
         if self._opened:
+            self._backlog.adopt(self.offer)
             self._watch()
             self._packer.tend(self._ledger.rotations)
 
@@ -245,5 +246,4 @@ class Writer:
             late = self._take_late(only="io_error")
             if late.records:
                 self._commit(close_all([late], self._marks.close), [late])
-        self._ledger.close()
-        self._signing.close()
+        self.abandon()

@@ -64,6 +64,7 @@ def life(operation, folder, thread):
         hold_signer(folder)
     subject = trail(folder, signed=True, checkpoint_lines=10**6, checkpoint_every_s=10**6)
     attempt(subject, "before")
+    attempt(subject, "warm")  # after which nothing of the first is left to be done
     if operation == "checkpoint":
         subject.checkpoint_now()
         attempt(subject, "more")
