@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from dataclasses import replace
@@ -155,7 +156,8 @@ def test_the_bytes_of_a_database_hold_no_secret_and_open_with_no_other_key(tmp_p
     asyncio.run(scene())
     whole = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert secret not in whole
-    (sealed,) = sqlite3.connect(tmp_path / "state.db").execute("SELECT sealed FROM factor").fetchone()
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as database:
+        (sealed,) = database.execute("SELECT sealed FROM factor").fetchone()
     assert sealed_under(sealed) == name_key(FIRST)
     with pytest.raises(SealError):
         Keyring([THIRD], os.urandom).unseal("totp", sealed, "alice")

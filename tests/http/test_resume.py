@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 import sqlite3
@@ -226,7 +227,7 @@ def test_what_a_fetch_of_another_browser_left(door: Door, user: str, enrolled: E
 def test_a_body_that_was_changed_in_between(door: Door, user: str, enrolled: Enrolled, how: str) -> None:
     with door.client(user, **BROWSER) as browser:
         first, page = sent(browser, data={"to": "evelyn"}), sent(browser)
-        with sqlite3.connect(door.folder / "state" / "stepup.db") as db:
+        with contextlib.closing(sqlite3.connect(door.folder / "state" / "stepup.db")) as db, db:
             (sealed,) = db.execute("SELECT sealed FROM kept WHERE kept_id = ?", (first.rpartition("/")[2],)).fetchone()
             changed = {"another body": sealed, "garbage": b"x" * 80, "another's": sealed[:-1] + b"\0"}[how]
             db.execute("UPDATE kept SET sealed = ? WHERE kept_id = ?", (changed, page.rpartition("/")[2]))
@@ -356,5 +357,5 @@ def test_hostile_values_are_shown_as_text(door: Door, user: str, enrolled: Enrol
 
 
 def _kept(door: Door, user: str) -> int:
-    with sqlite3.connect(door.folder / "state" / "stepup.db") as db:
+    with contextlib.closing(sqlite3.connect(door.folder / "state" / "stepup.db")) as db, db:
         return int(db.execute("SELECT count(*) FROM kept WHERE user = ?", (user,)).fetchone()[0])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_a_device_without_its_user_and_one_without_a_key(
 ) -> None:
     path = tmp_path / "site.db"
     path.write_bytes(django_site[0].read_bytes())
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE otp_totp_totpdevice SET user_id = 99 WHERE id = 1")
         database.execute("UPDATE otp_totp_totpdevice SET key = 'xyz' WHERE id = 2")
     database.close()
@@ -202,7 +203,7 @@ def test_a_secret_that_does_not_open_is_a_flaw(
 ) -> None:
     path = tmp_path / "site.db"
     path.write_bytes(flask_site[0].read_bytes())
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE user SET tf_totp_secret = ? WHERE id = 1", (secret,))
     database.close()
     reading = read_flask_security(path, SECRETS)
@@ -213,7 +214,7 @@ def test_a_secret_that_does_not_open_is_a_flaw(
 def test_a_secret_that_was_never_encrypted(tmp_path: Path, flask_site: tuple[Path, list[list[object]]]) -> None:
     path = tmp_path / "site.db"
     path.write_bytes(flask_site[0].read_bytes())
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
         plain = json.dumps({"type": "totp", "v": 1, "key": SECRET})
         database.execute("UPDATE user SET tf_totp_secret = ? WHERE id = 1", (plain,))
     database.close()
