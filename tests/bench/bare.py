@@ -89,8 +89,18 @@ async def sqlite(path: Path) -> Bare:
     )
 
 
-class Audible(sqlite3.Connection):
+class AudibleCursor(sqlite3.Cursor):
     """One whose statements can be heard: those of C cannot."""
+
+
+class Audible(sqlite3.Connection):
+    """A connection of which all are."""
+
+    def cursor(self, factory: Any = AudibleCursor) -> Any:
+        return super().cursor(factory)
+
+    def execute(self, *words: Any) -> Any:
+        return self.cursor().execute(*words)
 
 
 @contextmanager
@@ -107,7 +117,7 @@ def audible_sqlite() -> Iterator[None]:
 _SENDS: dict[str, tuple[type, str]] = {
     "redis": (AbstractConnection, "send_command"),
     "postgres": (psycopg.AsyncCursor, "execute"),
-    "sqlite": (Audible, "execute"),
+    "sqlite": (AudibleCursor, "execute"),
 }
 
 

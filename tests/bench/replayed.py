@@ -78,6 +78,7 @@ async def _begin(step: Step, plain: Step | None, one: Bare | None) -> _Match:
         count *= 2
         wall, said = await _heard(client, step, count)
         if one is not None:
+            assert all(said), "of a step of the store nothing was heard"
             await _timed(_sendings(one, said))
     count = max(3, int(count * SLICE_S / wall))
     return _Match(step=step, plain=plain, count=count, waiting=(await _heard(client, step, count))[1])
