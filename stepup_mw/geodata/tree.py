@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import mmap
 import socket
-from functools import lru_cache
 from struct import Struct
 from typing import BinaryIO
 
 _CACHED = 8192
 _word_at = Struct(">I").unpack_from
+
+
+class _Family:
+    """IPv4 or IPv6: where its addresses begin in the tree, and the nodes that lead to many of them. ``bits``: those to
+    the networks of providers (a /16, a /32), from there to those of a subscriber or an office (a /24, a /48), and from
+    there to the address."""
+
+    __slots__ = ("bits", "near", "root", "wide")
+
+    def __init__(self, root: int, bits: tuple[int, int, int]) -> None:
+        self.root = root
+        self.bits = bits
+        self.wide: dict[int, int] = {}
+        self.near: dict[int, int] = {}
 
 
 class SearchTree:
@@ -26,25 +39,31 @@ class SearchTree:
         if record_bits not in _RIGHT or nodes * self._node_bytes + 4 > len(self._data):
             raise ValueError("the search tree is not whole")
         self._right = _RIGHT[record_bits]
-        self._root4 = 0 if ip_version == 4 else self._walk(0, 0, 96)
-        self._wide = lru_cache(maxsize=_CACHED)(self._walk)
-        self._near = lru_cache(maxsize=_CACHED)(self._walk_near)
+        self._four = _Family(0 if ip_version == 4 else self._walk(0, 0, 96), (16, 8, 8))
+        self._six = _Family(0, (32, 16, 80))
 
     def leaf(self, ip: str) -> int:
         """A number that is the same for all addresses of one record, of an IPv4 or IPv6 address in any spelling."""
         if ":" in ip:
-            address = int.from_bytes(socket.inet_pton(socket.AF_INET6, ip))
-            return self._walk(self._near(0, address >> 80, 32), address & ((1 << 80) - 1), 80)
-        address = int.from_bytes(socket.inet_pton(socket.AF_INET, ip))
-        return self._walk(self._near(self._root4, address >> 8, 16), address & 0xFF, 8)
+            family, packed = self._six, socket.inet_pton(socket.AF_INET6, ip)
+        else:
+            family, packed = self._four, socket.inet_pton(socket.AF_INET, ip)
+        address, rest = int.from_bytes(packed), family.bits[2]
+        node = family.near.get(address >> rest)
+        if node is None:
+            node = self._to_near(family, address >> rest)
+        return node if node >= self._nodes else self._walk(node, address, rest)
 
-    def _walk_near(self, root: int, path: int, wide: int) -> int:
-        """The node of a /24 or /48, from that of its /16 or /32 (``wide`` bits)."""
-        rest = wide // 2
-        return self._walk(self._wide(root, path >> rest, wide), path & ((1 << rest) - 1), rest)
+    def _to_near(self, family: _Family, path: int) -> int:
+        """To the node of a /24 or /48, by that of its /16 or /32."""
+        first, then, _ = family.bits
+        node = family.wide.get(path >> then)
+        if node is None:
+            node = _keep(family.wide, path >> then, self._walk(family.root, path >> then, first))
+        return _keep(family.near, path, self._walk(node, path, then))
 
     def _walk(self, node: int, path: int, bits: int) -> int:
-        """From a node along the bits of a path, the highest first, to the last or to where the tree ends."""
+        """From a node along the lowest ``bits`` of a path, the highest of them first, to where the tree ends."""
         data, nodes, size = self._data, self._nodes, self._node_bytes
         half, shift, mask = self._right
         bit = 1 << bits
@@ -56,6 +75,13 @@ class SearchTree:
                 word = _word_at(data, node * size)[0]
                 node = word >> 8 | (word & 0xF0) << 20 if size == 7 else word >> shift
         return node
+
+
+def _keep(nodes: dict[int, int], path: int, node: int) -> int:
+    if len(nodes) >= _CACHED:
+        nodes.clear()
+    nodes[path] = node
+    return node
 
 
 _RIGHT = {24: (3, 8, 0xFFFFFF), 28: (3, 0, 0xFFFFFFF), 32: (4, 0, 0xFFFFFFFF)}
