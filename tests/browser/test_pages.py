@@ -200,6 +200,30 @@ def test_a_form_in_flask(browser: Browser, tmp_path: Path, script: bool) -> None
     assert example.story() == PROVED
 
 
+@SCRIPT
+def test_a_form_that_a_view_of_flask_interrupts(browser: Browser, tmp_path: Path, script: bool) -> None:
+    example = enrolled(copy_example("flask_board", tmp_path / "app"))
+    add_form(example, "action=/take-away", "<input name=count aria-label=Count>")
+    with served(example, GUNICORN) as board, person(browser, board.url, java_script_enabled=script) as alice:
+        page = alice.page
+        signed_in(alice, board)
+        for text in ("one", "two", "three", "four"):
+            alice.context.request.post(f"{board.url}/", form={"text": text})
+        page.goto("/write")
+        page.get_by_label("Count").fill("3")
+        page.get_by_role("button", name="Go").click()
+        for said in ("many messages at once", "POST /take-away", "and 1 more field"):
+            expect(page.locator("main")).to_contain_text(said)
+        page.get_by_label("Code from your authenticator app").fill(example.code())
+        page.get_by_role("button", name="Confirm and send", exact=True).click()
+        expect(page).to_have_url(f"{board.url}/")
+        expect(page.locator("body")).to_contain_text("four")
+        assert alice.complaints == []
+    assert example.rows("board.db", "select text from messages") == [("four",)]
+    assert example.story() == PROVED
+    assert basis(example.folder) == ["resume"]
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_accessible_and_looks_well(browser: Browser, demo: Demo, pictures: Path, look: str) -> None:
     codes = demo.codes()

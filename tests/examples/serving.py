@@ -102,7 +102,9 @@ def served(example: Example, server: Sequence[str], target: str = "app:app") -> 
             stderr=subprocess.STDOUT,
         )
     try:
-        yield Served(url=_url(process, said), said=said)
+        url = _url(process, said)
+        httpx2.get(url, timeout=60)  # it listens before its workers have begun: on a busy machine, long before
+        yield Served(url=url, said=said)
     finally:
         process.terminate()
         try:
