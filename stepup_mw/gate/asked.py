@@ -176,7 +176,9 @@ async def _cancel(services: Services, request: Request, person: Person, challeng
         return replies.gone(services, request, 410)
     await resume.drop(services, challenge, person)
     if answers.wants_page(request, challenge):
-        return answers.notice(services, request, say("challenge.cancelled"), say("challenge.nothing_done"), status=200)
+        back = "" if challenges.returns(challenge) else challenges.where_to(services, challenge)
+        title, text = say("challenge.cancelled"), say("challenge.nothing_done")
+        return answers.notice(services, request, title, text, status=200, back=back)
     return answers.as_json(200, {"status": "denied", "flow_id": challenge.flow_id})
 
 

@@ -24,6 +24,12 @@ QUIET = (
 )
 """For a machine without a network: nothing is asked of anybody but the page's own server."""
 
+LOOKS: dict[str, Any] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
+    "narrow-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
+}
 AXE = "axe-core@4.11.0"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -80,3 +86,20 @@ def picture(page: Page, folder: Path, name: str) -> None:
     """A screenshot for people to look at."""
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def in_every_look(somebody: Person, folder: Path, name: str, *, script: bool = True) -> None:
+    """Light and dark, wide and narrow, without a new page: a picture of each, which fits and breaks no rule."""
+    page = somebody.page
+    before = page.viewport_size
+    for look, options in LOOKS.items():
+        page.emulate_media(color_scheme=options["color_scheme"])
+        page.set_viewport_size(options["viewport"])
+        picture(page, folder, f"{name}-{look}")
+        if script:
+            assert somebody.violations() == [], f"{name}, {look}"
+            width = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert width == 0, f"{name}, {look}: wider than the window"
+    page.emulate_media(color_scheme=None)
+    if before is not None:
+        page.set_viewport_size(before)

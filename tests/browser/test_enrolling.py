@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from ..examples.serving import GUNICORN, Example, Served, copy_example, served
-from .chromium import Person, person, picture
+from .chromium import Person, in_every_look, person
 from .test_pages import signed_in
 
 pytestmark = pytest.mark.slow
@@ -42,9 +42,7 @@ def board(tmp_path: Path) -> Iterator[tuple[Example, Served]]:
 
 
 def check(somebody: Person, pictures: Path, name: str, script: bool) -> None:
-    picture(somebody.page, pictures, f"{name}-{'script' if script else 'no-script'}")
-    if script:
-        assert somebody.violations() == [], name
+    in_every_look(somebody, pictures, f"{name}-{'script' if script else 'no-script'}", script=script)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])

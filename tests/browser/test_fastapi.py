@@ -90,7 +90,8 @@ def test_what_is_refused_by_a_no_is_not_sent(browser: Browser, payments: tuple[E
         fill_in(alice, "Pay monthly")
         page.get_by_role("button", name="Cancel").click()
         expect(page.locator("main")).to_contain_text("Nothing was done")
-        page.goto("/")
+        page.get_by_role("link", name="Go back").click()
+        expect(page).to_have_url(f"{app.url}/")
         expect(page.locator("li")).to_have_count(0)
     assert example.story() == [*PROVED[:2], "outcome/denied"]
 

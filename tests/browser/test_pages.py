@@ -12,17 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from ..demo.running import Demo, running
 from ..examples.serving import GUNICORN, Example, Served, copy_example, enrolled, served
-from .chromium import Person, person, picture
+from .chromium import LOOKS, Person, person, picture
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-LOOKS = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "narrow": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
-    "narrow-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
-}
 PROVED = ["trigger/required", "challenge/issued", "outcome/approved", "access/allowed", "result/completed"]
 
 

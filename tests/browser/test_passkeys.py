@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, CDPSession, expect
 
 from ..examples.serving import Example, Served, copy_example, enrolled, served
 from ..servers import free_port
-from .chromium import Person, person, picture
+from .chromium import Person, in_every_look, person, picture
 
 pytestmark = pytest.mark.slow
 
@@ -73,22 +73,19 @@ def test_a_passkey_from_its_making_to_its_end(alice: tuple[Person, CDPSession], 
     page = somebody.page
     page.goto("/_stepup/passkeys")
     expect(page.get_by_role("heading", name="Your passkeys")).to_be_visible()
-    assert somebody.violations() == []
-    picture(page, pictures, "passkeys-none")
+    in_every_look(somebody, pictures, "passkeys-none")
     page.get_by_label("Name it").fill("my laptop")
     page.get_by_label("Code of what you have now").fill(notes.example.code())
     page.get_by_role("button", name="Make a passkey").click()
     expect(page.get_by_role("status")).to_contain_text("It is yours from now on")
     page.get_by_role("link", name="Your passkeys").click()
     expect(page.locator(".devices")).to_contain_text("my laptop")
-    assert somebody.violations() == []
-    picture(page, pictures, "passkeys-one")
+    in_every_look(somebody, pictures, "passkeys-one")
 
     page.goto("/export")  # on the page: a navigation that only a passkey opens
     expect(page.get_by_role("button", name="Use a passkey")).to_be_visible()
     expect(page.get_by_label("Code from your authenticator app")).to_have_count(0)
-    assert somebody.violations() == []
-    picture(page, pictures, "challenge-passkey")
+    in_every_look(somebody, pictures, "challenge-passkey")
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.locator("body")).to_contain_text("Not Found")  # the app's own word, for it has no such page
     assert page.url.endswith("/export")

@@ -324,8 +324,16 @@ def test_past_its_end(door: Door, user: str, enrolled: Enrolled) -> None:
 def test_cancelled(door: Door, user: str, enrolled: Enrolled) -> None:
     with door.client(user, **BROWSER) as browser:
         page = sent(browser)
-        browser.post(f"{page}/cancel", data={})
+        done = browser.post(f"{page}/cancel", data={})
+    assert "Go back" not in done.text  # nothing says from where it was sent
     assert (_kept(door, user), door.reached(user)) == (0, [])
+
+
+def test_cancelled_and_back_to_the_form(door: Door, user: str, enrolled: Enrolled) -> None:
+    referer = f"{door.url}/accounts/7?a=1"
+    with door.client(user, **BROWSER, Referer=referer) as browser:
+        done = browser.post(f"{sent(browser)}/cancel", data={})
+    assert '<a class="button" href="/accounts/7?a=1">Go back</a>' in done.text
 
 
 def test_a_user_has_so_many_waiting(door: Door, user: str, enrolled: Enrolled) -> None:
