@@ -1,6 +1,5 @@
 """A user who never stops makes no server grow: what is there is counted by the server itself, after so many of each
-thing and after as many more. A million were no more: what a step leaves is bounded by the caps that stand in ``bounds``
-and ``gate``, and none of them looks at how many there were before."""
+thing and after as many more; after a million in memory. A million over a server: ``python -m tests.bench bounds``."""
 
 from __future__ import annotations
 
@@ -17,6 +16,7 @@ from stepup_mw.gate.challenges import KEEP_OPEN
 from stepup_mw.gate.grants import KEEP
 from stepup_mw.state import Store
 
+from ..bench.bounds import ACTS, MILLION, fill, memory
 from ..contract.samples import ACCOUNT, ADDRESS, STORES, keep_grant, make_challenge, make_grant
 from ..servers import shared_url
 
@@ -81,3 +81,10 @@ def test_a_crowd_by_one_user_does_not_grow_a_server(kind: str, tmp_path: Path) -
 def _count(kind: str, folder: Path) -> int:
     own = sha256(str(folder).encode()).hexdigest()[:16]
     return _rows_of(shared_url(kind), f"s{own}") if kind == "postgres" else _keys_of(shared_url(kind), own)
+
+
+@pytest.mark.timeout(900)
+def test_a_million_challenges_by_one_user_do_not_grow_memory() -> None:
+    (early, early_bytes), (late, late_bytes) = asyncio.run(fill(memory(), ACTS["challenges"], MILLION))
+    assert late <= early + 8
+    assert late_bytes <= early_bytes + 8 * 1024
