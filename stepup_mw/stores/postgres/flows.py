@@ -11,17 +11,18 @@ from .people import pack
 
 
 class Challenges:
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    _connections: Connections
 
-    async def get(self, challenge_id: str) -> Challenge | None:
+    async def challenge(self, challenge_id: str) -> Challenge | None:
         row = await self._connections.one(
             "SELECT body, attempts, state, settled_at, logged FROM {s}.challenge WHERE challenge_id = %s",
             pack(challenge_id),
         )
         return _to_challenge(row) if row else None
 
-    async def latest(self, user: str, session: str, rule: str, binding: str, *, now: float) -> Challenge | None:
+    async def latest_challenge(
+        self, user: str, session: str, rule: str, binding: str, *, now: float
+    ) -> Challenge | None:
         row = await self._connections.one(
             """SELECT body, attempts, state, settled_at, logged FROM {s}.challenge
             WHERE who = %s AND state = 'open' AND match = %s AND expires_at > %s
@@ -30,7 +31,7 @@ class Challenges:
         )
         return _to_challenge(row) if row else None
 
-    async def open(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
         rows = await self._connections.all(
             """SELECT body, attempts, state, settled_at, logged
             FROM {s}.open_challenge(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
@@ -49,7 +50,7 @@ class Challenges:
         )
         return row[0] if row else None
 
-    async def settle(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
+    async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         if state == "open":
             return False
         row = await self._connections.one(
@@ -65,7 +66,7 @@ class Challenges:
             pack(challenge_id),
         )
 
-    async def due(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         rows = await self._connections.all(
             "SELECT body, attempts, state, settled_at, logged FROM {s}.due_challenges(%s, %s, %s, %s)",
             *(float(now), float(grace_s), float(SETTLED_KEPT_S), limit),
@@ -74,15 +75,20 @@ class Challenges:
 
 
 class Grants:
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    _connections: Connections
 
-    async def epoch(self, user: str, *, end: bool) -> int:
+    async def epoch(self, user: str) -> int:
+        return await self._epoch(user, end=False)
+
+    async def raise_epoch(self, user: str) -> int:
+        return await self._epoch(user, end=True)
+
+    async def _epoch(self, user: str, *, end: bool) -> int:
         """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
         step = "SELECT number, raised FROM {s}.begin_epoch(%s, %s, %s)"
         return int(await self._connections.spend(step, pack(user), draw_epoch(), end))
 
-    async def put(self, grant: Grant, *, keep: int) -> bool:
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
         return bool(
             await self._connections.value(
                 "SELECT {s}.put_grant(%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -91,7 +97,7 @@ class Grants:
             )
         )
 
-    async def get(self, grant_id: str) -> Grant | None:
+    async def grant(self, grant_id: str) -> Grant | None:
         row = await self._connections.one(
             """SELECT g.body, g.uses_left FROM {s}.granted g
             JOIN {s}.epoch e ON e.who = g.who AND e.number = g.epoch WHERE g.grant_id = %s""",
@@ -99,10 +105,10 @@ class Grants:
         )
         return parse_grant(*row) if row else None
 
-    async def use(self, grant_id: str) -> bool:
+    async def use_grant(self, grant_id: str) -> bool:
         return await self._connections.spent("SELECT {s}.use_grant(%s)", pack(grant_id))
 
-    async def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
+    async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
         rows = await self._connections.all(
             """SELECT g.body, g.uses_left FROM {s}.granted g
             JOIN {s}.epoch e ON e.who = g.who AND e.number = g.epoch WHERE g.who = %s AND g.expires_at > %s
@@ -111,7 +117,7 @@ class Grants:
         )
         return tuple(parse_grant(*row) for row in rows)
 
-    async def revoke(self, user: str, grant_id: str | None) -> int:
+    async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
         if grant_id is None:
             return int(await self._connections.spend("SELECT ended, raised FROM {s}.revoke_all(%s)", pack(user)))
         return int(await self._connections.spent("SELECT {s}.revoke_one(%s, %s)", pack(user), pack(grant_id)))

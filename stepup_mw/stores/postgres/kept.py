@@ -8,23 +8,22 @@ from .people import pack
 
 
 class Requests:
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    _connections: Connections
 
-    async def keep(self, kept: Kept, *, now: float, limit: int) -> None:
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
         await self._connections.all(
             "SELECT {s}.keep_request(%s, %s, %s, %s, %s, %s)",
             *(pack(kept.kept_id), pack(kept.user), kept.sealed, float(kept.expires_at), float(now), limit),
         )
 
-    async def get(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
         row = await self._connections.one(
             "SELECT sealed, expires_at FROM {s}.kept WHERE kept_id = %s AND who = %s AND expires_at > %s",
             *(pack(kept_id), pack(user), float(now)),
         )
         return _to_kept(row, user, kept_id)
 
-    async def take(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
         row = await self._connections.spend_row(
             "SELECT kept_sealed, ends_at, raised FROM {s}.take_request(%s, %s, %s)",
             *(pack(kept_id), pack(user), float(now)),

@@ -7,7 +7,7 @@ from functools import cache
 
 from ...errors import StoreUnavailable
 from ...settings import AccountThrottle, AddressThrottle
-from ...state import FOREVER, Attempt, Factor, Place, Sighting, SightingKind, UserSummary
+from ...state import FOREVER, MAX_FACTORS, Attempt, Factor, Place, Sighting, SightingKind, UserSummary
 from ..bounds import HITS_KEPT, lock_until
 from ..runs import Run, look, succeed
 from .connections import Connections, Row
@@ -26,32 +26,31 @@ _LOCKS = 100
 
 
 class Factors:
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    _connections: Connections
 
-    async def of(self, user: str) -> tuple[Factor, ...]:
+    async def factors(self, user: str) -> tuple[Factor, ...]:
         return tuple(_to_factor(row) for row in await self._connections.all(_FACTORS, pack(user)))
 
-    async def put(self, factor: Factor, recovery: Sequence[str]) -> bool:
+    async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         step = "SELECT had, raised FROM {s}.put_factor(%s, %s, %s, %s, %s, %s, %s, %s::bytea[])"
         codes = [pack(code) for code in recovery]
         return bool(await self._connections.spend(step, *_columns(factor), codes))
 
-    async def add(self, factor: Factor, *, keep: int) -> bool:
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         step = "SELECT {s}.add_factor(%s, %s, %s, %s, %s, %s, %s, %s)"
         return await self._connections.spent(step, *_columns(factor), keep)
 
-    async def remove_one(self, user: str, factor_id: str) -> bool:
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
         return await self._connections.spent("SELECT {s}.remove_factor(%s, %s)", pack(user), pack(factor_id))
 
-    async def remove(self, user: str) -> int:
+    async def remove_factors(self, user: str) -> int:
         step = "SELECT removed, raised FROM {s}.remove_factors(%s, true)"
         return int(await self._connections.spend(step, pack(user)))
 
     async def users(self) -> tuple[UserSummary, ...]:
         return tuple(_to_summary(row) for row in await self._connections.all(_USERS))
 
-    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int) -> bool:
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
         taken = "SELECT {s}.consume_step(%s, %s, %s, %s)"
         return await self._connections.spent(taken, pack(user), pack(factor_id), step, drift)
 
@@ -99,10 +98,9 @@ class Factors:
 
 
 class Throttle:
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    _connections: Connections
 
-    async def take(
+    async def take_attempt(
         self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
     ) -> Attempt:
         allowed, failures, locked_until, locks = await self._connections.spend_row(
@@ -120,10 +118,10 @@ class Throttle:
         row = await self._connections.one("SELECT failures, locked_until FROM {s}.account WHERE who = %s", pack(user))
         return (row[0], row[1]) if row else (0, 0.0)
 
-    async def clear(self, user: str) -> bool:
+    async def unlock(self, user: str) -> bool:
         return bool(await self._connections.value("SELECT {s}.clear(%s)", pack(user)))
 
-    async def look(self, user: str, slot: int) -> bool:
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
         """A look at a code of a locked account: counted before the comparison."""
         for _ in range(_TRIES):
             before = await self._run_of(user)
@@ -134,7 +132,7 @@ class Throttle:
                 return True
         raise StoreUnavailable("too many look at this account at once")
 
-    async def succeed(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
         for _ in range(_TRIES):
             before = await self._run_of(user)
             if not before:

@@ -10,23 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from ...settings import AccountThrottle, AddressThrottle
-from ...state import (
-    MAX_FACTORS,
-    Attempt,
-    Challenge,
-    ChallengeState,
-    Factor,
-    Grant,
-    Kept,
-    Loss,
-    Place,
-    Sighting,
-    SightingKind,
-    UserSummary,
-)
+from ...state import Factor, Loss
 from ..lives import loss_of
 from ..removals import noting
 from ..witness import Watch
@@ -37,7 +24,7 @@ from .location import parse_location
 from .people import Factors, Throttle
 
 
-class PostgresStore:
+class PostgresStore(Factors, Throttle, Challenges, Grants, Requests):
     """The Store protocol; what each method promises stands there.
 
     url: see ``location``. Unsupported: no such URL. MissingExtra: psycopg is not installed. Connects at
@@ -49,149 +36,15 @@ class PostgresStore:
         watch = Watch(witness, clock)
         self._removals = watch.removals
         self._connections = Connections(parse_location(url), watch)
-        self._factors = Factors(self._connections)
-        self._throttle = Throttle(self._connections)
-        self._challenges = Challenges(self._connections)
-        self._grants = Grants(self._connections)
-        self._kept = Requests(self._connections)
-
-    # Factors
-
-    async def factors(self, user: str) -> tuple[Factor, ...]:
-        return await self._factors.of(user)
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
-        return await noting(self, self._removals, factor.user, lambda: self._factors.put(factor, recovery))
-
-    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
-        return await self._factors.add(factor, keep=keep)
+        return await noting(self, self._removals, factor.user, partial(super().put_factor, factor, recovery))
 
     async def remove_factor(self, user: str, factor_id: str) -> bool:
-        return await noting(self, self._removals, user, lambda: self._factors.remove_one(user, factor_id))
+        return await noting(self, self._removals, user, partial(super().remove_factor, user, factor_id))
 
     async def remove_factors(self, user: str) -> int:
-        return await noting(self, self._removals, user, lambda: self._factors.remove(user))
-
-    async def users(self) -> tuple[UserSummary, ...]:
-        return await self._factors.users()
-
-    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
-        return await self._factors.consume_step(user, factor_id, step, drift=drift)
-
-    async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
-        return await self._factors.replace_sealed(user, factor_id, sealed, expected=expected)
-
-    async def put_recovery(self, user: str, digests: Sequence[str]) -> None:
-        await self._factors.put_recovery(user, digests)
-
-    async def consume_recovery(self, user: str, digest: str) -> bool:
-        return await self._factors.consume_recovery(user, digest)
-
-    async def recovery_left(self, user: str) -> int:
-        return await self._factors.recovery_left(user)
-
-    # Throttle
-
-    async def take_attempt(
-        self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
-    ) -> Attempt:
-        return await self._throttle.take(user, address, now=now, account=account, limit=limit)
-
-    async def forgive(self, user: str, address: str) -> None:
-        await self._throttle.forgive(user, address)
-
-    async def failures(self, user: str) -> tuple[int, float]:
-        return await self._throttle.failures(user)
-
-    async def unlock(self, user: str) -> bool:
-        return await self._throttle.clear(user)
-
-    async def spaced_attempt(self, user: str, slot: int) -> bool:
-        return await self._throttle.look(user, slot)
-
-    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
-        return await self._throttle.succeed(user, step, now=now, needed=needed, within_s=within_s)
-
-    # Challenges
-
-    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
-        return await self._challenges.open(challenge, keep=keep)
-
-    async def challenge(self, challenge_id: str) -> Challenge | None:
-        return await self._challenges.get(challenge_id)
-
-    async def latest_challenge(
-        self, user: str, session: str, rule: str, binding: str, *, now: float
-    ) -> Challenge | None:
-        return await self._challenges.latest(user, session, rule, binding, now=now)
-
-    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        return await self._challenges.count_attempt(challenge_id, limit=limit)
-
-    async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
-        return await self._challenges.settle(challenge_id, state, now=now)
-
-    async def mark_logged(self, challenge_id: str) -> None:
-        await self._challenges.mark_logged(challenge_id)
-
-    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
-        return await self._challenges.due(now=now, grace_s=grace_s, limit=limit)
-
-    # Requests kept for after the code
-
-    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
-        await self._kept.keep(kept, now=now, limit=limit)
-
-    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
-        return await self._kept.get(user, kept_id, now=now)
-
-    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
-        return await self._kept.take(user, kept_id, now=now)
-
-    # Grants
-
-    async def epoch(self, user: str) -> int:
-        return await self._grants.epoch(user, end=False)
-
-    async def raise_epoch(self, user: str) -> int:
-        return await self._grants.epoch(user, end=True)
-
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        return await self._grants.put(grant, keep=keep)
-
-    async def grant(self, grant_id: str) -> Grant | None:
-        return await self._grants.get(grant_id)
-
-    async def use_grant(self, grant_id: str) -> bool:
-        return await self._grants.use(grant_id)
-
-    async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
-        return await self._grants.of(user, now=now)
-
-    async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
-        return await self._grants.revoke(user, grant_id)
-
-    # What signals remember
-
-    async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
-        return await self._factors.sighting(user, kind, value)
-
-    async def remember(self, user: str, kind: SightingKind, value: str, *, now: float, keep: int) -> None:
-        await self._factors.remember(user, kind, value, now=now, keep=keep)
-
-    async def forget_sighting(self, user: str, kind: SightingKind, value: str) -> bool:
-        return await self._factors.forget_sighting(user, kind, value)
-
-    async def place(self, user: str) -> Place | None:
-        return await self._factors.place(user)
-
-    async def put_place(self, user: str, sealed: bytes, *, now: float) -> None:
-        await self._factors.put_place(user, sealed, now=now)
-
-    async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
-        return await self._throttle.hits(key, now=now, window_s=window_s, record=record)
-
-    # What was lost
+        return await noting(self, self._removals, user, partial(super().remove_factors, user))
 
     async def loss(self) -> Loss | None:
         return loss_of(await self._connections.loss())
@@ -202,8 +55,6 @@ class PostgresStore:
 
     async def missed(self, user: str) -> bool:  # noqa: ARG002 - what is lost here is lost for all
         return await self.loss() is not None
-
-    # Life
 
     async def aclose(self) -> None:
         """Give the connections of this process back. A later step opens them again."""

@@ -30,23 +30,24 @@ _HEADS, _BODIES = ":challenges", ":bodies"
 
 
 class Challenges:
-    def __init__(self, connections: Connections, names: Names) -> None:
-        self._connections = connections
-        self._names = names
-        self._owners = Owners(connections)
+    _connections: Connections
+    _names: Names
+    _owners: Owners
 
-    async def get(self, challenge_id: str) -> Challenge | None:
+    async def challenge(self, challenge_id: str) -> Challenge | None:
         hashed = digest("id", challenge_id)
         index = self._names.challenge(hashed)
         found, _ = await self._owners.run("challenge", index, (_HEADS, _BODIES), hashed, read=_to_challenge)
         return found
 
-    async def latest(self, user: str, session: str, rule: str, binding: str, *, now: float) -> Challenge | None:
+    async def latest_challenge(
+        self, user: str, session: str, rule: str, binding: str, *, now: float
+    ) -> Challenge | None:
         words = (format_match(session, rule, binding), format_number(now))
         keys = self._names.challenges(user)
         return await self._connections.run("latest_challenge", keys, *words, read=_to_challenge)
 
-    async def open(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
         hashed, tag = digest("id", challenge.challenge_id), self._names.tag(challenge.user)
         keys: tuple[str, ...] = self._names.challenges(challenge.user)
         order = 0
@@ -112,7 +113,7 @@ class Challenges:
         )
         return number
 
-    async def settle(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
+    async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         if state == "open":
             return False
         hashed = digest("id", challenge_id)
@@ -145,7 +146,7 @@ class Challenges:
             order, settled_at = found
             await self._shelve([member(order, tag, hashed), _LOGGED, settled_at])
 
-    async def due(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
+    async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         words = (format_number(now), format_number(now - grace_s), format_number(now - SETTLED_KEPT_S))
         over, lost, logged = await self._connections.run(
             "due", self._names.shelves, *words, limit, read=list, acknowledged=True

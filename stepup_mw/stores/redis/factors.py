@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from ...state import Factor, Place, Sighting, SightingKind, UserSummary
+from ...state import MAX_FACTORS, Factor, Place, Sighting, SightingKind, UserSummary
 from .connections import Connections, Word
 from .names import Names, digest
 from .records import count_codes, format_factor, format_number, parse_factors, parse_summary
@@ -15,14 +15,13 @@ _PLACE = "seen:place:"
 
 
 class Factors:
-    def __init__(self, connections: Connections, names: Names) -> None:
-        self._connections = connections
-        self._names = names
+    _connections: Connections
+    _names: Names
 
-    async def of(self, user: str) -> tuple[Factor, ...]:
+    async def factors(self, user: str) -> tuple[Factor, ...]:
         return await self._connections.call("HGETALL", self._names.user(user), read=parse_factors)
 
-    async def put(self, factor: Factor, recovery: Sequence[str]) -> bool:
+    async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         """The name is listed before the record is kept and once more after it, against a removal in between."""
         record = format_factor(factor)
         await self._list(factor.user)
@@ -33,13 +32,13 @@ class Factors:
         await self._mark(factor.user)
         return before
 
-    async def remove(self, user: str) -> int:
+    async def remove_factors(self, user: str) -> int:
         keys = (self._names.user(user), self._names.grants(user))
         count = await self._connections.run("remove_factors", keys, read=int, acknowledged=True)
         await self._unlist(user)
         return count
 
-    async def add(self, factor: Factor, *, keep: int) -> bool:
+    async def add_factor(self, factor: Factor, *, keep: int = MAX_FACTORS) -> bool:
         record = format_factor(factor)
         await self._list(factor.user)
         keys = (self._names.user(factor.user), self._names.grants(factor.user))
@@ -49,17 +48,17 @@ class Factors:
         await self._mark(factor.user)
         return added
 
-    async def remove_one(self, user: str, factor_id: str) -> bool:
+    async def remove_factor(self, user: str, factor_id: str) -> bool:
         keys = (self._names.user(user), self._names.grants(user))
         removed = await self._connections.run("remove_factor", keys, factor_id, read=bool, acknowledged=True)
-        if removed and not await self.of(user):
+        if removed and not await self.factors(user):
             await self._unlist(user)
         return removed
 
     async def _unlist(self, user: str) -> None:
         await self._connections.call("SREM", self._names.users, user, read=int)
         await self._connections.call("SREM", self._names.had, digest("user", user), read=int)
-        if await self.of(user):
+        if await self.factors(user):
             await self._list(user)
             await self._mark(user)
 
@@ -92,7 +91,7 @@ class Factors:
     async def _summary(self, user: str) -> UserSummary | None:
         return await self._connections.call("HGETALL", self._names.user(user), read=parse_summary)
 
-    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int) -> bool:
+    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
         words = (factor_id, step, drift)
         keys = [self._names.user(user)]
         return await self._connections.run("consume_step", keys, *words, read=bool, acknowledged=True)

@@ -19,18 +19,23 @@ _SLACK_MS = 3600 * 1000
 
 
 class Grants:
-    def __init__(self, connections: Connections, names: Names) -> None:
-        self._connections = connections
-        self._names = names
-        self._owners = Owners(connections)
+    _connections: Connections
+    _names: Names
+    _owners: Owners
 
-    async def epoch(self, user: str, *, end: bool) -> int:
+    async def epoch(self, user: str) -> int:
+        return await self._epoch(user, end=False)
+
+    async def raise_epoch(self, user: str) -> int:
+        return await self._epoch(user, end=True)
+
+    async def _epoch(self, user: str, *, end: bool) -> int:
         """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
         keys, words = [self._names.grants(user)], (draw_epoch(), _EPOCH_MS)
         step = "raise_epoch" if end else "epoch"
         return await self._connections.run(step, keys, *words, read=int, acknowledged=True)
 
-    async def put(self, grant: Grant, *, keep: int) -> bool:
+    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
         hashed, tag = digest("id", grant.grant_id), self._names.tag(grant.user)
         index, body = self._names.grant(hashed), format_grant(grant)
         life_ms = int(max(grant.expires_at - grant.proved_at, 0) * 1000) + _SLACK_MS
@@ -58,23 +63,23 @@ class Grants:
             raise StoreUnavailable("there is a grant of this id")
         return kept > 0
 
-    async def get(self, grant_id: str) -> Grant | None:
+    async def grant(self, grant_id: str) -> Grant | None:
         hashed = digest("id", grant_id)
         found, _ = await self._owners.run("grant", self._names.grant(hashed), (_GRANTS,), hashed, read=_to_grant)
         return found
 
-    async def use(self, grant_id: str) -> bool:
+    async def use_grant(self, grant_id: str) -> bool:
         hashed = digest("id", grant_id)
         used, _ = await self._owners.run(
             "use_grant", self._names.grant(hashed), (_GRANTS,), hashed, read=bool, acknowledged=True
         )
         return used
 
-    async def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
+    async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
         held = await self._connections.call("HGETALL", self._names.grants(user), read=_newest_first)
         return tuple(grant for grant in held if grant.expires_at > now)
 
-    async def revoke(self, user: str, grant_id: str | None) -> int:
+    async def revoke_grants(self, user: str, grant_id: str | None = None) -> int:
         hashed = "" if grant_id is None else digest("id", grant_id)
         keys = [self._names.grants(user)]
         return await self._connections.run("revoke_grants", keys, hashed, read=int, acknowledged=True)

@@ -12,22 +12,21 @@ _SLACK_MS = 3600 * 1000
 
 
 class Requests:
-    def __init__(self, connections: Connections, names: Names) -> None:
-        self._connections = connections
-        self._names = names
+    _connections: Connections
+    _names: Names
 
-    async def keep(self, kept: Kept, *, now: float, limit: int) -> None:
+    async def keep_request(self, kept: Kept, *, now: float, limit: int) -> None:
         life_ms = int(max(kept.expires_at - now, 0) * 1000) + _SLACK_MS
         words = (digest("id", kept.kept_id), format_number(now), format_number(kept.expires_at), limit, life_ms)
         await self._connections.run("keep_request", [self._names.kept(kept.user)], *words, kept.sealed, read=int)
 
-    async def get(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+    async def kept_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
         held = await self._connections.call(
             "HGET", self._names.kept(user), digest("id", kept_id), read=lambda answer: answer
         )
         return _parse(held, user, kept_id, now)
 
-    async def take(self, user: str, kept_id: str, *, now: float) -> Kept | None:
+    async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
         words = (digest("id", kept_id), format_number(now))
         held = await self._connections.run(
             "take_request", [self._names.kept(user)], *words, read=lambda answer: answer, acknowledged=True

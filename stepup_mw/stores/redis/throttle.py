@@ -22,11 +22,10 @@ class Throttle:
     """On a Cluster an account and an address lie apart: the address is counted first and given back if the account
     refuses. A crash in between leaves the address one attempt short, never one richer."""
 
-    def __init__(self, connections: Connections, names: Names) -> None:
-        self._connections = connections
-        self._names = names
+    _connections: Connections
+    _names: Names
 
-    async def take(
+    async def take_attempt(
         self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
     ) -> Attempt:
         keys, full_until, member = [self._names.user(user)], "0", uuid4().hex
@@ -66,10 +65,10 @@ class Throttle:
             "HMGET", self._names.user(user), "failures", "locked_until", read=_to_failures
         )
 
-    async def clear(self, user: str) -> bool:
+    async def unlock(self, user: str) -> bool:
         return await self._connections.run("clear", [self._names.user(user)], read=bool, acknowledged=True)
 
-    async def look(self, user: str, slot: int) -> bool:
+    async def spaced_attempt(self, user: str, slot: int) -> bool:
         """A look at a code of a locked account: counted before the comparison."""
         for _ in range(_TRIES):
             held = await self._run_of(user)
@@ -83,7 +82,7 @@ class Throttle:
                 return True
         raise StoreUnavailable("too many look at this account at once")
 
-    async def succeed(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
+    async def spaced_success(self, user: str, step: int, *, now: float, needed: int, within_s: int) -> int:
         for _ in range(_TRIES):
             held = await self._run_of(user)
             if held is None or not held[0]:
