@@ -57,6 +57,10 @@ class AsgiDoor:
         """Write what is still to be written and let go of files and connections. Good to be used again after."""
         await self._running.aclose()
 
+    def close(self) -> None:
+        """As ``aclose``, from a thread without a loop."""
+        self._running.close()
+
     def _with_lifespan(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":

@@ -17,6 +17,8 @@ class Running(Deciding, Protocol):
 
     async def aclose(self) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class Rooted:
     """The running service, for an app with a root path of its own: paths are read as that app reads them."""
@@ -47,3 +49,6 @@ class Rooted:
 
     async def aclose(self) -> None:
         await self._running.aclose()
+
+    def close(self) -> None:
+        self._running.close()

@@ -293,6 +293,22 @@ def test_a_bound_body_by_the_letter_of_wsgi(config: Path) -> None:
     app.close()
 
 
+@pytest.mark.parametrize("way", ["close", "aclose"])
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_both_can_be_closed_with_a_loop_and_without_and_used_again(config: Path, kind: str, way: str) -> None:
+    app: Any = AsgiStepUp(checked, config=config) if kind == "asgi" else WsgiStepUp(checked, config=config)
+
+    def refused() -> int:
+        if kind == "wsgi":
+            return call(app, "POST", TRANSFER, b"{}")[0]
+        return TestClient(app, client=PEER, headers=SIGNED_IN).post(TRANSFER).status_code
+
+    for count in (1, 2):
+        assert refused() == 403  # nobody is enrolled
+        app.close() if way == "close" else asyncio.run(app.aclose())
+        assert phases(config.parent, "audit").count("stop") == count
+
+
 # Root paths on real servers
 
 
