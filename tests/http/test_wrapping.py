@@ -296,7 +296,8 @@ def test_a_bound_body_by_the_letter_of_wsgi(config: Path) -> None:
 @pytest.mark.parametrize("way", ["close", "aclose"])
 @pytest.mark.parametrize("kind", ["asgi", "wsgi"])
 def test_both_can_be_closed_with_a_loop_and_without_and_used_again(config: Path, kind: str, way: str) -> None:
-    app: Any = AsgiStepUp(checked, config=config) if kind == "asgi" else WsgiStepUp(checked, config=config)
+    middleware: Any = AsgiStepUp if kind == "asgi" else WsgiStepUp
+    app = middleware(checked, config=config)
 
     def refused() -> int:
         if kind == "wsgi":
