@@ -55,11 +55,16 @@ class Concerns(Protocol):
     def __call__(self, path: str, root_path: str = "", raw_path: bytes | None = None) -> bool: ...
 
 
-def quick(gate: Callable[[str], object], slow: Callable[[str, str, bytes | None], bool]) -> Concerns:
+def quick(
+    gate: Callable[[str], object],
+    slow: Callable[[str, str, bytes | None], bool],
+    *,
+    longest: int = MAX_KNOWN_PATH,
+) -> Concerns:
     """What every request of the app pays. A closure, and ``is_plain`` spelt out: half the time of methods.
 
-    Most requests are for paths that came before; those that concern nothing are remembered, up to ``MAX_KNOWN``, and
-    only what was plain when it was judged: one look-up says the same again.
+    Most requests are for paths that came before; those that concern nothing, are plain and have at most ``longest``
+    characters are remembered, up to ``MAX_KNOWN``: one look-up says the same again.
     """
     known: set[str] = set()
 
@@ -81,7 +86,7 @@ def quick(gate: Callable[[str], object], slow: Callable[[str, str, bytes | None]
             return slow(path, root_path, raw_path)
         if gate(path) is not None:
             return True
-        if len(path) <= MAX_KNOWN_PATH:
+        if len(path) <= longest:
             if len(known) >= MAX_KNOWN:
                 known.clear()
             known.add(path)

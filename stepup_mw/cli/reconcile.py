@@ -99,13 +99,14 @@ def _as_json(missing: list[Missing], tally: Tally) -> dict[str, Any]:
 
 
 def _show(missing: list[Missing], tally: Tally) -> None:
-    of = f"{tally.sensitive:,} sensitive requests among {tally.lines:,}"
+    requests = "request" if tally.sensitive == 1 else "requests"
+    of = f"{tally.sensitive:,} sensitive {requests} among {tally.lines:,}"
     if not tally.lines:
         say(f"{paint('✗', 'red', bold=True)} the access log is empty: nothing was compared")
     elif tally.unread == tally.lines:
         say(f"{paint('✗', 'red', bold=True)} not one line of the access log could be read: combined format, or JSON")
     elif not missing:
-        say(f"{paint('✓', 'green', bold=True)} every one of the {of} has its line")
+        say(f"{paint('✓', 'green', bold=True)} none without a line, of {of}")
     else:
         say(f"{paint(f'✗ {len(missing):,} without a line', 'red', bold=True)}, of {of}")
         say()

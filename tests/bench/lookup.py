@@ -9,6 +9,7 @@ from typing import Any
 from starlette.routing import Match as RouteMatch
 from starlette.routing import Route
 
+from stepup_mw import paths
 from stepup_mw.policy import Policy, Rule
 
 from .rounds import Case, interleave, table
@@ -18,6 +19,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "prefix": lambda i: f"/api/v1/area{i}/{{id}}/users/{{uid}}/delete",
     "suffix": lambda i: f"/api/v1/tenants/{{id}}/users/{{uid}}/action{i}",
 }
+KINDS = ("hit", "near miss", "far miss", "a miss seen before")
 PROBES = 64
 
 
@@ -29,7 +31,7 @@ def measure(rounds: int) -> str:
             {f"{kind} {size}": run for size in SIZES for kind, run in _cases(path, size).items()}, rounds=rounds
         )
         rows = []
-        for kind in ("hit", "near miss", "far miss"):
+        for kind in KINDS:
             found = [results[f"{kind} {size}"].best / PROBES for size in SIZES]
             rows.append([kind, *(f"{value:,.0f}" for value in found), f"{found[-1] / found[0]:.1f}"])
         rows.append(_starlette(path, rounds))
@@ -39,7 +41,7 @@ def measure(rounds: int) -> str:
 
 def _cases(path: Callable[[int], str], size: int) -> dict[str, Case]:
     policy = Policy([Rule(name=f"r{i}", path=path(i), version="") for i in range(size)])
-    match, concerns = policy.match, policy.concerns
+    match, never_seen = policy.match, paths.quick(policy.gate, lambda *_: True, longest=-1)
     hits, near, far = _probes(path, size)
 
     def hit(count: int) -> None:
@@ -47,17 +49,17 @@ def _cases(path: Callable[[int], str], size: int) -> dict[str, Case]:
             for probe in hits:
                 match("GET", probe, "", None)
 
-    def near_miss(count: int) -> None:
+    misses = _missing(never_seen, near), _missing(never_seen, far), _missing(policy.concerns, near)
+    return dict(zip(KINDS, (hit, *misses), strict=True))
+
+
+def _missing(concerns: paths.Concerns, probes: list[str]) -> Case:
+    def miss(count: int) -> None:
         for _ in range(count):
-            for probe in near:
+            for probe in probes:
                 concerns(probe, "", None)
 
-    def far_miss(count: int) -> None:
-        for _ in range(count):
-            for probe in far:
-                concerns(probe, "", None)
-
-    return {"hit": hit, "near miss": near_miss, "far miss": far_miss}
+    return miss
 
 
 def _probes(path: Callable[[int], str], size: int) -> tuple[list[str], list[str], list[str]]:

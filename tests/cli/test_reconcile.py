@@ -25,7 +25,7 @@ def test_a_sensitive_request_without_a_line_is_a_finding(service: Path, stepup: 
     (service / "access.log").write_text(log)
     ran = stepup("audit reconcile access.log")
     assert ran.code == 1
-    assert ran.out.startswith("✗ 1 without a line, of 1 sensitive requests among 2\n")
+    assert ran.out.startswith("✗ 1 without a line, of 1 sensitive request among 2\n")
     told = json.loads(stepup("audit reconcile access.log --json").out)
     assert (told["lines"], told["unread"], told["sensitive"], told["answered"]) == (2, 0, 1, 0)
     (missing,) = told["missing"]
