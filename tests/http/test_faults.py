@@ -16,6 +16,8 @@ import pytest
 from .doors import CONFIG, Door, is_chain, read_lines, serving
 from .steps import ASKED, BROWSER, BY_GRANT, TRANSFER, ask, problem, prove, verify
 
+pytestmark = pytest.mark.slow
+
 BELOW = "/rename"
 """A guarded path that needs no proof: its access line is all that stands between."""
 

@@ -12,6 +12,8 @@ from stepup_mw.enrollment import Enrolled
 from .doors import Door
 from .steps import TRANSFER, ask, problem, prove, verify
 
+pytestmark = pytest.mark.slow
+
 GRANTS = "/_stepup/grants"
 PAYROLL = "/payroll"
 

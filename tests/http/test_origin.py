@@ -12,6 +12,8 @@ from tests.origin.databases import LONDON, NESTED, NOWHERE, SYDNEY, SYSTEMS, wri
 from .doors import CONFIG, Door, serving
 from .steps import problem, prove
 
+pytestmark = pytest.mark.slow
+
 GEO = """
 [geo]
 database = "cities.mmdb"

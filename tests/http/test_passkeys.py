@@ -15,6 +15,8 @@ from ..passkeys.authenticator import PRESENT, Authenticator
 from .doors import CONFIG, Door, serving
 from .steps import ask, problem, verify
 
+pytestmark = pytest.mark.slow
+
 CONFIGURED = (
     CONFIG.read_text().replace("[challenge]", '[challenge]\nenroll = "self"')
     + """

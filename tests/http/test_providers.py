@@ -21,6 +21,8 @@ from stepup_mw.asgi import StepUpMiddleware
 from .doors import CONFIG, SECRET, Door, read_lines, serving
 from .steps import ASKED, problem
 
+pytestmark = pytest.mark.slow
+
 PATH = "/rename"
 
 

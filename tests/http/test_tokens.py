@@ -14,6 +14,8 @@ from .doors import Door, serving
 from .steps import APPROVED, ASKED, BY_GRANT, TRANSFER, problem, verify
 from .test_providers import configured
 
+pytestmark = pytest.mark.slow
+
 REQUIRED = "trigger/required route_policy"
 BY_TOKEN = ["access/allowed route_policy token", "result/completed route_policy token"]
 JWT = f'provider = "jwt"\njwks = "jwks.json"\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\nsession = "sid"\n'

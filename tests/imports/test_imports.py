@@ -23,6 +23,8 @@ from tests.core.samples import SECRET, Shelf, make
 from .sites import DJANGO, FLASK
 from .sites import make as make_site
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {"1": "the first application secret", "2": "the second, which is newer"}
 
 
