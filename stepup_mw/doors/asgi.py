@@ -48,6 +48,7 @@ class AsgiDoor:
                     await self._first_failed(error, scope, send)
                 if first.asked:
                     end_first(scope, "completed")  # type: ignore[unreachable]  # it may have changed meanwhile
+                scope.pop(KEY, None)  # a server holds its scope, and what is sent through holds the server
         elif kind == "lifespan":
             await self.app(scope, receive, self._with_lifespan(send))
         else:

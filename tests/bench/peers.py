@@ -132,7 +132,8 @@ def _with_flask_security(app: Flask) -> Flask:
     fsqla_v3.FsModels.set_db_info(db)
     role = type("Role", (db.Model, fsqla_v3.FsRoleMixin), {})
     person = type("User", (db.Model, fsqla_v3.FsUserMixin), {})
-    app.security = Security(app, SQLAlchemyUserDatastore(db, person, role))  # type: ignore[attr-defined]
+    passkey = type("WebAuthn", (db.Model, fsqla_v3.FsWebAuthnMixin), {})  # the model of a user names it
+    app.security = Security(app, SQLAlchemyUserDatastore(db, person, role, passkey))  # type: ignore[attr-defined]
     with app.app_context():
         db.create_all()
         found = app.security.datastore.create_user(email="a@example.com", password=hash_password("password"))  # type: ignore[attr-defined]
