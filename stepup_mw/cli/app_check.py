@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,9 +23,11 @@ def run(settings: Settings, app: reading.App, *, rounds: int, seed: int, quiet: 
     """Hold the policy against the app."""
     policy = Policy(settings.rules, settings.challenge.prefix)
     hunt = Hunt(app.router, policy)
-    with progress("spellings", wanted=not quiet) as advance:
+    with progress("spellings", wanted=not quiet) as advance, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Flask warns of each Host that is not its own
         tally = hunt.run(rounds, seed, (lambda done: advance(done, rounds)) if advance else lambda _: None)
-    return Checked(app, Coverage(app.router, policy, settings.public), tally, seed, rounds)
+        coverage = Coverage(app.router, policy, settings.public)
+    return Checked(app, coverage, tally, seed, rounds)
 
 
 _FRAMEWORKS = {
@@ -41,6 +44,7 @@ _MARKS = {
     "covered": ("✓", "green"),
     "partly": ("✗", "red"),
     "gap": ("✗", "red"),
+    "unread": ("✗", "red"),
     "public": ("○", None),
     "open": ("·", None),
     "unreached": ("?", "yellow"),
@@ -89,9 +93,16 @@ def _short(handler: str) -> str:
 
 
 def _policy_text(cover: RouteCover) -> str:
+    doubt = "" if cover.tried or cover.state == "unreached" else paint("  none of the paths tried reached it", "yellow")
+    return _held_by(cover) + doubt
+
+
+def _held_by(cover: RouteCover) -> str:
     names = list(dict.fromkeys(name for met in cover.rules.values() for name in met if name))
     text = ", ".join(paint(safe(name, 40), bold=True) for name in names)
     if cover.missing:
+        if cover.state == "unread":
+            return paint("none, and it cannot be read", "red")
         sure = "changes" if cover.route.methods is not None else "may change"
         lacks = f"none for {','.join(cover.missing)}" if names else f"none, and it {sure} state"
         return f"{text}{', ' if text else ''}{paint(lacks, 'red')}"
@@ -102,9 +113,7 @@ def _policy_text(cover: RouteCover) -> str:
     if not names and cover.route.asks:
         return paint("asks for a proof itself", "green")
     if not names:
-        below = cover.route.kind == "mount" and cover.route.methods is None
-        return paint("public, as check.public says" if cover.state == "public" else "cannot be read" if below else "-",
-                     dim=True)  # fmt: skip
+        return paint("public, as check.public says" if cover.state == "public" else "-", dim=True)
     return text + _only(cover)
 
 

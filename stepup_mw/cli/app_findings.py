@@ -45,10 +45,15 @@ def _problems(checked: Checked) -> Iterator[dict[str, Any]]:
 
 def _uncovered(cover: RouteCover) -> dict[str, Any]:
     what = ",".join(cover.missing)
-    sure = "changes state" if cover.route.methods is not None else "may change state (it answers every method)"
-    message = f"{what} {cover.route.path} {sure}, and no rule covers it"
     found = {"kind": "uncovered", "route": cover.route.path, "methods": list(cover.missing)}
-    return found | {"handler": cover.route.handler, "message": message}
+    return found | {"handler": cover.route.handler, "message": f"{what} {cover.route.path} {_why(cover)}"}
+
+
+def _why(cover: RouteCover) -> str:
+    if cover.route.kind == "mount":
+        return "may change state (what stands there cannot be read), and no rule covers it"
+    sure = "changes state" if cover.route.methods is not None else "may change state (it answers every method)"
+    return f"{sure}, and no rule covers it" + ("" if cover.tried else "; none of the paths tried reached it")
 
 
 def _unused(use: RuleUse) -> dict[str, Any]:
@@ -123,6 +128,7 @@ def _route_json(cover: RouteCover) -> dict[str, Any]:
         "handler": route.handler,
         "kind": route.kind,
         "state": cover.state,
+        "tried": cover.tried,
         "rules": sorted({name for met in cover.rules.values() for name in met if name}),
         "missing": list(cover.missing),
         "asks_itself": route.asks,

@@ -21,7 +21,8 @@ from .spelling import Spelling, plain
 from .wire import handed
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-State = Literal["covered", "partly", "gap", "public", "open", "unreached"]
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+State = Literal["covered", "partly", "gap", "public", "open", "unread", "unreached"]
 
 _VALUES = ("x7", "7", "12345678-1234-5678-1234-567812345678", "2026-01-31", "a/b.txt")
 
@@ -31,12 +32,14 @@ class RouteCover:
     """rules: by method, the names of the rules that its samples meet, "" among them where a sample meets none.
     missing: the methods that change state and that no rule covers. covered: every request that changes state, or every
     request at all, meets a rule, or the handler asks for a proof itself. public: accepted as such. open: changes no
-    state. unreached: the app itself sends its requests elsewhere."""
+    state. unread: an app inside the app whose routes nobody knows. unreached: the app itself sends its requests
+    elsewhere. tried: a sample reached it; else its requests were judged without having been seen there."""
 
     route: AppRoute
     state: State
     rules: Mapping[str, tuple[str, ...]]
     missing: tuple[str, ...] = ()
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +66,22 @@ class Coverage:
         self.rules = tuple(self._use(rule) for rule in policy.rules)
 
     def _cover(self, route: AppRoute) -> RouteCover:
-        rules: dict[str, tuple[str, ...]] = {}
-        reached = route.kind == "mount" and not route.samples
+        met = {"tried": dict[str, tuple[str, ...]](), "in doubt": dict[str, tuple[str, ...]]()}
         for method in methods_of(route):
-            met = list[str]()
             for sample in route.samples:
-                if self._reaches(route, method, sample):
-                    reached = True
-                    met.append(self._rule_name(_request(route, method, sample)))
-            if met:
-                rules[method] = tuple(dict.fromkeys(met))
-        if not reached:
+                reached = self._reaches(route, method, sample)
+                if reached:
+                    rules = met[reached]
+                    name = self._rule_name(_request(route, method, sample))
+                    rules[method] = tuple(dict.fromkeys((*rules.get(method, ()), name)))
+        rules = met["tried"] or met["in doubt"]
+        if not rules:
             return RouteCover(route=route, state="unreached", rules=rules)
         changing = [] if route.asks else _changing(route, rules)
         open_ = [method for method in changing if "" in rules.get(method, ("",))]
         missing = tuple(method for method in open_ if not self._is_public(route, method))
-        return RouteCover(route=route, state=_state(route, rules, open_, missing), rules=rules, missing=missing)
+        state = _state(route, rules, open_, missing)
+        return RouteCover(route=route, state=state, rules=rules, missing=missing, tried=bool(met["tried"]))
 
     def _use(self, rule: Rule) -> RuleUse:
         """The routes it holds for, by their samples and by its own path."""
@@ -117,9 +120,11 @@ class Coverage:
         paths = [cover.route.path for cover in self.routes]
         return next(iter(difflib.get_close_matches(rule.path, paths, 1, 0.6)), ""), ""
 
-    def _reaches(self, route: AppRoute, method: str, sample: str) -> bool:
+    def _reaches(self, route: AppRoute, method: str, sample: str) -> Literal["tried", "in doubt", ""]:
+        """In doubt where it reaches nothing at all: the sample may have a value that the route does not take."""
         _, native = next(handed(_request(route, method, sample), self._router.interface))
-        return self._dispatch(native) is route
+        hit = self._dispatch(native)
+        return "tried" if hit is route else "in doubt" if hit is None and not route.moved else ""
 
     def _dispatch(self, native: dict[str, object]) -> AppRoute | None:
         try:
@@ -151,7 +156,9 @@ def methods_of(route: AppRoute) -> list[str]:
 
 def _changing(route: AppRoute, rules: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The methods that may change state. Where the app says none, POST stands for them if the handler's code speaks of
-    it or its name is a sensitive one; a WebSocket is not known to."""
+    it or its name is a sensitive one; what cannot be read may by all of them; a WebSocket is not known to."""
+    if route.kind == "mount":
+        return sorted(CHANGING) if route.methods is None else []
     if route.kind != "http":
         return []
     if route.methods is not None:
@@ -164,7 +171,7 @@ def _state(
 ) -> State:
     some = any(name for met in rules.values() for name in met)
     if missing:
-        return "partly" if some else "gap"
+        return "partly" if some else "unread" if route.kind == "mount" else "gap"
     if open_:
         return "public"
     if route.asks:

@@ -22,7 +22,8 @@ class AppRoute:
     every method runs the handler. handler: ``module.name``. samples: decoded paths that should reach it, the parameters
     filled in. host: the Host header it needs, "" for any. changes: the handler's code speaks of POST, a form or a body,
     which counts where the methods are not said. asks: this package's decorator, dependency or guard stands before it.
-    A ``mount`` is an app inside the app that cannot be read.
+    moved: the app itself answers with a redirect, and no handler runs. A ``mount`` is an app inside the app that cannot
+    be read.
     """
 
     path: str
@@ -33,6 +34,7 @@ class AppRoute:
     host: str = ""
     changes: bool = False
     asks: bool = False
+    moved: bool = False
 
 
 class Hit(NamedTuple):

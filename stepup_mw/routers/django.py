@@ -6,15 +6,22 @@ import io
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from django.core.exceptions import BadRequest, SuspiciousOperation  # type: ignore[import-untyped]
 from django.http import Http404  # type: ignore[import-untyped]
 from django.urls import get_resolver  # type: ignore[import-untyped]
-from django.urls.resolvers import RoutePattern, URLPattern, URLResolver  # type: ignore[import-untyped]
+from django.urls.resolvers import (  # type: ignore[import-untyped]
+    LocalePrefixPattern,
+    RoutePattern,
+    URLPattern,
+    URLResolver,
+)
 from django.views.generic import RedirectView  # type: ignore[import-untyped]
 
 from . import AppRoute, Hit, Native
+from .django_languages import LANGUAGE, Languages
 from .expressions import path_of
 from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of_change
 
@@ -34,17 +41,23 @@ class DjangoRouter:
         self.root_path = _forced() if self.interface == "asgi" else ""
         self._resolver = get_resolver()
         self._by_view: dict[tuple[int, str], AppRoute] = {}
-        self.routes = tuple(self._read(self._resolver.url_patterns, [], ""))
+        self._languages = Languages()
+        self.routes = tuple(self._read())
 
-    def _read(self, patterns: Sequence[Any], above: list[Any], route: str) -> Iterator[AppRoute]:
-        for entry in patterns:
-            here = route + (str(entry.pattern).removeprefix("^") if route else str(entry.pattern))  # as a match has it
-            if isinstance(entry, URLResolver):
-                yield from self._read(entry.url_patterns, [*above, entry.pattern], here)
-            elif isinstance(entry, URLPattern):
-                own = _app_route([*above, entry.pattern], entry.callback)
-                self._by_view[id(entry.callback), here] = own
-                yield own
+    def _read(self) -> list[AppRoute]:
+        """A path that is another one in another language is another route; a prefix for the language is a parameter."""
+        routes: dict[tuple[int, str], AppRoute] = {}
+        written: dict[tuple[int, str], list[tuple[int, str]]] = {}
+        for language in self._languages.all:
+            with self._languages.speaking(language):
+                for patterns, view, here in _leaves(self._resolver.url_patterns, [], ""):
+                    own, prefix = _app_route(patterns, view), _prefix(patterns)
+                    earlier = routes.setdefault((id(view), own.path), own)
+                    if prefix and own.samples[0] not in earlier.samples:
+                        routes[id(view), own.path] = replace(earlier, samples=(*earlier.samples, own.samples[0]))
+                    written.setdefault((id(view), own.path), []).append((id(view), here))
+        self._by_view = {key: routes[route] for route, keys in written.items() for key in keys}
+        return list(routes.values())
 
     def dispatch(self, native: Native) -> Hit | None:
         body = io.BytesIO()
@@ -56,7 +69,8 @@ class DjangoRouter:
             else:
                 native.setdefault("wsgi.input", body)
                 request = self._handler.request_class(native)
-            match = self._resolver.resolve(request.path_info)
+            with self._languages.speaking(language := self._languages.of(request.path_info)):
+                match = self._resolver.resolve(request.path_info)
         except (Http404, BadRequest, SuspiciousOperation, UnicodeError):
             return None
         own = self._by_view.get((id(match.func), match.route))
@@ -64,8 +78,23 @@ class DjangoRouter:
             return None
         if own.methods is not None and request.method not in own.methods:
             return None
-        positional = {f"arg{number}": str(value) for number, value in enumerate(match.args)}
-        return Hit(own, positional | {key: str(value) for key, value in match.kwargs.items() if value is not None})
+        texts = {f"arg{number}": str(value) for number, value in enumerate(match.args)} | {LANGUAGE: language or ""}
+        return Hit(own, texts | {key: str(value) for key, value in match.kwargs.items() if value is not None})
+
+
+def _leaves(patterns: Sequence[Any], above: list[Any], route: str) -> Iterator[tuple[list[Any], Any, str]]:
+    """Each view with the patterns that lead to it, and its route as a match has it."""
+    for entry in patterns:
+        here = route + (str(entry.pattern).removeprefix("^") if route else str(entry.pattern))
+        if isinstance(entry, URLResolver):
+            yield from _leaves(entry.url_patterns, [*above, entry.pattern], here)
+        elif isinstance(entry, URLPattern):
+            yield [*above, entry.pattern], entry.callback, here
+
+
+def _prefix(patterns: Sequence[Any]) -> str:
+    """The prefix for the language that is spoken now."""
+    return "".join(str(pattern) for pattern in patterns if isinstance(pattern, LocalePrefixPattern))
 
 
 def _forced() -> str:
@@ -91,6 +120,8 @@ def _app_route(patterns: list[Any], view: Any) -> AppRoute:
 
 
 def _template(pattern: Any) -> str:
+    if isinstance(pattern, LocalePrefixPattern):
+        return f"{{{LANGUAGE}}}/" if str(pattern) else ""
     if not isinstance(pattern, RoutePattern):
         return _open(pattern, path_of(pattern.regex.pattern), "{any:path}") if _is_regex(pattern) else str(pattern)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
 
 from . import AppRoute, Hit, Native, Router
-from .texts import asks_itself, endpoint_methods, example_of, fill, name_of, speaks_of_change
+from .texts import asks_itself, endpoint_methods, example_of, fill, name_of, speaks_of_change, unread
 
 Find = Callable[[Any], Router | None]
 """Finds the reader of an app inside this one."""
@@ -45,22 +46,14 @@ class StarletteRouter:
                 yield _Node(route, (_leaf(route),))
         default = router.default
         if getattr(default, "__func__", None) is not getattr(type(router), "not_found", None):
-            yield _Node(None, (AppRoute(path="/{rest:path}", methods=None, handler=name_of(default), kind="mount"),))
+            yield _Node(None, (unread("", default),))
 
     def _mounted(self, route: Any, prefix: str, host: str = "") -> _Node:
         """An app below a path or a host: read too if that can be, else one route that stands for all of it."""
         below = self._find(route.app)
         if below is None:
-            path = prefix.rstrip("/") + "/{path:path}"
-            own = AppRoute(
-                path=path,
-                methods=_static_methods(route.app),
-                handler=name_of(route.app),
-                kind="mount",
-                samples=_samples(path, {}),
-                host=host,
-            )
-            return _Node(route, (own,))
+            own = unread(prefix.rstrip("/"), route.app)
+            return _Node(route, (replace(own, samples=_samples(own.path, {}), host=host),))
         return _Node(route, tuple(_under(prefix, host, inner, self.root_path) for inner in below.routes), below)
 
     def dispatch(self, native: Native) -> Hit | None:
@@ -134,7 +127,8 @@ def _flat(routes: Sequence[Any]) -> Sequence[Any]:
 
 def _leaf(route: BaseRoute | Any) -> AppRoute:
     convertors = getattr(route, "param_convertors", {})
-    typed = {field.alias: field.field_info.annotation for field in _typed(route)}
+    fields = _typed(route)
+    typed = {field.alias: field.field_info.annotation for field in fields}
     path = _template(getattr(route, "path", "/"), convertors, typed)
     endpoint = getattr(route, "endpoint", route)
     is_socket = isinstance(route, WebSocketRoute)
@@ -146,8 +140,8 @@ def _leaf(route: BaseRoute | Any) -> AppRoute:
         methods=frozenset({"GET"}) if is_socket else frozenset(methods) if methods else None,
         handler=name_of(endpoint),
         kind="websocket" if is_socket else "http",
-        samples=_samples(path, convertors),
-        changes=speaks_of_change(endpoint),
+        samples=_samples(path, convertors, _values(fields, convertors)),
+        changes=speaks_of_change(endpoint) or not (methods or is_socket),
         asks=asks_itself(endpoint, *(dependant.call for dependant in _dependants(route))),
     )
 
@@ -163,12 +157,29 @@ def _template(path: str, convertors: dict[str, Any], typed: Mapping[str, Any] = 
     return fill(path, shown)
 
 
-def _samples(path: str, convertors: dict[str, Any]) -> tuple[str, ...]:
+def _values(fields: list[Any], convertors: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What FastAPI takes for each parameter that it types."""
+    if not fields:
+        return {}
+    from .typed import texts_for  # noqa: PLC0415 - for FastAPI only
+
+    names = dict.fromkeys(field.alias for field in fields if field.alias in convertors)
+    return {
+        name: texts_for([field for field in fields if field.alias == name], convertors[name].regex) for name in names
+    }
+
+
+def _samples(
+    path: str, convertors: dict[str, Any], values: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """Two paths that should reach a route. ``values``: the texts to take for a parameter, where they are known."""
     own = {name: convertor.regex for name, convertor in convertors.items()}
     simple = {"path": ("a/b.txt", "c/d.txt"), "str": ("x7", "y8"), "int": ("7", "8"), "float": ("7.5", "8.5")}
 
     def sample(variant: int) -> str:
         def value(name: str, kind: str) -> str:
+            if values.get(name):
+                return values[name][min(variant, len(values[name]) - 1)]
             if kind in simple and (kind != "str" or own.get(name, "[^/]+") == "[^/]+"):
                 return simple[kind][variant]
             if kind == "uuid":
@@ -180,21 +191,13 @@ def _samples(path: str, convertors: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sample(variant) for variant in (0, 1)))
 
 
-def _static_methods(app: Any) -> frozenset[str] | None:
-    return frozenset({"GET", "HEAD"}) if type(app).__name__ == "StaticFiles" else None
-
-
 def _under(prefix: str, host: str, route: AppRoute, root_path: str) -> AppRoute:
     """A route of a mounted app, as the app around it has it. What is mounted in an app with a root path of its own is
     found below that only; the app's own routes are found with it and without."""
     samples = [root_path + sample for sample in (_samples(prefix, {}) * 2)[:2]] if prefix else [root_path] * 2
-    return AppRoute(
+    return replace(
+        route,
         path=prefix.rstrip("/") + route.path,
-        methods=route.methods,
-        handler=route.handler,
-        kind=route.kind,
         samples=tuple(samples[min(number, 1)] + sample for number, sample in enumerate(route.samples)),
         host=host or route.host,
-        changes=route.changes,
-        asks=route.asks,
     )

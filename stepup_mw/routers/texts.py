@@ -11,6 +11,8 @@ from re import _parser  # type: ignore[attr-defined]
 from types import FunctionType, ModuleType
 from typing import Any
 
+from . import AppRoute
+
 LETTERS = ("x7", "y8")
 """What stands for a parameter in the first and the second sample of a route."""
 
@@ -86,16 +88,42 @@ def name_of(handler: object) -> str:
     return f"{getattr(handler, '__module__', '?')}.{name}"
 
 
-def speaks_of_change(handler: Any) -> bool:
-    """Whether the code of a handler names a method that changes state, or reads a form or a body."""
+def unread(prefix: str, app: object) -> AppRoute:
+    """One route for an app inside the app that cannot be read: everything below the prefix."""
+    methods = frozenset({"GET", "HEAD"}) if type(app).__name__ == "StaticFiles" else None
+    samples = (f"{prefix}/a/b.txt", f"{prefix}/c/d.txt")
+    return AppRoute(
+        path=f"{prefix}/{{path:path}}", methods=methods, handler=name_of(app), kind="mount", samples=samples
+    )
+
+
+def speaks_of_change(handler: Any, calls: int = 2) -> bool:
+    """Whether the code of a handler names a method that changes state, or reads a form or a body; or that of a function
+    of the same package that it names, so many ``calls`` deep."""
     for _ in range(10):
-        code = getattr(handler, "__code__", None)
+        code = _code_of(handler)
         if code is not None and _SAID_OF_CHANGE & {*code.co_names, *(c for c in code.co_consts if isinstance(c, str))}:
+            return True
+        if calls and any(speaks_of_change(one, calls - 1) for one in _own_functions(handler, code)):
             return True
         handler = getattr(handler, "func", None) or getattr(handler, "__wrapped__", None)
         if handler is None:
             return False
     return False
+
+
+def _code_of(handler: Any) -> Any:
+    """Of a function, or of an object that is called as one."""
+    called = handler if hasattr(handler, "__code__") or not callable(handler) else type(handler).__call__
+    return getattr(called, "__code__", None)
+
+
+def _own_functions(handler: Any, code: Any) -> list[Any]:
+    """The functions of a handler's own package that its code names."""
+    known = getattr(handler, "__globals__", {})
+    own = str(getattr(handler, "__module__", "")).partition(".")[0]
+    named = [known[name] for name in code.co_names if name in known] if code is not None else []
+    return [one for one in named if type(one) is FunctionType and one.__module__.partition(".")[0] == own]
 
 
 def asks_itself(handler: Any, *before: Any) -> bool:

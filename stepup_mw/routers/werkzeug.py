@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
+from werkzeug.routing.converters import NumberConverter
+
 from . import AppRoute, Hit, Native, Router
-from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of_change
+from .texts import asks_itself, endpoint_methods, example_of, name_of, speaks_of_change, unread
 
 _PARAMETER = re.compile(r"<(?:([a-zA-Z_][a-zA-Z0-9_]*)(?:\([^>]*\))?:)?([a-zA-Z_][a-zA-Z0-9_]*)>")
 _KINDS = {"IntegerConverter": "int", "FloatConverter": "float", "UUIDConverter": "uuid", "PathConverter": "path"}
@@ -46,17 +49,25 @@ class MapRouter:
         cls = getattr(view, "view_class", None)
         if methods is None and cls is not None:
             methods = endpoint_methods(cls, _VIEW)
-        host = (rule.subdomain or "") and f"{_shown(rule, rule.subdomain, 0)}.localhost"
         return AppRoute(
             path=_PARAMETER.sub(lambda match: _template(rule, match[2]), rule.rule),
             methods=frozenset({"GET"}) if rule.websocket else methods,
             handler=_named(rule, cls or view),
             kind="websocket" if rule.websocket else "http",
             samples=tuple(dict.fromkeys(_shown(rule, rule.rule, variant) for variant in (0, 1))),
-            host=rule.host or host,
+            host=self._host(rule),
             changes=speaks_of_change(view),
             asks=asks_itself(view) or (cls is not None and asks_itself(cls)),
+            moved=rule.redirect_to is not None,
         )
+
+    def _host(self, rule: Any) -> str:
+        """The one that the rule needs: its own, or its subdomain of the name that the app says it has."""
+        if rule.host is not None:
+            return _shown(rule, rule.host, 0)
+        name = self._app.config.get("SERVER_NAME")
+        below = f"{_shown(rule, rule.subdomain, 0)}." if rule.subdomain else ""
+        return below + (name or "localhost") if below or (name and self._app.subdomain_matching) else ""
 
 
 def _named(rule: Any, view: Any) -> str:
@@ -79,9 +90,18 @@ def _shown(rule: Any, text: str, variant: int) -> str:
             return ("a/b.txt", "c/d.txt")[variant]
         if type(converter).__name__ in ("UnicodeConverter", "DefaultConverter") and converter.regex.endswith("{1,}"):
             return ("x7", "y8")[variant]
-        return example_of(converter.regex, variant)
+        return _number(converter, variant) or example_of(converter.regex, variant)
 
     return _PARAMETER.sub(value, text)
+
+
+def _number(converter: Any, variant: int) -> str:
+    """Within the bounds of a converter of numbers, in as many digits as it wants; "" for any other converter."""
+    if not isinstance(converter, NumberConverter):
+        return ""
+    least, most = converter.min, converter.max
+    number = 7 + variant if least is None else least + variant
+    return str(converter.to_url(number if most is None else min(number, most)))
 
 
 class PrefixRouter:
@@ -92,40 +112,45 @@ class PrefixRouter:
     root_path = ""
 
     def __init__(self, app: Any, find: Callable[[Any], Router | None]) -> None:
-        self._app = app
-        self._inner = {id(one): (prefix, find(one)) for prefix, one in [("", app.app), *app.mounts.items()]}
-        self._own: dict[AppRoute, AppRoute] = {}
-        self.routes = tuple(self._read())
-
-    def _read(self) -> Iterator[AppRoute]:
-        for prefix, router in self._inner.values():
-            for route in router.routes if router is not None else ():
-                self._own[route] = AppRoute(
-                    path=prefix + route.path,
-                    methods=route.methods,
-                    handler=route.handler,
-                    kind=route.kind,
-                    samples=tuple(prefix + sample for sample in route.samples),
-                    host=route.host,
-                    changes=route.changes,
-                    asks=route.asks,
-                )
-                yield self._own[route]
+        self._inner = [
+            _Prefixed("", app.app, find),
+            *(_Prefixed(prefix, one, find) for prefix, one in app.mounts.items()),
+        ]
+        self.routes = tuple(route for one in self._inner for route in one.routes)
 
     def dispatch(self, native: Native) -> Hit | None:
         from werkzeug.middleware.dispatcher import DispatcherMiddleware  # noqa: PLC0415 - only for an app that has it
 
         found: list[Hit | None] = []
 
-        def stand_in(router: Router | None) -> Any:
+        def stand_in(one: _Prefixed) -> Any:
             def app(environ: Native, _start_response: Any) -> list[bytes]:
-                found.append(router.dispatch(environ) if router is not None else None)
+                found.append(one.dispatch(environ))
                 return []
 
             return app
 
-        inner = {id_: stand_in(router) for id_, (_, router) in self._inner.items()}
-        mounts = {prefix: inner[id(app)] for prefix, app in self._app.mounts.items()}
-        DispatcherMiddleware(inner[id(self._app.app)], mounts)(dict(native), lambda *_: lambda _: None)
-        hit = found[0] if found else None
+        first, *mounts = self._inner
+        inner = {one.prefix: stand_in(one) for one in mounts}
+        DispatcherMiddleware(stand_in(first), inner)(dict(native), lambda *_: lambda _: None)
+        return found[0] if found else None
+
+
+class _Prefixed:
+    """One app of them with its routes below the prefix; one that cannot be read has one for all that it may have."""
+
+    def __init__(self, prefix: str, app: Any, find: Callable[[Any], Router | None]) -> None:
+        self.prefix = prefix
+        self._router = find(app)
+        read = self._router.routes if self._router is not None else [unread("", app)]
+        self._own = {
+            route: replace(route, path=prefix + route.path, samples=tuple(prefix + sample for sample in route.samples))
+            for route in read
+        }
+        self.routes = tuple(self._own.values())
+
+    def dispatch(self, environ: Native) -> Hit | None:
+        if self._router is None:
+            return Hit(self.routes[0], {})
+        hit = self._router.dispatch(environ)
         return Hit(self._own[hit.route], hit.params) if hit is not None else None
