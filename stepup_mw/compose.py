@@ -70,6 +70,7 @@ class Assembly:
         self.gate = Gate(self._services(config))
         self.concerns = self.gate.services.policy.concerns
         self.driver = Driver()
+        self._made_in = os.getpid()
         self._started_in = -1
         self._closed = False
         self.start_lock = threading.Lock()
@@ -189,7 +190,7 @@ class Assembly:
 
     def close(self) -> None:
         """As aclose, from a thread without a loop."""
-        if self._started_in == os.getpid():
+        if os.getpid() in (self._made_in, self._started_in):  # else its connections are those of another process
             self.driver.call(self.store.aclose)
         self._close_rest()
 

@@ -15,14 +15,14 @@ def read(app: Any) -> MapRouter:
 def _match(app: Any, native: Native) -> Any:
     native.setdefault("http_version", "1.1")
     if native["type"] == "websocket":
-        websocket = app.asgi_websocket_class(app, native)._create_websocket_from_scope(_never)  # noqa: SLF001
-        context = app.websocket_context(websocket)
+        asked = app.asgi_websocket_class(app, native)._create_websocket_from_scope(_never)  # noqa: SLF001
+        context = app.websocket_context(asked)
     else:
-        request = app.asgi_http_class(app, native)._create_request_from_scope(_never)  # noqa: SLF001
-        context = app.request_context(request)
+        asked = app.asgi_http_class(app, native)._create_request_from_scope(_never)  # noqa: SLF001
+        context = app.request_context(asked)
     if context.url_adapter is not None:
         context.match_request()
-    return context.request_websocket
+    return asked
 
 
 async def _never(*_: Any) -> None:

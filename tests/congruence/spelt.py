@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,15 +81,19 @@ class Runner:
     async def _asgi(app: Any, native: Native) -> None:
         first = "http.request" if native["type"] == "http" else "websocket.connect"
         messages: list[dict[str, Any]] = [{"type": first, "body": b"", "more_body": False}]
+        answered = asyncio.Event()
 
         async def receive() -> dict[str, Any]:
             if messages:
                 return messages.pop()
-            await asyncio.sleep(5)  # a client that stays
+            with contextlib.suppress(TimeoutError):  # a client that stays until it has its answer
+                await asyncio.wait_for(answered.wait(), 5)
             return {"type": first.partition(".")[0] + ".disconnect", "code": 1000}
 
-        async def send(_message: Any) -> None:
-            return None
+        async def send(message: Any) -> None:
+            ends = {"websocket.close": True, "http.response.body": not message.get("more_body")}
+            if ends.get(message["type"]):
+                answered.set()
 
         await app(native, receive, send)
 
