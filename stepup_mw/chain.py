@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import orjson
 
 from .errors import LineError
-from .events import MAX_LINE
+from .events import DEL, MAX_LINE, escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ ZERO = bytes(32)
 MAX_NUMBER = 2**53
 """Beyond this, JSON readers disagree about an integer (RFC 8259 section 6)."""
 
-_LEAF = sha256(b"\x00")
+LEAF = sha256(b"\x00")
 """How a leaf hash begins: to go on from here saves a copy of every line."""
 
 _OPENING = re.compile(rb'\{"prev":"([A-Za-z0-9+/]{43}=)","seq":(0|[1-9][0-9]{0,15}),"')
@@ -82,7 +82,7 @@ def extend(records: Iterable[bytes], tip: Tip, tail: bytes) -> tuple[bytes, Tip]
 
 def link(bodies: Iterable[bytes], tip: Tip) -> tuple[bytes, Tip]:
     """``extend`` for records that are closed already: without their opening brace, the writer at their end."""
-    seq, leaf, begin = tip.seq, tip.leaf, _LEAF.copy
+    seq, leaf, begin = tip.seq, tip.leaf, LEAF.copy
     lines = []
     for body in bodies:
         line = b'{"prev":"%b","seq":%d,%b' % (b2a_base64(leaf, newline=False), seq, body)
@@ -120,16 +120,17 @@ def parse_line(line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
         # Spelt back to the same bytes: no name twice, no odd spelling, nothing left out. Most lines are such.
-        if type(value) is dict and line.isascii() and b"\x7f" not in line and _spelt(value) == line:
+        if type(value) is dict and line.isascii() and DEL not in line and spelt(value) == line:
             return value
     except orjson.JSONDecodeError:
         pass
     return _parse_slowly(line)
 
 
-def _spelt(value: dict[str, Any]) -> bytes | None:
+def spelt(value: dict[str, Any]) -> bytes | None:
+    """An object as this package spells it; None if it holds what no line may, or is nested too deep for that."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+        return escape(orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER))
     except TypeError:
         return None
 

@@ -164,6 +164,11 @@ def _spell(event: Mapping[str, Any]) -> bytes:
         data = orjson.dumps(event, option=_STRICT)
     except orjson.JSONEncodeError:
         data = orjson.dumps(_tamed(event), option=_STRICT)
+    return escape(data)
+
+
+def escape(data: bytes) -> bytes:
+    """JSON in UTF-8 as JSON in printable ASCII."""
     if data.isascii() and DEL not in data:
         return data
     return _NOT_PRINTABLE.sub(_escape, data.decode()).encode("ascii")

@@ -8,11 +8,10 @@ put together column by column. Only the shape of the beginnings is known here; w
 from __future__ import annotations
 
 from binascii import b2a_base64
-from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from ..chain import Tip, opening
+from ..chain import LEAF, Tip, opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +60,12 @@ def split_lines(data: bytes) -> list[bytes]:
 
 def hash_lines(lines: list[bytes]) -> list[bytes]:
     """The leaf hash of each line, which ends in LF."""
-    return [sha256(b"\0" + line[:-1]).digest() for line in lines]
+    leaves, begin = [], LEAF.copy
+    for line in lines:
+        state = begin()
+        state.update(line[:-1])
+        leaves.append(state.digest())
+    return leaves
 
 
 def is_chain(lines: list[bytes], leaves: list[bytes], tip: Tip) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepup_mw.chain import Tip, leaf_hash, link, parse_line
 from stepup_mw.errors import LineError
 from stepup_mw.trail.blocks import hash_lines, is_chain, split_lines
 from stepup_mw.trail.parsing import Parser, find_marks
+from stepup_mw.trail.shapes import KIND, Shapes
 from stepup_mw.trail.told import Told
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ def usual(n: int, *, start: bytes = b'"timestamp":"2026-11-23T07:25:00.000000Z",
     return b"{" + start + CLOSING % n
 
 
-def read(lines: Sequence[bytes]) -> tuple[bool, Told]:
+def read(lines: Sequence[bytes], shapes: Shapes | None = None) -> tuple[bool, Told]:
+    """``shapes``: by default some that learn from every line."""
     told, data = Told(), b"".join(line + b"\n" for line in lines)
-    return Parser(told).read(data, split_lines(data), 0), told
+    return Parser(told, shapes or Shapes(every=1)).read(data, split_lines(data), 0), told
 
 
 def read_singly(lines: Sequence[bytes]) -> tuple[bool, Told]:
@@ -42,7 +45,7 @@ def read_singly(lines: Sequence[bytes]) -> tuple[bool, Told]:
 
 
 CLIENT = b'"user_id":"u","origin":{"ip":"::1","agent":"x"},"risk":{"score":1},"proof":null,'
-"""As the gate describes a client: what stands from ``origin`` to ``proof`` was read before in most lines."""
+"""As the gate describes a client."""
 
 ODD = {
     "a client": b"{" + CLIENT + CLOSING % 3,
@@ -89,6 +92,8 @@ ODD = {
     "numbered own line": b'{"event_type":"audit","phase":"checkpoint","detail":{"size":7},' + CLOSING % 3,
     "another writer": (b'{"x":1,' + CLOSING % 9).replace(b'"a1"', b'"b2"'),
     "a jump": b'{"x":1,' + CLOSING % 30,
+    "a life elsewhere": b'{"x":1,"writer":{"pid":1},"y":{"z":0,"life":"a1","n":3}}',
+    "a writer that is not the last": b'{"writer":{"pid":1,"life":"a1","n":3},"y":{"pid":1,"life":"b2","n":9}}',
     "nothing": b"{}",
     "unbalanced": b'{"x":{"policy":{"a":1},"q":2},"writer":{"pid":1,"life":"a1","n":3}}',
     "with a trace": (b'{"x":1,' + CLOSING % 3).replace(b"null", b'{"trace_id":"00"}'),
@@ -123,6 +128,157 @@ def test_any_lines_are_read_as_if_alone(picked: list[tuple[int, bytes, str]]) ->
     ]
     good, told = read(lines)
     assert (good, told if good else Told()) == read_singly(lines)
+
+
+LEARNT = (
+    b'{"prev":"%b","seq":5,"timestamp":"2026-11-23T07:25:00.000000Z","event_type":"step_up","phase":"access",'
+    b'"status":"allowed","user_id":"u","score":12,"share":0.5,"proof":null,"known":true,"list":["a",1],'
+    b'"origin":{"ip":"::1","agent":"x"},"writer":{"host":"web","life":"a1","n":1}}'
+) % (b"A" * 43 + b"=")
+
+LIKE = {
+    "another text": (b'"u"', b"\"another, {of} [some]: 'length'\""),
+    "no text": (b'"u"', b'""'),
+    "another number": (b":12,", b":-999999999999999,"),
+    "a fraction": (b":12,", b":12.25,"),
+    "a whole": (b":0.5,", b":1,"),
+    "a lie": (b'"known":true', b'"known":false'),
+    "another writer": (b'"a1","n":1}', b'"b2","n":17}'),
+    "no number": (b'"n":1}', b'"n":0}'),
+}
+"""Changes of a line that leave its shape as it is."""
+
+UNLIKE = {
+    "an escape": (b'"u"', b'"\\u00e4"'),
+    "an escaped quote": (b'"u"', b'"\\""'),
+    "an umlaut": (b'"u"', b'"\xc3\xa4"'),
+    "half an umlaut": (b'"u"', b'"\xc3"'),
+    "a raw tab": (b'"u"', b'"\t"'),
+    "a raw NUL": (b'"u"', b'"\0"'),
+    "a raw DEL": (b'"u"', b'"\x7f"'),
+    "a quote": (b'"u"', b'"""'),
+    "no quote": (b'"u"', b'"u'),
+    "a text more": (b'"u"', b'"u","v"'),
+    "a lone surrogate": (b'"u"', b'"\\ud800"'),
+    "a null": (b'"u"', b"null"),
+    "a number": (b'"u"', b"1"),
+    "an integer of 16 digits": (b":12,", b":9007199254740992,"),
+    "an integer beyond": (b":12,", b":9007199254740993,"),
+    "a leading zero": (b":12,", b":012,"),
+    "a sign": (b":12,", b":+12,"),
+    "a sign alone": (b":12,", b":-,"),
+    "a point at the end": (b":0.5,", b":0.,"),
+    "a point in front": (b":0.5,", b":.5,"),
+    "an exponent": (b":0.5,", b":5e-1,"),
+    "an infinity": (b":0.5,", b":1e999,"),
+    "many digits": (b":0.5,", b":0." + b"5" * 40 + b","),
+    "another word": (b"null", b"nulL"),
+    "a word that is none": (b"true", b"falsetrue"),
+    "a number of writer with a zero": (b'"n":1}', b'"n":01}'),
+    "a number of writer below zero": (b'"n":1}', b'"n":-1}'),
+    "a fraction of writer": (b'"n":1}', b'"n":1.5}'),
+    "a text of writer": (b'"n":1}', b'"n":"1"}'),
+    "a name more": (b'"score"', b'"age":1,"score"'),
+    "a name twice": (b'"score"', b'"user_id"'),
+    "another name": (b'"score"', b'"scorn"'),
+    "a name twice inside": (b'"agent"', b'"ip"'),
+    "a space": (b'"score":', b'"score" :'),
+    "a brace more": (b"}}", b"}}}"),
+    "a brace less": (b"}}", b"}"),
+    "more after it": (b"}}", b"}} "),
+    "one of the trail's own": (b'"step_up"', b'"audit"'),
+    "one of the trail's own, spelt oddly": (b'"step_up"', b'"\\u0061udit"'),
+}
+
+
+@pytest.mark.parametrize("change", [*LIKE, *UNLIKE])
+def test_a_line_beside_one_of_its_shape_is_read_as_if_alone(change: str) -> None:
+    line = LEARNT.replace(*{**LIKE, **UNLIKE}[change])
+    assert line != LEARNT
+    good, told = read([LEARNT, line, LEARNT])
+    assert (good, told if good else Told()) == read_singly([LEARNT, line, LEARNT])
+
+
+def test_numbers_are_counted_in_order_whichever_way_a_line_is_read() -> None:
+    lines = [LEARNT.replace(b'"n":1}', b'"n":%d}' % n) for n in (1, 2, 3, 5, 6)]
+    lines[2] = lines[2].replace(*UNLIKE["an escape"])
+    good, told = read(lines)
+    assert (good, told) == read_singly(lines)
+    assert told.counters.holes() == 1
+
+
+def test_a_line_of_the_trail_itself_is_told_though_one_of_its_length_is_not() -> None:
+    lines = [LEARNT.replace(b'"step_up"', event_type) for event_type in (b'"grant"', b'"audit"', b'"drill"')]
+    good, told = read(lines)
+    assert (good, told) == read_singly(lines)
+    assert dict(told.events) == {"access": 1}
+
+
+def matches(shapes: Shapes, line: bytes) -> bool:
+    return any(match(line + b"\n") for match in shapes.of_kind[LEARNT[KIND]])
+
+
+def test_a_line_of_a_known_shape_needs_no_parser() -> None:
+    shapes = Shapes(every=1)
+    read([LEARNT], shapes)
+    for change in LIKE.values():
+        assert matches(shapes, LEARNT.replace(*change)), change
+    other = LEARNT.replace(*UNLIKE["a null"])
+    renamed = LEARNT.replace(*UNLIKE["another name"])
+    for line in (other, renamed):
+        assert not matches(shapes, line)
+        read([line], shapes)
+        assert matches(shapes, line)
+        assert matches(shapes, LEARNT)
+    for ways in product(['"u"', "null"], ['{"ip":"::1","agent":"x"}', '{"ip":"::1"}', "null"]):
+        learnt = LEARNT.replace(b'{"ip":"::1","agent":"x"}', ways[1].encode())
+        read([learnt], shapes)
+        assert matches(shapes, learnt.replace(b'"u"', ways[0].encode()))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(LEARNT)),
+            st.integers(0, 2),
+            st.lists(st.sampled_from(b'"\\{}[]:,.-+0123456789eEnultrfas \t\x7f\xc3\xa4'), max_size=3).map(bytes),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+@settings(max_examples=500)
+def test_any_change_of_a_line_whose_shape_is_known_is_read_as_if_alone(changes: list[tuple[int, int, bytes]]) -> None:
+    line = LEARNT
+    for at, cut, put in changes:
+        line = line[:at] + put + line[at + cut :]
+    good, told = read([LEARNT, line])
+    assert (good, told if good else Told()) == read_singly([LEARNT, line])
+
+
+def test_what_is_learnt_stays_little_whatever_the_lines() -> None:
+    shapes = Shapes(every=1)
+    for odd in (b"[" * 900 + b"]" * 900, b"[" + b"1," * 5000 + b"1]"):
+        assert read([LEARNT.replace(b"null", odd)] * 3, shapes)[0]
+    assert not shapes.of_kind
+    assert read([LEARNT.replace(b'"score"', b'"a%d"' % number) for number in range(50)], shapes)[0]
+    assert len(shapes.of_kind[LEARNT[KIND]]) < 10
+    assert read([LEARNT.replace(b'"allowed"', b'"%05d"' % number) for number in range(500)], shapes)[0]
+    assert len(shapes.of_kind) < 100
+
+
+def test_a_shape_is_learnt_from_few_lines_only() -> None:
+    """To make an expression takes as long as to read some hundred lines."""
+    shapes = Shapes()
+    assert read([LEARNT] * 100, shapes)[0]
+    assert not shapes.of_kind
+    assert read([LEARNT] * 100, shapes)[0]
+    assert matches(shapes, LEARNT)
+    other = LEARNT.replace(*UNLIKE["a null"])
+    assert read([other] * 200, shapes)[0]
+    assert not matches(shapes, other)
+    assert read([other] * 50, shapes)[0]
+    assert matches(shapes, other)
 
 
 def made(count: int, seq: int) -> list[bytes]:
