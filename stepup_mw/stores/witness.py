@@ -27,6 +27,7 @@ from .removals import Removals
 _HEAD = 33
 _COUNT = 21
 _TEXT = re.compile(rb"([0-9a-f]{32})\n((?:[0-9]{20}\n){%d})" % STRIPES)
+_COUNTS = b"\n" + b"%020d\n" * STRIPES
 _SIZE = _HEAD + _COUNT * STRIPES
 DAMAGED = Note(name="", spent=(1,) * STRIPES)
 """What stands for a file that holds something else: no store is the one it was."""
@@ -34,7 +35,8 @@ DAMAGED = Note(name="", spent=(1,) * STRIPES)
 
 class Witness:
     """One file. Every call may be an OSError; any thread may call. ``spent`` is on the way of many steps, and keeps the
-    file open from one to the next; ``read`` looks for it anew."""
+    file open from one to the next; the others look for it anew. None asks for its status: on Linux 6.13 the next write
+    had a time of its own to record then, and the next sync of that disk took a quarter longer."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,21 +46,26 @@ class Witness:
         """None where there is no such file."""
         self._own().close()
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return parse_note(self._text())
         except FileNotFoundError:
             return None
+
+    def _text(self) -> bytes:
+        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            text = os.read(handle, 4 * _SIZE)
+            return os.read(handle, 4 * _SIZE)
         finally:
             os.close(handle)
-        return parse_note(text)
 
     def keep(self, life: Life) -> None:
         """Remember this life from now on; the folder is made where it is missing."""
+        self._make(format_note(life))
+
+    def _make(self, note: bytes) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            os.pwrite(handle, format_note(life), 0)
+            os.pwrite(handle, note, 0)
             os.ftruncate(handle, _SIZE)
         finally:
             os.close(handle)
@@ -66,6 +73,25 @@ class Witness:
     def spent(self, stripe: int, count: int) -> None:
         """One count has come so far."""
         self._own().write(self.path, b"%020d\n" % count, _HEAD + _COUNT * stripe)
+
+    def reach(self, note: bytes) -> None:
+        """A life has come so far; what is remembered of it may be further, for another process is ahead."""
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return self._make(note)
+        except PermissionError:
+            if _reaches(self._text(), note):
+                return None
+            raise
+        try:
+            there = os.pread(handle, _SIZE + 1, 0)
+            if not _reaches(there, note):
+                os.pwrite(handle, note, 0)
+            if len(there) > _SIZE:
+                os.ftruncate(handle, _SIZE)
+        finally:
+            os.close(handle)
 
     def _own(self) -> _Handle:
         if self._handle.pid != os.getpid():  # a lock may be held by a thread that is not here
@@ -98,8 +124,13 @@ class _Handle:
             os.close(self._open)
 
 
-def format_note(life: Life) -> bytes:
-    return life.name.encode("ascii") + b"\n" + b"".join(b"%020d\n" % count for count in life.spent)
+def format_note(life: Life | Note) -> bytes:
+    return life.name.encode("ascii") + _COUNTS % life.spent
+
+
+def _reaches(there: bytes, note: bytes) -> bool:
+    """Numbers of a note are of one width, so that its bytes compare as they do."""
+    return len(there) == _SIZE and there[:_HEAD] == note[:_HEAD] and there >= note
 
 
 def parse_note(text: bytes) -> Note:

@@ -1,9 +1,9 @@
-"""Whether a store grows under one user who never stops: ``python -m tests.bench bounds``.
+"""Whether a store grows under one user who never stops: ``python -m tests.bench challenges``, and ``bounds``.
 
-A million challenges, and as many of everything else on the stores that take them fast enough, a tenth or less on the
-others (the table says how many). What is there is counted by the store's own server or file: entries (keys with their
-members, rows) and bytes, after the first hundredth and after all. A row grows where the second count is the larger.
-``--rounds N`` below nine takes N hundredths of it.
+A million challenges on every store, half an hour each; and with ``bounds`` everything else, a million of each in memory
+and a tenth or less on the others (the table says how many). What is there is counted by the store's own server or file:
+entries (keys with their members, rows) and bytes, after the first hundredth and after all. A row grows where the second
+count is the larger. ``--rounds N`` below nine takes N hundredths of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,12 +93,11 @@ ACTS: dict[str, Act] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """A store of its own. ``size``: entries and bytes. ``challenges`` and ``others``: how many of each."""
+    """A store of its own. ``size``: entries and bytes. ``others``: how many of everything but challenges."""
 
     name: str
     store: Store
     size: Callable[[], tuple[int, int]]
-    challenges: int = MILLION
     others: int = MILLION
 
 
@@ -107,8 +106,11 @@ async def fill(shelf: Shelf, act: Act, many: int) -> tuple[tuple[int, int], tupl
     early, at_once = min(max(many // 100, 1000), many), 1 if isinstance(shelf.store, MemoryStore) else AT_ONCE
 
     async def some(first: int, last: int) -> tuple[int, int]:
-        for number in range(first, last, at_once):
-            await asyncio.gather(*(act(shelf.store, each) for each in range(number, min(number + at_once, last))))
+        alone = max(last - AT_ONCE, first)  # the last ones, so that none is left over for a next one to drop
+        for number in range(first, alone, at_once):
+            await asyncio.gather(*(act(shelf.store, each) for each in range(number, min(number + at_once, alone))))
+        for number in range(alone, last):
+            await act(shelf.store, number)
         await shelf.store.due_challenges(now=1000.0 + last / 1000, grace_s=30.0, limit=256)
         return await asyncio.to_thread(shelf.size)
 
@@ -159,9 +161,9 @@ def sqlite(folder: Path) -> Shelf:
             names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             rows = sum(db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names)  # noqa: S608
         db.close()
-        return rows, path.stat().st_size
+        return rows, sum(each.stat().st_size for each in folder.glob("state.db*"))
 
-    return Shelf(name="SQLite", store=SqliteStore(path), size=size, challenges=MILLION // 10, others=MILLION // 50)
+    return Shelf(name="SQLite", store=SqliteStore(path), size=size, others=MILLION // 50)
 
 
 def postgres() -> Shelf:
@@ -179,18 +181,29 @@ def postgres() -> Shelf:
         return rows, size
 
     store = PostgresStore(server.url("?timeout=10"))
-    return Shelf(name="PostgreSQL", store=store, size=size, challenges=MILLION // 10, others=MILLION // 50)
+    return Shelf(name="PostgreSQL", store=store, size=size, others=MILLION // 50)
+
+
+def measure_challenges(rounds: int) -> str:
+    """A million on every store."""
+    return _table(rounds, lambda _: {"challenges": MILLION})
 
 
 def measure(rounds: int) -> str:
+    """Everything else."""
+    return _table(rounds, lambda shelf: {name: shelf.others for name in ACTS if name != "challenges"})
+
+
+def _table(rounds: int, asked: Callable[[Shelf], Mapping[str, int]]) -> str:
     rows = []
     part = min(rounds, 9) / 9 if rounds >= 9 else rounds / 100
     with tempfile.TemporaryDirectory(prefix="stepup-bench-") as folder, asyncio.Runner() as runner:
-        for shelf in (memory(), valkey(), sqlite(Path(folder)), postgres()):
-            for name, act in ACTS.items():
-                many = int((shelf.challenges if name == "challenges" else shelf.others) * part)
-                early, late = runner.run(fill(shelf, act, many))
-                rows.append([f"{shelf.name} {name}", f"{many:,}", *(f"{each:,}" for each in (*early, *late))])
+        for make in (memory, valkey, lambda: sqlite(Path(folder)), postgres):
+            shelf = make()
+            for name, many in asked(shelf).items():
+                early, late = runner.run(fill(shelf, ACTS[name], int(many * part)))
+                times = f"{int(many * part):,}"
+                rows.append([f"{shelf.name} {name}", times, *(f"{each:,}" for each in (*early, *late))])
                 print(rows[-1], file=sys.stderr, flush=True)
             runner.run(shelf.store.aclose())
     return table("one user, all in one store | times | entries after 1 % | bytes | entries after all | bytes", rows)

@@ -1,7 +1,7 @@
 """The database file of a process: its connections, its faults, and what happens to both at a fork.
 
 Two connections a process, each under its own lock. Reads run on the calling thread: they wait for no writer
-(write-ahead log) and take microseconds. Writes run in a worker thread, one at a time and whole: ``BEGIN
+(write-ahead log) and take microseconds. Writes run in a thread (``turns``), one at a time and whole: ``BEGIN
 IMMEDIATE``, the step, the sync. Every fault is a StoreUnavailable and leaves nothing changed.
 
 A database file that was removed or replaced is refused until it is back or the process starts again: going on
@@ -18,13 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyio import CapacityLimiter, fail_after, to_thread
-from anyio.lowlevel import RunVar
-
 from ...errors import StoreUnavailable
 from . import forks
-from .life import Lives
+from .life import LIFE, Lives
 from .schema import check_version, connect, identify, prepare
+from .turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,16 +38,15 @@ _FAULTS = (sqlite3.Error, OSError, OverflowError, TypeError, ValueError)
 """What SQLite raises, and what damaged rows and text that is no Unicode lead to."""
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
-_writers: RunVar[CapacityLimiter] = RunVar("stepup_mw_store_writers")
 _inherited: list[_Handles] = []
 
 
 class _Handles:
     """What one process holds open."""
 
-    __slots__ = ("cursor", "looked_at", "pid", "reader", "reading", "writer", "writing")
+    __slots__ = ("cursor", "looked_at", "pid", "reader", "reading", "turns", "writer", "writing")
 
-    def __init__(self) -> None:
+    def __init__(self, wait_s: float) -> None:
         self.pid = os.getpid()
         self.reading = threading.Lock()
         self.writing = threading.Lock()
@@ -57,12 +54,14 @@ class _Handles:
         self.cursor: sqlite3.Cursor | None = None
         self.writer: sqlite3.Connection | None = None
         self.looked_at = 0.0
+        self.turns = Turns(wait_s)
 
     def close(self) -> None:
         """To be called with both locks held."""
         for db in filter(None, (self.reader, self.writer)):
             db.close()
         self.reader = self.cursor = self.writer = None
+        self.turns.end()
 
 
 class Database:
@@ -76,7 +75,7 @@ class Database:
             self._identity = prepare(self._path, wait_s=wait_s, lives=self.lives)
         except _FAULTS as error:
             raise self._unavailable(error) from error
-        self._handles = _Handles()
+        self._handles = _Handles(self._wait_s)
         forks.watch(self)
 
     # Reading
@@ -128,17 +127,17 @@ class Database:
         A step that has begun runs to its end even if the caller is cancelled.
         """
 
+        handles = self._own()
+
         def run(db: sqlite3.Connection) -> T:
             return step(db, *args, **kwargs)
 
         try:
-            with fail_after(self._wait_s):
-                return await to_thread.run_sync(self._write, run, limiter=_turn())
+            return await handles.turns.take(lambda: self._write(handles, run))
         except TimeoutError as error:
             raise StoreUnavailable(f"{self._path}: too many writes are waiting") from error
 
-    def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        handles = self._own()
+    def _write(self, handles: _Handles, step: Callable[[sqlite3.Connection], T]) -> T:
         if not handles.writing.acquire(timeout=self._wait_s):
             raise StoreUnavailable(f"{self._path}: a write takes too long")
         try:
@@ -158,8 +157,9 @@ class Database:
         try:
             result = step(db)
             self._look()
+            life = db.execute(LIFE).fetchone()
             db.execute("COMMIT")
-            self.lives.note(db)
+            self.lives.note(life)
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -207,7 +207,7 @@ class Database:
 
     def start_again(self) -> None:
         """In a forked child, whose locks are held by threads it does not have."""
-        self._handles = _Handles()
+        self._handles = _Handles(self._wait_s)
 
     def _own(self) -> _Handles:
         handles = self._handles
@@ -216,17 +216,8 @@ class Database:
         # A fork that ran no hooks. The connections are the parent's: to use or close them here would end its locks
         # (https://www.sqlite.org/howtocorrupt.html, 2.6), so they are kept and left alone.
         _inherited.append(handles)
-        self._handles = _Handles()
+        self._handles = _Handles(self._wait_s)
         return self._handles
-
-
-def _turn() -> CapacityLimiter:
-    """One write at a time from an event loop, first come first served; apart from the threads of the app."""
-    limiter = _writers.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(1)
-        _writers.set(limiter)
-    return limiter
 
 
 def _is_busy(error: Exception) -> bool:

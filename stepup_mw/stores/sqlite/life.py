@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..lives import LAST_GUESS, STRIPES, Found, Life, begin, begin_anew, judge, no_code_before
+from ..lives import LAST_GUESS, STRIPES, Found, Life, Note, begin, begin_anew, judge, no_code_before
 from ..removals import Removals, mark_of
-from ..witness import Witness
+from ..witness import Witness, format_note
 
 TABLE = """CREATE TABLE life (
     spent INTEGER NOT NULL, name TEXT NOT NULL DEFAULT '', before TEXT NOT NULL DEFAULT '',
@@ -99,26 +99,25 @@ class Lives:
                 db.execute("DELETE FROM factor WHERE user = ? AND factor_id = ?", (user, factor_id))
         self._put(db, life if known else begin_anew(None, life, found, now=now))
 
-    def note(self, db: sqlite3.Connection) -> None:
-        """After a commit: what stands outside comes as far as the file has. Not before it, for a process that is
-        killed in between would make a sound file look like an older copy. OSError: the caller is refused, though the
-        step was taken."""
-        spent, name = db.execute("SELECT spent, name FROM life").fetchone()
+    def note(self, row: tuple[Any, ...]) -> None:
+        """After a commit: what stands outside comes as far as the file has, by its row of LIFE. Not before it, for a
+        process that is killed in between would make a sound file look like an older copy. OSError: the caller is
+        refused, though the step was taken."""
+        spent, name = row[:2]
         if (name, spent) != self._noted:
-            self._keep(to_life(db.execute(LIFE).fetchone()))
+            self._reach(Note(name=name, spent=(spent,) * STRIPES))
 
     def _put(self, db: sqlite3.Connection, life: Life) -> None:
         db.execute(
             "UPDATE life SET spent = ?, name = ?, before = ?, lost_at = ?, found = ?",
             (max(life.spent), life.name, " ".join(life.before), life.lost_at, life.found or ""),
         )
-        self._keep(to_life(db.execute(LIFE).fetchone()))
+        self._reach(to_life(db.execute(LIFE).fetchone()))
 
-    def _keep(self, life: Life) -> None:
+    def _reach(self, life: Life | Note) -> None:
+        note = format_note(life)
         for witness in self._all():
-            known = witness.read()
-            if known is None or known.name != life.name or known.spent < life.spent:  # another process may be ahead
-                witness.keep(life)
+            witness.reach(note)
         self._noted = (life.name, life.spent[0])
 
     def _all(self) -> list[Witness]:

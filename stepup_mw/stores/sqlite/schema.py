@@ -124,7 +124,7 @@ def prepare(path: str, *, wait_s: float, lives: life.Lives) -> Identity:
                 found = lives.look(db)
                 if found is not None:
                     lives.end(db, found)
-        lives.note(db)
+        lives.note(db.execute(life.LIFE).fetchone())
         return identify(path)
     finally:
         db.close()
