@@ -7,7 +7,6 @@ the account's one budget of guesses. The line is on record before anything chang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from .. import recovery, totp
 from ..state import MAX_FACTORS, Factor
@@ -124,7 +123,7 @@ async def keep(
     kind: Kind = "replaced" if change.factor_id else "enrolled"
     rows = await store.factors(user)
     if proof == "totp":  # a step is the user's: the code that proved it must not open anything by the new one
-        factor = replace(factor, last_step=max(factor.last_step, *(row.last_step for row in rows)))
+        factor = factor._replace(last_step=max(factor.last_step, *(row.last_step for row in rows)))
     await write(services, change, kind, factor_id=factor.factor_id, method=factor.kind, proof=proof or None)
     codes, digests = _new_codes(services, change) if change.factor_id or not had else ((), [])
     if change.factor_id and len(rows) == 1 == len(held):
@@ -139,7 +138,7 @@ async def keep(
         if codes:
             await store.put_recovery(user, digests)
     await done(services, change, kind, proof=proof)
-    return Outcome(kind=kind, factor=replace(factor, sealed=b""), recovery_codes=codes)
+    return Outcome(kind=kind, factor=factor._replace(sealed=b""), recovery_codes=codes)
 
 
 def _new_codes(services: Services, change: Change) -> tuple[tuple[str, ...], list[str]]:

@@ -184,7 +184,7 @@ async def _authenticators(services: Services, user: str, now: float) -> _Held:
     highest = max((factor.last_step for factor in kept.values()), default=-1)
     return _Held(
         rows=tuple(kept.values()),
-        secrets=[(replace(factor, last_step=highest), secret) for factor, secret in found],
+        secrets=[(factor._replace(last_step=highest), secret) for factor, secret in found],
     )
 
 

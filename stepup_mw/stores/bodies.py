@@ -6,7 +6,6 @@ StoreUnavailable: a record that cannot be kept. ValueError, LookupError, TypeErr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -17,7 +16,7 @@ from ..state import Challenge, ChallengeState, Grant
 
 _CHANGING = ("attempts", "state", "settled_at", "logged")
 _BYTES = ("facts", "return_to")
-_CHALLENGE = tuple(field.name for field in fields(Challenge) if field.name not in (*_CHANGING, *_BYTES))
+_CHALLENGE = tuple(name for name in Challenge._fields if name not in (*_CHANGING, *_BYTES))
 
 
 def dumps(values: Sequence[Any]) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..state import Challenge, ChallengeState, Store
 from ..stores.bounds import SETTLED_KEPT_S
 from .promises import promise, refused, same
@@ -33,7 +31,7 @@ async def the_oldest_beyond_the_cap_are_abandoned(store: Store) -> None:
     await store.settle_challenge("c2", "approved", now=1003.0)
     same(await store.open_challenge(opened[3], keep=3), ())
     evicted = await store.open_challenge(opened[4], keep=2)
-    same(evicted, tuple(replace(each, state="abandoned", settled_at=1004.5) for each in opened[:2]))
+    same(evicted, tuple(each._replace(state="abandoned", settled_at=1004.5) for each in opened[:2]))
     same(await store.challenge("c0"), evicted[0])
     same(await store.challenge("c3"), opened[3])
 

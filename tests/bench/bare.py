@@ -1,15 +1,17 @@
 """What a store's steps are measured beside: the bare client of the same server, over one connection, as it comes.
 
-A store's commands are heard while it works; its bare client then sends the very same ones, with the same arguments, to
-a second database of the same server that was filled alike. So whatever the server does is on both sides, and what is
-left is what the store adds: keys, records, deadlines, faults. Beside that stands the plainest round trip there is: one
-value read, one value changed as durably.
+The commands of a store like it are heard while that works; the bare client then sends the very same ones, with the same
+arguments, to a database of its own of the same server that was filled alike. So whatever the server does is on both
+sides, and what is left is what the store adds: keys, records, deadlines, faults. Beside that stands the plainest round
+trip there is: one value read, one value changed as durably.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,13 +28,14 @@ Heard = list[Command]
 
 class Bare(NamedTuple):
     """``client``: which, as ``heard`` knows it. ``send``: one command that was heard. ``read``, ``write``: the
-    plainest."""
+    plainest. ``hand_over``: several commands in a thread, where they would stop the event loop."""
 
     client: str
     send: Callable[[Command], Awaitable[Any]]
     read: Step
     write: Step
     close: Step
+    hand_over: Callable[[Heard], Awaitable[Any]] | None = None
 
 
 async def redis(port: int) -> Bare:
@@ -67,9 +70,19 @@ async def postgres(url: str) -> Bare:
     )
 
 
+async def another_database(url: str, name: str) -> str:
+    """Made on the server of ``url``; its own URL."""
+    connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    await connection.execute(f"CREATE DATABASE {name}".encode())
+    await connection.close()
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
 async def sqlite(path: Path) -> Bare:
-    """A second file. One row by its key; one row changed and synced. All on the calling thread."""
-    db = sqlite3.connect(path, isolation_level=None)
+    """A second file. One row by its key; one row changed and synced. On the calling thread, or all commands of a step
+    handed to one other thread and back, as asyncio does it."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    thread = ThreadPoolExecutor(1)
     db.execute("PRAGMA synchronous = FULL")
     db.execute("CREATE TABLE raw (who TEXT PRIMARY KEY, number INTEGER)")
     db.execute("INSERT INTO raw VALUES ('bob', 0)")
@@ -77,7 +90,12 @@ async def sqlite(path: Path) -> Bare:
     async def ask(words: Command) -> object:
         return db.execute(*words).fetchall()
 
+    def ask_all(commands: Heard) -> None:
+        for words in commands:
+            db.execute(*words).fetchall()
+
     async def close() -> None:
+        thread.shutdown()
         db.close()
 
     return Bare(
@@ -86,6 +104,7 @@ async def sqlite(path: Path) -> Bare:
         read=lambda: ask(("SELECT number FROM raw WHERE who = ?", ("bob",))),
         write=lambda: ask(("UPDATE raw SET number = number + 1 WHERE who = ?", ("bob",))),
         close=close,
+        hand_over=lambda commands: asyncio.get_running_loop().run_in_executor(thread, ask_all, commands),
     )
 
 

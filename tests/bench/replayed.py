@@ -1,7 +1,8 @@
 """A store's step, what its bare client takes to send the very same commands, and the plainest step of that client.
 
-All that is compared runs once in a short round, the bare client before the store in every other one; it sends what was
-heard of the store a round ago, so that every command finds the same state on both sides, and none is sent twice.
+All that is compared runs once in a short round, the bare client before the store in every other one. It sends what was
+heard a round ago of the store's twin, a store like it that does the same: so every command finds the same state on both
+sides, none is sent twice, and nothing that is timed is listened to.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from .bare import Bare, Heard, Step, heard
 
@@ -21,20 +23,30 @@ SLICE_S = 0.005
 
 @dataclass(kw_only=True)
 class Taken:
-    """Seconds a step, round by round: the store's, of the same commands by the bare client, and of its plainest step;
-    and of CPU."""
+    """Seconds a step, round by round: the store's, of the same commands by the bare client, of these handed to a thread
+    and back, and of its plainest step; and of CPU."""
 
     store: list[float] = field(default_factory=list)
     store_cpu: list[float] = field(default_factory=list)
     same: list[float] = field(default_factory=list)
     same_cpu: list[float] = field(default_factory=list)
+    handed: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
 
 
-async def measure(steps: Mapping[str, tuple[Step, Step | None]], one: Bare | None, rounds: int) -> dict[str, Taken]:
-    """Every step once a round, so that no hour of the machine's is one step's alone. With each the step of ``one`` that
-    is as plain as can be."""
-    matches = {name: await _begin(step, plain, one) for name, (step, plain) in steps.items()}
+class Compared(NamedTuple):
+    """``twin``: the same step of the store's twin. ``plain``: the one of the bare client that is as plain as can be.
+    ``handed``: the bare client is also asked in a thread, for these commands would stop the event loop."""
+
+    step: Step
+    twin: Step | None = None
+    plain: Step | None = None
+    handed: bool = False
+
+
+async def measure(steps: Mapping[str, Compared], one: Bare | None, rounds: int) -> dict[str, Taken]:
+    """Every step once a round, so that no hour of the machine's is one step's alone."""
+    matches = {name: await _begin(compared, one) for name, compared in steps.items()}
     gc.collect()
     gc.disable()
     try:
@@ -50,46 +62,60 @@ async def measure(steps: Mapping[str, tuple[Step, Step | None]], one: Bare | Non
 class _Match:
     """``waiting``: what was heard a round ago, and not sent yet."""
 
-    step: Step
-    plain: Step | None
+    compared: Compared
     count: int
     waiting: list[Heard]
     taken: Taken = field(default_factory=Taken)
 
 
 async def _round(match: _Match, one: Bare | None, *, sends_first: bool) -> None:
-    taken, sendings, said = match.taken, _sendings(one, match.waiting), list[Heard]()
-    if sends_first and one is not None:
-        _note(await _timed(sendings), taken.same, taken.same_cpu)
-    with heard(one.client if one is not None else "") as commands:
-        _note(await _timed([_hearing(match.step, commands, said)] * match.count), taken.store, taken.store_cpu)
-    if not sends_first and one is not None:
-        _note(await _timed(sendings), taken.same, taken.same_cpu)
-    match.waiting = said
-    if match.plain is not None:
-        _note(await _timed([match.plain] * match.count), taken.plain, [])
+    taken, compared = match.taken, match.compared
+    if sends_first:
+        await _send_waiting(match, one)
+    _note(await _timed([compared.step] * match.count), taken.store, taken.store_cpu)
+    if not sends_first:
+        await _send_waiting(match, one)
+    match.waiting = await _heard(one, compared.twin, match.count)
+    if compared.plain is not None:
+        _note(await _timed([compared.plain] * match.count), taken.plain, [])
 
 
-async def _begin(step: Step, plain: Step | None, one: Bare | None) -> _Match:
+async def _send_waiting(match: _Match, one: Bare | None) -> None:
+    """Where it is asked in a thread, too, the second half of them is."""
+    if one is None:
+        return
+    taken, here = match.taken, len(match.waiting) // (2 if match.compared.handed else 1)
+    _note(await _timed(_sendings(one, match.waiting[:here])), taken.same, taken.same_cpu)
+    hand_over = one.hand_over if match.compared.handed else None
+    if hand_over is not None:
+        _note(await _timed([partial(hand_over, commands) for commands in match.waiting[here:]]), taken.handed, [])
+
+
+async def _begin(compared: Compared, one: Bare | None) -> _Match:
     """How many steps fill one slice; and what was heard of so many, for the bare client to send in the first round. It
     has sent all before that."""
-    client, count, wall = (one.client if one is not None else ""), 4, 0.0
+    count, wall = 4, 0.0
     while wall < SLICE_S / 4:
         count *= 2
-        wall, said = await _heard(client, step, count)
+        begun = time.perf_counter()
+        await _timed([compared.step] * count)
+        wall = time.perf_counter() - begun
         if one is not None:
-            assert all(said), "of a step of the store nothing was heard"
-            await _timed(_sendings(one, said))
+            await _timed(_sendings(one, await _heard(one, compared.twin, count)))
     count = max(3, int(count * SLICE_S / wall))
-    return _Match(step=step, plain=plain, count=count, waiting=(await _heard(client, step, count))[1])
+    await _timed([compared.step] * count)
+    return _Match(compared=compared, count=count, waiting=await _heard(one, compared.twin, count))
 
 
-async def _heard(client: str, step: Step, count: int) -> tuple[float, list[Heard]]:
+async def _heard(one: Bare | None, twin: Step | None, count: int) -> list[Heard]:
+    """What was heard of so many steps of the twin, step by step."""
     said: list[Heard] = []
-    begun = time.perf_counter()
-    with heard(client) as commands:
-        await _timed([_hearing(step, commands, said)] * count)
-    return time.perf_counter() - begun, said
+    if one is None or twin is None:
+        return said
+    with heard(one.client) as commands:
+        await _timed([_hearing(twin, commands, said)] * count)
+    assert all(said), "of a step of the store nothing was heard"
+    return said
 
 
 def _hearing(step: Step, commands: Heard, said: list[Heard]) -> Step:

@@ -33,7 +33,7 @@ from ..invariants.world import StoreKind, World
 from ..servers import PostgresServer, RedisServer
 from . import bare
 from .bare import Bare, Step
-from .replayed import Taken, measure, share
+from .replayed import Compared, Taken, measure, share
 from .rounds import table
 
 ROUNDS = 80
@@ -42,7 +42,7 @@ NEVER = AccountThrottle(failures=10**8, lock_s=30, grow=2.0, max_lock_s=100, cei
 """No attempt of these locks."""
 HEAD = (
     "a step, of the bare client's | Valkey 8: the same | GET, HSET | PostgreSQL: the same | a row read, committed | "
-    "SQLite: the same | a row read, synced"
+    "SQLite: the same | the same in a thread | a row read, synced"
 )
 Rows = list[list[str]]
 
@@ -88,16 +88,23 @@ async def _fill(store: Store) -> None:
     await store.epoch("alice")
 
 
-async def _of_all(store: Store, one: Bare | None, rounds: int) -> dict[str, Taken]:
+async def _of_all(store: Store, twin: Store, one: Bare, rounds: int) -> dict[str, Taken]:
+    """``twin`` is filled; both are closed."""
     await _fill(store)
     try:
-        reads = {name: (step, one and one.read) for name, step in _reads(store).items()}
-        writes = {name: (step, one and one.write) for name, step in _writes(store).items()}
+        heard_reads, heard_writes, handed = _reads(twin), _writes(twin), one.hand_over is not None
+        reads = {
+            name: Compared(step=step, twin=heard_reads[name], plain=one.read) for name, step in _reads(store).items()
+        }
+        writes = {
+            name: Compared(step=step, twin=heard_writes[name], plain=one.write, handed=handed)
+            for name, step in _writes(store).items()
+        }
         return await measure(reads | writes, one, rounds)
     finally:
-        await store.aclose()
-        if one is not None:
-            await one.close()
+        for each in (store, twin):
+            await each.aclose()
+        await one.close()
 
 
 async def _fill_alike(store: Store) -> None:
@@ -108,8 +115,12 @@ async def _fill_alike(store: Store) -> None:
 async def _of_valkey(rounds: int) -> dict[str, Taken]:
     server = RedisServer("valkey-8", "--appendonly", "no")
     try:
-        await _fill_alike(RedisStore(f"redis://127.0.0.1:{server.port}/1?timeout=10"))
-        return await _of_all(RedisStore(server.url("?timeout=10")), await bare.redis(server.port), rounds)
+        alike = f"redis://127.0.0.1:{server.port}/%d?timeout=10"
+        await _fill_alike(RedisStore(alike % 1))
+        one = await bare.redis(server.port)
+        twin = RedisStore(alike % 2)
+        await _fill(twin)
+        return await _of_all(RedisStore(server.url("?timeout=10")), twin, one, rounds)
     finally:
         server.kill()
 
@@ -118,9 +129,12 @@ async def _of_postgres(rounds: int) -> dict[str, Taken]:
     """With fsync: a commit is on stable storage, for the bare client and for us."""
     server = PostgresServer(durable=True)
     try:
-        second = server.url().removesuffix("postgres") + "template1"
+        second = await bare.another_database(server.url(), "second")
+        twin = PostgresStore(f"{await bare.another_database(server.url(), 'twin')}?timeout=10")
+        await _fill(twin)
         await _fill_alike(PostgresStore(f"{second}?timeout=10"))
-        return await _of_all(PostgresStore(server.url("?timeout=10")), await bare.postgres(second), rounds)
+        one = await bare.postgres(second)
+        return await _of_all(PostgresStore(server.url("?timeout=10")), twin, one, rounds)
     finally:
         server.kill()
 
@@ -130,22 +144,30 @@ async def _of_sqlite(rounds: int) -> dict[str, Taken]:
     try:
         await _fill_alike(SqliteStore(folder / "bare.db"))
         one = await bare.sqlite(folder / "bare.db")
+        twin = SqliteStore(folder / "twin.db")
         with bare.audible_sqlite():
-            return await _of_all(SqliteStore(folder / "state.db"), one, rounds)
+            await _fill(twin)
+        return await _of_all(SqliteStore(folder / "state.db"), twin, one, rounds)
     finally:
         shutil.rmtree(folder)
 
 
 async def _of_memory(rounds: int) -> dict[str, Taken]:
-    return await _of_all(MemoryStore(), None, rounds)
+    store = MemoryStore()
+    await _fill(store)
+    return await measure(
+        {name: Compared(step=step) for name, step in (_reads(store) | _writes(store)).items()}, None, rounds
+    )
 
 
 def _shares(stores: Mapping[str, Mapping[str, Taken]]) -> Rows:
     """The README's."""
     rows = []
     for step in stores["memory"]:
-        taken = [stores[name][step] for name in ("valkey", "postgres", "sqlite")]
-        rows.append([step, *(share(each.store, side) for each in taken for side in (each.same, each.plain))])
+        valkey, postgres, sqlite = (stores[name][step] for name in ("valkey", "postgres", "sqlite"))
+        servers = [share(each.store, side) for each in (valkey, postgres) for side in (each.same, each.plain)]
+        file = [share(sqlite.store, side) for side in (sqlite.same, sqlite.handed, sqlite.plain)]
+        rows.append([step, *servers, *file])
     return rows
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -36,7 +35,7 @@ def test_the_oldest_open_ones_beyond_the_cap_are_abandoned(store: Store) -> None
         assert await store.settle_challenge("c2", "approved", now=1003.0)
         assert await store.open_challenge(opened[3], keep=3) == ()
         evicted = await store.open_challenge(opened[4], keep=2)
-        assert evicted == tuple(replace(c, state="abandoned", settled_at=1004.5) for c in opened[:2])
+        assert evicted == tuple(c._replace(state="abandoned", settled_at=1004.5) for c in opened[:2])
         assert await store.challenge("c0") == evicted[0]
         assert (await store.challenge("c3")) == opened[3]
 

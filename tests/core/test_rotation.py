@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,7 +112,7 @@ class Meanwhile(MemoryStore):
 
     async def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
         (held,) = await self.factors(user)
-        await self.put_factor(replace(held, sealed=DURING.seal("totp", b"new secret", user)), [])
+        await self.put_factor(held._replace(sealed=DURING.seal("totp", b"new secret", user)), [])
         return await super().replace_sealed(user, factor_id, sealed, expected=expected)
 
 

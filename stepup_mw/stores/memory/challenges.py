@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count, islice
 
@@ -24,7 +24,7 @@ class _Kept:
         return self.challenge.created_at, self.order
 
     def settle(self, state: ChallengeState, now: float) -> Challenge:
-        self.challenge = replace(self.challenge, state=state, settled_at=now)
+        self.challenge = self.challenge._replace(state=state, settled_at=now)
         self.claimed_at = now
         return self.challenge
 
@@ -73,7 +73,7 @@ class Challenges:
         kept = self._open.get(challenge_id)
         if kept is None or kept.challenge.attempts >= limit:
             return None
-        kept.challenge = replace(kept.challenge, attempts=kept.challenge.attempts + 1)
+        kept.challenge = kept.challenge._replace(attempts=kept.challenge.attempts + 1)
         return kept.challenge.attempts
 
     def settle(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
@@ -86,7 +86,7 @@ class Challenges:
     def mark_logged(self, challenge_id: str) -> None:
         kept = self._unlogged.pop(challenge_id, None)
         if kept is not None:
-            kept.challenge = replace(kept.challenge, logged=True)
+            kept.challenge = kept.challenge._replace(logged=True)
             heappush(self._logged, (kept.challenge.settled_at, challenge_id))
             self._logged_of.setdefault(kept.challenge.user, {})[challenge_id] = kept
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ...state import Factor
 
@@ -21,7 +20,7 @@ class Factors:
     def put(self, factor: Factor, recovery: Sequence[str]) -> bool:
         before = self.of(factor.user)
         taken = max((old.last_step for old in before if old.factor_id == factor.factor_id), default=-1)
-        self._factors[factor.user] = (replace(factor, last_step=max(factor.last_step, taken)),)
+        self._factors[factor.user] = (factor._replace(last_step=max(factor.last_step, taken)),)
         self._recovery[factor.user] = set(recovery)
         return bool(before)
 
@@ -58,14 +57,14 @@ class Factors:
         held = self._find(user, factor_id)
         if held is None or step <= held.last_step:
             return False
-        self._exchange(held, replace(held, last_step=step, drift=drift))
+        self._exchange(held, held._replace(last_step=step, drift=drift))
         return True
 
     def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
         held = self._find(user, factor_id)
         if held is None or held.sealed != expected:
             return False
-        self._exchange(held, replace(held, sealed=sealed))
+        self._exchange(held, held._replace(sealed=sealed))
         return True
 
     def _find(self, user: str, factor_id: str) -> Factor | None:

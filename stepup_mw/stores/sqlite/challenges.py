@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from sqlite3 import Connection
 
 from ...state import Challenge, ChallengeState
@@ -25,25 +24,8 @@ _DROP = """DELETE FROM challenge WHERE rowid IN (SELECT rowid FROM challenge WHE
 
 
 def to_challenge(row: Row) -> Challenge:
-    return Challenge(
-        challenge_id=row[0],
-        user=row[1],
-        session=row[2],
-        browser=row[3],
-        rule=row[4],
-        rule_version=row[5],
-        binding=row[6],
-        flow_id=row[7],
-        reason=row[8],
-        facts=row[9],
-        created_at=row[10],
-        expires_at=row[11],
-        return_to=row[12],
-        attempts=row[13],
-        state=row[14],
-        settled_at=row[15],
-        logged=bool(row[16]),
-    )
+    """Its columns stand as the fields of the record do."""
+    return Challenge._make((*row[:-1], bool(row[-1])))
 
 
 def open_challenge(db: Connection, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
@@ -56,26 +38,7 @@ def open_challenge(db: Connection, challenge: Challenge, *, keep: int) -> tuple[
 def _insert(db: Connection, challenge: Challenge) -> None:
     db.execute(
         "INSERT INTO challenge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            challenge.challenge_id,
-            challenge.user,
-            challenge.session,
-            challenge.browser,
-            challenge.rule,
-            challenge.rule_version,
-            challenge.binding,
-            challenge.flow_id,
-            challenge.reason,
-            challenge.facts,
-            challenge.created_at,
-            challenge.expires_at,
-            challenge.return_to,
-            challenge.attempts,
-            challenge.state,
-            challenge.settled_at,
-            challenge.logged,
-            challenge.settled_at,
-        ),
+        (*challenge, challenge.settled_at),
     )
 
 
@@ -117,4 +80,4 @@ def due_challenges(db: Connection, *, now: float, grace_s: float, limit: int) ->
 
 def _settle(db: Connection, challenge: Challenge, state: ChallengeState, now: float) -> Challenge:
     settle_challenge(db, challenge.challenge_id, state, now=now)
-    return replace(challenge, state=state, settled_at=now)
+    return challenge._replace(state=state, settled_at=now)

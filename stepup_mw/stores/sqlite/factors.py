@@ -21,16 +21,8 @@ USERS = """SELECT factor.user, count(*), min(created_at),
 
 
 def to_factor(row: Row) -> Factor:
-    user, factor_id, sealed, created_at, last_step, label, drift = row
-    return Factor(
-        user=user,
-        factor_id=factor_id,
-        sealed=sealed,
-        created_at=created_at,
-        last_step=last_step,
-        label=label,
-        drift=drift,
-    )
+    """Its columns stand as the fields of the record do."""
+    return Factor._make(row)
 
 
 def to_summary(row: Row) -> UserSummary:
