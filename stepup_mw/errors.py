@@ -146,6 +146,12 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class StoreLost(StoreUnavailable):
+    """What the store knew is gone, and nobody can say what it was."""
+
+    code = "store_lost"
+
+
 class TrailUnavailable(Unavailable):
     code = "trail_unavailable"
 

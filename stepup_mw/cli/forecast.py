@@ -229,7 +229,7 @@ def _unenrolled(services: Services, visit: Visit, known: dict[str, Any], *, miss
     settings = services.settings.challenge
     if missed:
         why = "no authenticator, and one may have been lost with the store: stepup enroll, or stepup store accept"
-        return Forecast(decision="not_enrolled", status=403, why=why, **known)
+        return Forecast(decision="not_enrolled", status=503, why=why, **known)
     if settings.enroll == "grace" and visit.now < settings.grace_until:
         why = f"no authenticator, and grace lasts until {format_instant(settings.grace_until)}"
         return Forecast(decision="allow", would="challenge", why=why, **known)

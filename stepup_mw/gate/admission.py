@@ -7,7 +7,7 @@ before it gives a Pass.
 from __future__ import annotations
 
 from ..assertion import Judged
-from ..errors import BodyTooLarge
+from ..errors import BodyTooLarge, StoreLost
 from ..messages import Pass, Response
 from ..pages import say
 from ..state import Grant
@@ -180,16 +180,21 @@ async def _ask(
 
 
 async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decision:
-    """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so."""
+    """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so.
+    Unavailable for who may have had one that the store lost."""
     settings, facts = services.settings.challenge, facts_of(services, visit, new_flow(services, visit))
-    missed = await is_missed(services, person.user)
-    graceful = settings.enroll == "grace" and visit.now < settings.grace_until and not missed
+    if await is_missed(services, person.user):
+        http = {"status": 503, "duration_ms": None}
+        why = visit.assessment.reason
+        line = services.journal.line(facts, "access", "refused", reason=why, detail=StoreLost.code, http=http)
+        await services.journal.refuse(line)
+        return answers.unavailable(services, visit.request)
+    graceful = settings.enroll == "grace" and visit.now < settings.grace_until
     if graceful and not await is_enrolled(services, person.user):  # another kind than the rule wants is one, too
         return await let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
-    detail = "missed" if missed else None
-    line = services.journal.line(facts, "trigger", "not_enrolled", reason=visit.assessment.reason, detail=detail)
+    line = services.journal.line(facts, "trigger", "not_enrolled", reason=visit.assessment.reason)
     await services.journal.refuse(line)
-    return replies.not_enrolled(services, visit.request, person, missed=missed)
+    return replies.not_enrolled(services, visit.request, person)
 
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:

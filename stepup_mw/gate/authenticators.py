@@ -12,17 +12,20 @@ from .. import recovery, totp
 from ..state import MAX_FACTORS, Factor
 from .change import Change, Kind, Outcome, count, count_and_prove, done, prove, reject, write
 from .codes import Judged, is_enrolled, own_factors, recovery_digest
-from .losses import is_missed
+from .losses import refuse_missed
 from .pending import Pending, claim
 from .services import Services
 
 
 async def may_begin(services: Services, user: str, now: float) -> bool:
     """Whether a person without an authenticator may enroll one here: where enrollment is theirs, and while grace
-    lasts; never after, for that would be a way around the authenticator. Nor where the one they had may be lost."""
+    lasts; never after, for that would be a way around the authenticator. StoreLost where the one they had may be
+    lost."""
     settings = services.settings.challenge
     open_now = settings.enroll == "self" or (settings.enroll == "grace" and now < settings.grace_until)
-    return open_now and not await is_missed(services, user)
+    if open_now:
+        await refuse_missed(services, user)
+    return open_now
 
 
 async def may_change(services: Services, user: str, now: float) -> bool:

@@ -1,7 +1,8 @@
 """What a store has lost, put on record: ``alert/store_lost``, once a process for each loss, until somebody sees to it.
 
 What a loss means for requests is the store's to do (nothing in it is good once more), the signals' (nothing to compare
-with is a doubt then) and ``may_begin``'s: who may have had an authenticator is not one who never had any.
+with is a doubt then) and of those who ask here: who may have had an authenticator is not one who never had any. They
+are told that the service is unavailable, not that they have none, until they have one again or the loss is accepted.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import logging
 
 from ..encoding import format_instant
+from ..errors import StoreLost
+from .codes import is_enrolled
 from .services import Services
 
 _log = logging.getLogger("stepup_mw")
@@ -41,5 +44,11 @@ async def tell(services: Services) -> None:
 
 
 async def is_missed(services: Services, user: str) -> bool:
-    """Whether a user without an authenticator may have had one that was lost; asked where it opens a way."""
-    return services.settings.challenge.enroll != "admin" and await services.store.missed(user)
+    """Whether a user has no authenticator, and may have had one that was lost."""
+    return not await is_enrolled(services, user) and await services.store.missed(user)
+
+
+async def refuse_missed(services: Services, user: str) -> None:
+    """StoreLost for them."""
+    if await is_missed(services, user):
+        raise StoreLost("the store lost who had an authenticator")

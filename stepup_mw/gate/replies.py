@@ -78,9 +78,9 @@ def _asked_for(seconds: int, wanted: Wanted | None) -> Said:
     return say("challenge.token_or_code", why=wanted.text, seconds=seconds)
 
 
-def not_enrolled(services: Services, request: Request, person: Person, *, missed: bool) -> Response:
-    """No authenticator: 403, or where ``challenge.enroll = "self"`` the way to one, but for who may have had one."""
-    if services.settings.challenge.enroll != "self" or missed:
+def not_enrolled(services: Services, request: Request, person: Person) -> Response:
+    """No authenticator: 403, or where ``challenge.enroll = "self"`` the way to one."""
+    if services.settings.challenge.enroll != "self":
         return answers.refusal(services, request, "not-enrolled", 403, say("refused.not_enrolled"))
     url = answers.endpoint(services, request, "enroll")
     if answers.is_navigation(request):

@@ -42,7 +42,7 @@ def _enroll(world: World, user: str) -> int:
     shown = world.ask("GET", "/_stepup/enroll", who(user))
     if shown.status != 200:
         sent = world.post(user, "/_stepup/enroll", b'{"pending": "x", "code": "123456"}')
-        assert sent.kind == shown.kind == "not-enrolled"
+        assert sent.kind == shown.kind == "unavailable"
     return shown.status
 
 
@@ -53,8 +53,8 @@ def test_35_after_a_loss_nobody_enrolls_anew_until_somebody_accepts_it(make_worl
     _lose(world, how=how)
     runs = len(world.runs)
     refused = world.post("alice", "/transfer")
-    assert (refused.kind, "enroll_url" in refused.json) == ("not-enrolled", False)
-    assert [_enroll(world, user) for user in ("alice", "newcomer")] == [403, 403]
+    assert (refused.status, refused.kind, "enroll_url" in refused.json) == (503, "unavailable", False)
+    assert [_enroll(world, user) for user in ("alice", "newcomer")] == [503, 503]
     assert len(world.runs) == runs
     world.sweep()
     world.sweep()
@@ -63,11 +63,13 @@ def test_35_after_a_loss_nobody_enrolls_anew_until_somebody_accepts_it(make_worl
         line["detail"] for line in world.lines() if (line["event_type"], line["phase"]) == ("alert", "store_lost")
     ]
     assert [alert["found"] for alert in alerts] == [found], "once"
-    assert [line for line in world.lines() if record.is_step(line, "trigger", "not_enrolled")][-1]["detail"] == "missed"
+    refusals = [line for line in world.lines() if record.is_step(line, "access", "refused")]
+    assert refusals[0]["user_id"] == "alice"
+    assert {line["detail"] for line in refusals} == {"store_lost"}
 
     world.enroll("alice")  # an operator's to give, as always
     assert world.post("alice", "/transfer", step_up_code=world.code("alice")).status == 200
-    assert _enroll(world, "newcomer") == 403
+    assert _enroll(world, "newcomer") == 503
     assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
     assert _enroll(world, "newcomer") == 200
 
@@ -77,8 +79,8 @@ def test_35_grace_is_not_for_who_may_have_had_an_authenticator(make_world: MakeW
     assert world.post("newcomer", "/transfer").status == 200, "grace lasts"
     _lose(world, how="emptied")
     runs = len(world.runs)
-    assert world.post("alice", "/transfer").kind == "not-enrolled"
-    assert world.post("newcomer", "/transfer").kind == "not-enrolled"
+    assert world.post("alice", "/transfer").kind == "unavailable"
+    assert world.post("newcomer", "/transfer").kind == "unavailable"
     assert len(world.runs) == runs
     assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
     assert world.post("newcomer", "/transfer").status == 200
@@ -114,9 +116,9 @@ def test_35_what_a_signal_forgot_with_the_store_is_a_doubt_and_no_lower_score(
     _lose(world, how="emptied")
     world.sweep()
     runs = len(world.runs)
-    assert world.ask("POST", "/rename", [*who("alice"), *headers]).kind == "not-enrolled"
+    assert world.ask("POST", "/rename", [*who("alice"), *headers]).kind == "unavailable"
     assert len(world.runs) == runs
-    asked = [line for line in world.lines() if record.is_step(line, "trigger", "not_enrolled")]
+    asked = [line for line in world.lines() if record.is_step(line, "access", "refused")]
     assert asked[-1]["risk"]["failed"] == [signal]
     assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
     world.sweep()

@@ -16,6 +16,7 @@ import pytest
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import Store
 from stepup_mw.stores.redis import RedisStore
+from stepup_mw.stores.redis.names import Names
 from stepup_mw.testing import Promise, store_promises
 from stepup_mw.testing.records import keep_grant, make_challenge, make_factor, make_grant
 
@@ -107,7 +108,7 @@ def test_a_failover_under_three_processes_gives_no_step_twice(
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[list[RedisServer]]:
     ports = [str(free_port()) for _ in range(3)]
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port")
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "4000", "--cluster-port")
     nodes = [RedisServer("redis-7.0", *options, port) for port in ports]
     bounds = [0, 5461, 10923, 16384]
     for node, first, beyond in zip(nodes, bounds, bounds[1:], strict=False):
@@ -124,6 +125,12 @@ def cluster() -> Iterator[list[RedisServer]]:
 def _is_whole(node: RedisServer) -> bool:
     said = node.ask("CLUSTER", "INFO")
     return "cluster_state:ok" in said and "cluster_known_nodes:3" in said and "cluster_slots_ok:16384" in said
+
+
+def _keeper(nodes: list[RedisServer], key: str) -> RedisServer:
+    """The node that keeps a key."""
+    slot = int(nodes[0].ask("CLUSTER", "KEYSLOT", key)[1:])
+    return nodes[0 if slot < 5461 else 1 if slot < 10923 else 2]
 
 
 def _cluster_url(nodes: list[RedisServer], options: str) -> str:
@@ -156,6 +163,57 @@ def test_another_process_finds_what_this_one_put_on_a_cluster(cluster: list[Redi
         assert await other.grant("g1") == again, "an id that another user has now"
         for store in (one, other):
             await store.aclose()
+
+    asyncio.run(scene())
+
+
+def test_a_node_that_evicts_is_known_to_have_and_nobody_it_forgot_begins_anew(cluster: list[RedisServer]) -> None:
+    names = Names("full")
+    life = _keeper(cluster, names.life)
+    user = next(name for name in map(str, range(99)) if _keeper(cluster, names.user(name)) is not life)
+
+    async def scene() -> None:
+        store = RedisStore(_cluster_url(cluster, "timeout=2&prefix=full"))
+        for each in (user, "elsewhere"):
+            await store.put_factor(make_factor(each), ["r1"])
+        assert await store.loss() is None
+        forgetful = _keeper(cluster, names.user(user))
+        await asyncio.to_thread(forgetful.evict, names.user(user), junk=names.tag(user))
+        loss = await store.loss()
+        assert loss is not None
+        assert loss.found == "evicted"
+        assert (await store.factors(user), await store.missed(user)) == ((), True)
+        assert await store.consume_step(user, "f1", 99) is False
+        assert await store.consume_recovery(user, "r1") is False
+        assert await store.loss() == loss, "a loss is one loss"
+        await store.put_factor(make_factor(user), [])
+        assert await store.consume_step(user, "f1", 100) is True
+        assert await store.accept_loss() is True
+        assert (await store.loss(), await store.missed("newcomer")) == (None, False)
+        await store.aclose()
+
+    asyncio.run(scene())
+
+
+def test_a_node_that_does_not_answer_is_no_loss_and_is_waited_for_in_time(
+    cluster: list[RedisServer],
+) -> None:
+    keeper = _keeper(cluster, Names("half").life)
+
+    async def scene() -> None:
+        store = RedisStore(_cluster_url(cluster, "timeout=2&prefix=half"))
+        await store.put_factor(make_factor(), [])
+        assert await store.loss() is None
+        silent = next(node for node in cluster if node is not keeper)
+        silent.pause()
+        try:
+            begun = time.monotonic()
+            assert await store.loss() is None
+            assert time.monotonic() - begun < 2.3
+        finally:
+            silent.resume()
+        until(lambda: all(_is_whole(node) for node in cluster), within_s=20, what="the cluster again")
+        await store.aclose()
 
     asyncio.run(scene())
 

@@ -5,6 +5,7 @@ The one module that imports redis; it is loaded only when a store is opened at a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -125,24 +126,32 @@ async def close_client(client: Any) -> None:
             await sentinel.aclose()
 
 
-async def evicted_by(client: Any) -> Evicted | None:
-    """None where the server does not say, or not to us."""
+async def evicted_by(client: Any) -> tuple[Evicted, ...]:
+    """By each server that says so, and to us."""
     try:
-        server = await client.info()
+        servers = await _servers(client)
     except NoPermissionError:
-        return None
-    run, count = server.get("run_id"), server.get("evicted_keys")
-    return Evicted(str(run), int(count)) if run is not None and count is not None else None
+        return ()
+    said = ((server.get("run_id"), server.get("evicted_keys")) for server in servers)
+    return tuple(sorted(Evicted(str(run), int(keys)) for run, keys in said if run is not None and keys is not None))
 
 
 async def look_at_server(client: Any, location: Location) -> None:
     """Warn of a server that may forget what it was told: that is what used codes and dead grants live from."""
-    if location.topology == "cluster":
-        servers = (await client.info(target_nodes=RedisCluster.PRIMARIES)).values()
-    else:
-        servers = [await client.info()]
-    for warning in sorted({warning for server in servers for warning in warnings_of(server)}):
+    for warning in sorted({warning for server in await _servers(client) for warning in warnings_of(server)}):
         _log.warning("%s: %s", location, warning)
+
+
+async def _servers(client: Any) -> list[Mapping[str, Any]]:
+    """What each says of itself (INFO): of a Cluster those that take writes and answer, for the others may work on."""
+    if not isinstance(client, RedisCluster):
+        return [await client.info()]
+    nodes = (client.info(target_nodes=node) for node in client.get_primaries())
+    said = await asyncio.gather(*nodes, return_exceptions=True)
+    for refused in said:
+        if isinstance(refused, NoPermissionError):
+            raise refused
+    return [each for each in said if not isinstance(each, BaseException)]
 
 
 def warnings_of(server: Mapping[str, Any]) -> list[str]:

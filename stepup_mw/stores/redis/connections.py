@@ -123,7 +123,12 @@ class Connections:
 
     async def look(self) -> Life:
         """The life, held against what is remembered; on a Cluster it has come one further for that."""
-        return await self._within_time(None, self._look_at_life, lambda life: life)
+        return await self._within_time(None, self._look_at_all, lambda life: life)
+
+    async def _look_at_all(self, client: Any) -> Life:
+        """Also at what the servers say of themselves."""
+        life = await self._look_at_life(client)
+        return await self._lives.note_evictions(client.execute_command, life, await self._evicted_by(client))
 
     async def _look_at_life(self, client: Any) -> Life:
         if self.cluster and await client.execute_command("HEXISTS", self.life, "name"):
@@ -131,9 +136,7 @@ class Connections:
         life = await self._lives.look(client.execute_command)
         if life is None:
             raise self._doubtful
-        if self.cluster:
-            return life
-        return await self._lives.note_evictions(client.execute_command, life, await self._evicted_by(client))
+        return life
 
     async def call(self, *words: Word, read: Callable[[Any], T], acknowledged: bool = False) -> T:
         """Run one command and read its answer."""

@@ -1,13 +1,13 @@
 """The life of what a server keeps, held against what is remembered of it (see ``stores.lives``).
 
-    {stepup:life}   name, before, lost_at, found, spent
+    {stepup:life}   name, before, lost_at, found, spent, evicted:<run> of each server
 
 Asked on every new connection before it is used, for a server that was put back or took another's place was away
 meanwhile; and once a second. On a Cluster, whose nodes are put back one by one, it is asked at the first step, after
 every fault and once a second, and stands on one node: what another node alone has lost is not found out by it.
 
-A server that evicts keys says how many, which is asked once a second, but on a Cluster. The life goes on then: who lost
-a record has lost the secret with it. But who has none may have had one, and what is not remembered may have been known.
+A server that evicts keys says how many, which each is asked once a second. The life goes on then: who lost a record
+has lost the secret with it. But who has none may have had one, and what is not remembered may have been known.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Lives:
     def __init__(self, names: Names, watch: Watch) -> None:
         self._names = names
         self._watch = watch
-        self._evicted: tuple[str, Evicted] | None = None
+        self._evicted: tuple[str, tuple[Evicted, ...]] | None = None
 
     def spent(self, count: int) -> None:
         self._watch.spent(0, count)
@@ -54,11 +54,11 @@ class Lives:
         self._watch.keep(known, life)
         return life
 
-    async def note_evictions(self, ask: Ask, life: Life, evicted: Evicted | None) -> Life:
-        """The life, which may say now that its server has evicted keys. Asks only where something has changed."""
-        if evicted is None or (life.name, evicted) == self._evicted:
+    async def note_evictions(self, ask: Ask, life: Life, evicted: tuple[Evicted, ...]) -> Life:
+        """The life, which may say now that a server has evicted keys. Asks only where something has changed."""
+        if not evicted or (life.name, evicted) == self._evicted:
             return life
-        words = (evicted.run, evicted.keys, repr(self._watch.clock()))
+        words = (repr(self._watch.clock()), *(word for each in evicted for word in each))
         found = await self._run(ask, "note_evictions", [self._names.life], *words)
         self._evicted = (life.name, evicted)
         return (parse_life(await ask("HGETALL", self._names.life)) or life) if found else life

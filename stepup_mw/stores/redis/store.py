@@ -6,8 +6,8 @@ or the list of names ends by itself. What the server may lose, and what follows:
 * The record of a user holds factor, last step, recovery codes, failures and sightings in one key: who loses the
   count of guesses has lost the secret they are guesses at. Nothing that is lost, evicted or flushed opens a door.
 * ``maxmemory-policy noeviction`` is expected: a full server then refuses (503) and forgets nothing. Any other
-  policy drops records, each whole; that keys were evicted is a loss (``evicted``), known within a second. It may also
-  drop an address's count of attempts. The first step of a process looks, and warns.
+  policy drops records, each whole; that keys were evicted is a loss (``evicted``), known within a second, and of every
+  node of a Cluster. It may also drop an address's count of attempts. The first step of a process looks, and warns.
 * Replication is asynchronous: a replica that is promoted may lack the last moments of its master, and a code used
   in them could be used again within its window. ``?wait=1`` makes every step that takes something away wait for so
   many replicas, in the same round trip, and refuse without them; with ``min-replicas-to-write 1`` on the server an
