@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..origin.databases import LONDON, NESTED, SYDNEY, write_database
 from . import record
 from .backups import backup_of
 from .conftest import MakeWorld
@@ -88,10 +90,16 @@ def test_35_grace_is_not_for_who_may_have_had_an_authenticator(make_world: MakeW
 
 REMEMBERED = {
     "new_network": {"new_network": 45},
+    "new_country": {"new_country": 45},
+    "impossible_travel": {"impossible_travel": 45},
     "recent_failures": {"recent_failures": 45},
     "burst": {"burst": {"points": 45, "limit": 3, "window": "1m"}},
 }
 """Each lifts ``/rename`` (10) over the threshold (50), by what only the store knows."""
+
+
+WHERE = ("new_network", "new_country", "impossible_travel")
+"""Those that ask where a request comes from."""
 
 
 def _be_remembered(world: World, signal: str) -> list[tuple[str, str]]:
@@ -100,26 +108,39 @@ def _be_remembered(world: World, signal: str) -> list[tuple[str, str]]:
         world.post("alice", "/transfer", step_up_code=world.wrong("alice"))
     for _ in range(4 if signal == "burst" else 0):
         world.post("alice", "/rename")
-    return [("X-Forwarded-For", "203.0.113.9")] if signal == "new_network" else []
+    return [("X-Forwarded-For", SYDNEY)] if signal in WHERE else []
+
+
+def _from_home(signal: str) -> list[tuple[str, str]]:
+    return [("X-Forwarded-For", LONDON)] if signal in WHERE else []
 
 
 @pytest.mark.parametrize("signal", REMEMBERED)
 def test_35_what_a_signal_forgot_with_the_store_is_a_doubt_and_no_lower_score(
-    make_world: MakeWorld, signal: str
+    make_world: MakeWorld, signal: str, tmp_path: Path
 ) -> None:
-    world = make_world("asgi", "sqlite", risk={"signals": REMEMBERED[signal]}, challenge={"enroll": "self"})
+    geo = {"database": str(write_database(tmp_path / "cities.mmdb", NESTED))}
+    risk = {"signals": REMEMBERED[signal]}
+    world = make_world("asgi", "sqlite", risk=risk, challenge={"enroll": "self"}, geo=geo)
     world.enroll("alice")
-    assert world.post("alice", "/transfer", step_up_code=world.code("alice")).status == 200
+    proof = [("Step-Up-Code", world.code("alice"))]
+    assert world.ask("POST", "/transfer", [*who("alice"), *_from_home(signal), *proof]).status == 200
     headers = _be_remembered(world, signal)
     assert world.ask("POST", "/rename", [*who("alice"), *headers]).status == 401
     assert world.ask("POST", "/rename", [*who("newcomer"), *headers]).status == 200, "a first contact is not new"
     _lose(world, how="emptied")
     world.sweep()
     runs = len(world.runs)
-    assert world.ask("POST", "/rename", [*who("alice"), *headers]).kind == "unavailable"
+    for sent in (headers, _from_home(signal)):
+        assert world.ask("POST", "/rename", [*who("alice"), *sent]).kind == "unavailable"
     assert len(world.runs) == runs
     asked = [line for line in world.lines() if record.is_step(line, "access", "refused")]
-    assert asked[-1]["risk"]["failed"] == [signal]
+    for line in asked:
+        assert (line["risk"]["failed"], line["risk"]["signals"][signal]) == ([signal], 45)
+    world.enroll("alice")
+    if signal in WHERE:  # the place is unknown until a proof from it
+        home, proof = [*who("alice"), *_from_home(signal)], [("Step-Up-Code", world.code("alice"))]
+        assert [world.ask("POST", "/rename", [*home, *more]).status for more in ([], proof, [])] == [401, 200, 200]
     assert world.runner.run(world.stage.faulty_store.inner.accept_loss()) is True
     world.sweep()
     assert world.ask("POST", "/rename", [*who("newcomer"), *headers]).status == 200
