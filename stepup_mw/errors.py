@@ -13,6 +13,7 @@ codes; nowhere else does either happen.
     ├── TokenRefused           an access token of the client's that is not good here
     ├── Unavailable
     │   ├── StoreUnavailable   the state store did not answer, or answered with an error
+    │   │   └── StoreLost      it lost what it knew
     │   ├── TrailUnavailable   an audit line could not be made durable
     │   └── IdentityUnavailable  the identity provider raised
     ├── DataError              a data file (geo, addresses) that cannot be used or asked

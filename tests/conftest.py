@@ -33,6 +33,7 @@ SLOW = (
     "stores/test_redis_",
     "stores/test_services.py",
     "stores/test_tls.py",
+    "stores/test_unreachable.py",
     "trail/test_faults.py",
     "trail/test_processes.py",
 )

@@ -45,7 +45,11 @@ class Connections:
 
     def __init__(self, location: Location, lives: Lives) -> None:
         try:
-            from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra, and 300 ms
+            from redis.exceptions import (  # noqa: PLC0415 - an extra, and 300 ms
+                NoScriptError,
+                RedisClusterException,
+                RedisError,
+            )
 
             from .clients import (  # noqa: PLC0415
                 Doubtful,
@@ -64,7 +68,7 @@ class Connections:
         self._lives = lives
         self._open, self._close = open_client, close_client
         self._no_script, self._doubtful = NoScriptError, Doubtful
-        self._faults = (*_FAULTS, RedisError)
+        self._faults = (*_FAULTS, RedisError, RedisClusterException)  # which is no RedisError
         self._look, self._evicted_by = look_at_server, evicted_by
         self._ask_once = ask_cluster if self.cluster else ask
         self._looked_in = self._sure_in = -1
