@@ -12,15 +12,11 @@ import click
 
 from . import anchors, proof, pseudonyms, reconcile, retention, service, upkeep
 from .failure import FOUND
-from .program import SETTINGS, ColorContext, command
+from .program import SETTINGS, Group, command
 from .screen import paint, safe, say, say_json
 
 
-class Audit(click.Group):
-    context_class = ColorContext
-
-
-@click.group("audit", cls=Audit, context_settings=SETTINGS, no_args_is_help=False)
+@click.group("audit", cls=Group, context_settings=SETTINGS)
 def audit() -> None:
     """Work on the audit trail itself."""
 

@@ -15,7 +15,7 @@ import click
 
 from . import scoreboard, service
 from .failure import FOUND, CommandError
-from .program import SETTINGS, ColorContext, command
+from .program import SETTINGS, Group, command
 from .progress import progress
 from .screen import safe
 from .vkeys import find_keys
@@ -31,11 +31,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-class DrillGroup(click.Group):
-    context_class = ColorContext
-
-
-@click.group("drill", cls=DrillGroup, context_settings=SETTINGS, no_args_is_help=False)
+@click.group("drill", cls=Group, context_settings=SETTINGS)
 def drill() -> None:
     """Put the audit trail through what trails meet, and say what held."""
 

@@ -15,7 +15,7 @@ import click
 from ..encoding import format_duration
 from . import service
 from .failure import FOUND, CommandError
-from .program import SETTINGS, ColorContext, command
+from .program import SETTINGS, Group, command
 from .screen import paint, safe, say, say_json, table
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
-class Keys(click.Group):
-    context_class = ColorContext
-
-
-@click.group("keys", cls=Keys, context_settings=SETTINGS, no_args_is_help=False)
+@click.group("keys", cls=Group, context_settings=SETTINGS)
 def keys() -> None:
     """Show the secret keys by name, and rotate them."""
 

@@ -170,6 +170,17 @@ class Plain(click.Command):
     context_class = ColorContext
 
 
+class Group(click.Group):
+    """A command that has commands of its own; alone, it names them."""
+
+    context_class = ColorContext
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args in ([], ["--json"]):
+            raise click.UsageError(f"missing command: {', '.join(self.list_commands(ctx))}", ctx)
+        return super().parse_args(ctx, args)
+
+
 def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return

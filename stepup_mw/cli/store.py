@@ -10,7 +10,7 @@ import click
 from ..encoding import format_instant
 from . import service
 from .failure import FOUND
-from .program import SETTINGS, ColorContext, command
+from .program import SETTINGS, Group, command
 from .screen import paint, say, say_json
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ _WORDS = {
 }
 
 
-class StoreGroup(click.Group):
-    context_class = ColorContext
-
-
-@click.group("store", cls=StoreGroup, context_settings=SETTINGS, no_args_is_help=False)
+@click.group("store", cls=Group, context_settings=SETTINGS)
 def store() -> None:
     """Say whether the store lost what it knew, and accept it."""
 

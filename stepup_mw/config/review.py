@@ -122,8 +122,8 @@ def _rule_flaws(sound: Sound) -> Iterator[Flaw]:
     only = [rule for _, rule in rules]
     for shadowed, by in find_unreachable(only):
         message = (
-            f"never reached: routes[{places[id(by)]}] {found(by.name)} ({_shown(by)}) comes first and matches all of "
-            f"{_shown(shadowed)}; move this one before it, or take it out"
+            f"{found(shadowed.name)} is never reached: routes[{places[id(by)]}] {found(by.name)} ({_shown(by)}) comes "
+            f"first and matches all of {_shown(shadowed)}; move this one before it, or take it out"
         )
         yield Flaw(path=("routes", places[id(shadowed)], "path"), message=message)
     if sound.challenge is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,10 +25,20 @@ _MIN_BYTES = 32
 _MIN_DISTINCT = 8
 _MAX_FILE_BYTES = 64 * 1024
 _HOW_TO = "`stepup init` writes a good one, and so does `openssl rand -base64 32`"
+_FILLER = r"my|the|a|an|this|is|not|so|very|really|super|top|ultra|please|some|key"
 _EXAMPLE = re.compile(
-    r"(your|my|the|a|this|super|is|not|very|really|so|some|please|dev|development|test|default|top|django|flask)*"
-    r"(changeme|changethis|changeit|replaceme|secret|password|insecure|example|development|keyboardcat|qwerty"
-    r"|0123456789|1234567890|abcdefgh|deadbeef|loremipsum)"
+    rf"""
+    .*(change|replace)(me|this|it|in|before)          # change-me, CHANGE_THIS, change in production
+    | ({_FILLER}|use|put|insert|enter|set)*your       # your-secret-key
+    | djangoinsecure | example
+    | ({_FILLER}|secret|password|insecure|keyboardcat|qwerty|loremipsum|deadbeef)+\Z
+    """,
+    re.VERBOSE,
+)
+"""What a key is matched against from its beginning, in small letters and digits alone."""
+_MADE_UP = re.compile(
+    r"(dev|development|test|default|django|flask|my|the|a|this|super|is|not|very|really|so|some|top)*"
+    r"(secret|password|insecure|keyboardcat|qwerty|0123456789|1234567890|abcdefgh|deadbeef|loremipsum)"
 )
 _PUBLISHED = frozenset(
     {
@@ -62,7 +72,7 @@ def read_secrets(
     if value.strip():
         found = _judge(variable, [entry.strip() for entry in value.split(",")])
         unused = (f"{key} is not read: {variable} is set, and goes first",) if file else ()
-        return replace(found, cautions=unused)
+        return replace(found, cautions=(*unused, *found.cautions))
     if file is not None:
         return _read_file(file, key)
     return Secrets(origin=variable, flaws=(f"not set, and there is no {key}; {_HOW_TO}",))
@@ -86,7 +96,7 @@ def _read_file(file: Path, origin: str) -> Secrets:
         flaws = (*found.flaws, f"anybody can write to the file (mode {mode:04o}); chmod 600")
         return Secrets(origin=origin, flaws=flaws)
     readable = (f"others can read the file (mode {mode:04o}); chmod 600",) if mode & 0o077 else ()
-    return replace(found, cautions=readable, file=file)
+    return replace(found, cautions=(*readable, *found.cautions), file=file)
 
 
 def _judge(origin: str, entries: list[str]) -> Secrets:
@@ -97,20 +107,20 @@ def _judge(origin: str, entries: list[str]) -> Secrets:
         return Secrets(origin=origin, flaws=(flaw,))
     if not keys:
         return Secrets(origin=origin, flaws=(f"holds no key; {_HOW_TO}",))
-    weak = _weaknesses(keys)
     encoded = tuple(key.encode("utf-8", "surrogateescape") for key in keys)
     digest_key = parse_digest_key(marked[0]) if marked else None
-    return Secrets(origin=origin, keys=encoded, digest_key=digest_key, flaws=weak)
+    flaws, cautions = _named(keys, find_weakness), _named(keys, find_doubt)
+    return Secrets(origin=origin, keys=encoded, digest_key=digest_key, flaws=flaws, cautions=cautions)
 
 
-def _weaknesses(keys: list[str]) -> tuple[str, ...]:
-    weak = []
+def _named(keys: list[str], judge: Callable[[str], str | None]) -> tuple[str, ...]:
+    named = []
     for index, key in enumerate(keys, 1):
-        why = find_weakness(key)
+        why = judge(key)
         if why:
             which = f"key {index} of {len(keys)} " if len(keys) > 1 else "the key "
-            weak.append(f"{which}{why}; {_HOW_TO}")
-    return tuple(weak)
+            named.append(f"{which}{why}; {_HOW_TO}")
+    return tuple(named)
 
 
 def _are_whole(marked: list[str]) -> bool:
@@ -134,10 +144,23 @@ def find_weakness(key: str) -> str | None:
         return "is empty" if not length else f"has {length} bytes; allowed are {_MIN_BYTES} or more"
     if len(set(key)) == 1:
         return "is one character, repeated"
-    if key in (key + key)[1:-1]:
-        return "is a short text, repeated"
-    if len(set(key)) < _MIN_DISTINCT:
-        return f"has only {len(set(key))} different characters; allowed are {_MIN_DISTINCT} or more"
-    if key.lower() in _PUBLISHED or _EXAMPLE.match(re.sub(r"[^a-z0-9]", "", key.lower())):
+    if key.lower() in _PUBLISHED or _EXAMPLE.match(_letters(key)):
         return "begins like a published example, which everybody knows"
     return None
+
+
+def find_doubt(key: str) -> str | None:
+    """Why a key that is long enough looks made up, which is said and not refused: somebody's test may run on it."""
+    if find_weakness(key) is not None:
+        return None
+    if key in (key + key)[1:-1]:
+        return "is a short text, repeated: fit for tests only"
+    if len(set(key)) < _MIN_DISTINCT:
+        return f"has only {len(set(key))} different characters: fit for tests only"
+    if _MADE_UP.match(_letters(key)):
+        return "looks made up, not drawn at random: fit for tests only"
+    return None
+
+
+def _letters(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())

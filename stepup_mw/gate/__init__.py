@@ -9,7 +9,7 @@ import logging
 
 from ..demands import Demand
 from ..encoding import safe_text
-from ..errors import AmbiguousRequest, BadDemand, TokenRefused, Unavailable
+from ..errors import AmbiguousRequest, BadDemand, StoreUnavailable, TokenRefused, TrailUnavailable, Unavailable
 from ..events import Facts
 from ..messages import UNTOUCHED, Pass, Request, Response
 from ..pages import say
@@ -18,7 +18,7 @@ from . import admission, answers, asked, challenges, demanded, endpoints, form_t
 from .matching import find_rule, own_place
 from .refreshing import refresh
 from .services import Services
-from .visit import action_of, survey, trace_of
+from .visit import Person, action_of, identify, shown_user, survey, trace_of
 from .whereabouts import locate, origin_of
 
 __all__ = ["Gate", "Services"]
@@ -86,7 +86,8 @@ async def _doubt(services: Services, request: Request, doubt: Exception) -> Resp
         _log.exception("refused, the gate itself failed")
         status, detail = 503, f"error:{type(error).__name__}"
         reply = answers.unavailable(services, request)
-    return await _refused(services, request, reply, status, detail)
+    person = await _met(services, request, doubt)
+    return await _refused(services, request, reply, person, status, detail)
 
 
 async def _decide(services: Services, request: Request) -> Pass | Response:
@@ -103,13 +104,26 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
     return await admission.admit(services, await survey(services, request, match))
 
 
-async def _refused(services: Services, request: Request, reply: Response, status: int, detail: str) -> Response:
+async def _met(services: Services, request: Request, doubt: Exception) -> Person | None:
+    """Who asked, for the line: the store or the trail failed, and not what says who it is."""
+    if not isinstance(doubt, StoreUnavailable | TrailUnavailable):
+        return None
+    try:
+        return await identify(services, request)
+    except Exception as error:  # noqa: BLE001 - a refusal is on record without a name too
+        _log.warning("a refusal is on record without its user: %s", error)
+        return None
+
+
+async def _refused(
+    services: Services, request: Request, reply: Response, person: Person | None, status: int, detail: str
+) -> Response:
     """Put the refusal on record if that can be done; the answer is a refusal either way."""
     try:
         now, rule = services.clock(), _rule_met(services, request)
         facts = Facts(
-            user_id=None,
-            session_id=None,
+            user_id=shown_user(services, person.user) if person else None,
+            session_id=(person.session or None) if person else None,
             flow_id=services.new_id(now),
             request_id=services.new_id(now),
             service=services.settings.service,
@@ -123,7 +137,7 @@ async def _refused(services: Services, request: Request, reply: Response, status
             facts,
             "access",
             "refused",
-            reason="route_policy" if rule else None,
+            reason="route_policy",
             detail=safe_text(detail, 64),
             http={"status": status, "duration_ms": None},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -135,7 +136,7 @@ def retry_after_s(services: Services, until: float) -> int:
     """Whole seconds until a lock ends, at least 1."""
     if until >= FOREVER:
         return FOREVER_RETRY_S
-    return max(1, int(until - services.clock()) + 1)
+    return max(1, math.ceil(round(until - services.clock(), 3)))
 
 
 def skew_text(services: Services, trial: Trial) -> Said:

@@ -212,3 +212,11 @@ def put_aside(folder: Path, name: str, data: bytes) -> Path:
             os.close(fd)
         sync_folder(folder)
     return path
+
+
+def say_unwritten(path: Path, error: Exception) -> str:
+    """Why the trail at ``path`` was not written, as a sentence: what the system said of which file, and no number."""
+    why = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        why = f"{error.strerror} ({os.fsdecode(error.filename)})" if error.filename else error.strerror
+    return f"the audit trail {path} cannot be written: {why}"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from ..note import Checkpoint
 
+IN_FLIGHT_S = 60.0
+"""How old the first record of a writer may be and still count for the time of its start."""
+
 ROOM = 512
 """Bytes of a line that are kept for ``prev``, ``seq`` and ``writer``."""
 
@@ -33,9 +36,18 @@ class Marks:
     number, and carries that of the last record written, ``n``, as ``writer.after``.
     """
 
-    def __init__(self, service: str, clock: Callable[[], float], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        service: str,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        since: float = float("inf"),
+    ) -> None:
+        """``since``: when the first record was made, Unix seconds. It is older than this writer, and the line that
+        says that the writer starts, which stands before it, is not to be younger."""
         self._service = service
         self._random = random
+        self._since = since
         self.clock = clock
         self.n = 0
         self.writer = {
@@ -50,6 +62,8 @@ class Marks:
     def record(self, phase: str, detail: Mapping[str, Any], event_type: str = "audit") -> bytes:
         """One ``audit`` record, not yet in the chain."""
         now = self.clock()
+        if phase == "start" and 0 < now - self._since < IN_FLIGHT_S:
+            now = self._since
         event_id = format_uuid7(now, self._random(10))
         return events.other(event_type, phase, now=now, event_id=event_id, service=self._service, detail=detail)
 

@@ -14,10 +14,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 from ..chain import is_record
-from ..encoding import format_timestamp
+from ..encoding import format_timestamp, parse_timestamp
 from ..errors import TrailUnavailable
 from .locks import require_locks
-from .marks import ROOM, Marks
+from .marks import ROOM, Marks, event_of
 from .recent import recent_lines
 from .unended import unended_lines
 from .waiting import Entry, Ticket
@@ -155,7 +155,7 @@ class Trail:
 
     def _submit(self, entry: Entry, *, refused: bool = True) -> None:
         while True:
-            writer = self._writer or self._begin()
+            writer = self._writer or self._begin(entry.records)
             try:
                 if writer.offer(entry):
                     return
@@ -164,10 +164,10 @@ class Trail:
                 raise
             self._forget(writer)
 
-    def _begin(self) -> Writer:
+    def _begin(self, first: Sequence[bytes] = ()) -> Writer:
         with self._mutex:
             if self._writer is None:
-                marks = Marks(self._service, self._clock, self._random)
+                marks = Marks(self._service, self._clock, self._random, _made_at(first))
                 writer = Writer(self._settings, self._service, marks, self._on_checkpoint)
                 writer.start()
                 self._writer = writer
@@ -184,6 +184,15 @@ class Trail:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.abandon()
+
+
+def _made_at(records: Sequence[bytes]) -> float:
+    """When the first of the records was made, Unix seconds; infinity where none says so."""
+    said = event_of(records[0]).get("timestamp") if records else None
+    try:
+        return parse_timestamp(said) if isinstance(said, str) else float("inf")
+    except ValueError:
+        return float("inf")
 
 
 def _check(records: Sequence[bytes]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NoteError, TrailUnavailable
 from .backlog import Backlog
+from .files import say_unwritten
 from .inbox import Inbox
 from .ledger import Ledger
 from .marks import is_mark
@@ -127,7 +128,8 @@ class Writer:
         try:
             result = entry.task() if entry.task is not None else None
         except (OSError, NoteError, TrailUnavailable) as error:
-            release([entry], str(error))
+            told = say_unwritten(self._settings.path, error) if isinstance(error, OSError) else str(error)
+            release([entry], told)
         else:
             release([entry], None, result)
 
@@ -174,8 +176,7 @@ class Writer:
             self._backlog.losses.add(lost=count, refused=0, why=str(failure))
 
     def _fail(self, entries: Sequence[Entry], error: Exception, *, again: bool = False) -> None:
-        told = f"the audit trail {self._settings.path} cannot be written: {error}"
-        self._backlog.fail(entries, error, told, again=again)
+        self._backlog.fail(entries, error, say_unwritten(self._settings.path, error), again=again)
 
     def _tend(self, *, idle: bool) -> None:
         """What is due though nobody waits for it."""

@@ -120,10 +120,31 @@ def test_usage_errors(stepup: Run, words: str, message: str) -> None:
     assert error["message"].startswith(message)
 
 
-def test_a_group_alone_is_a_usage_error(stepup: Run) -> None:
-    ran = stepup("audit")
+@pytest.mark.parametrize(
+    ("group", "some"),
+    [("audit", ("prove", "prune", "repair", "rotate")), ("keys", ("rotate", "status")), ("store", ("accept",))],
+)
+def test_a_group_alone_is_a_usage_error_that_names_its_commands(group: str, some: tuple[str, ...], stepup: Run) -> None:
+    ran = stepup(group)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("error: missing command\nusage: stepup audit [OPTIONS] COMMAND [ARGS]...")
+    said, usage, _ = ran.err.split("\n", 2)
+    assert said.startswith("error: missing command: ")
+    assert set(some) <= set(said.removeprefix("error: missing command: ").split(", "))
+    assert usage == f"usage: stepup {group} [OPTIONS] COMMAND [ARGS]..."
+    as_json = stepup(group, "--json")
+    assert as_json.code == 2
+    assert json.loads(as_json.out)["error"]["code"] == "usage"
+    assert some[-1] in json.loads(as_json.out)["error"]["message"]
+
+
+def test_a_trail_that_cannot_be_written_is_said_in_a_sentence(service: Path, stepup: Run) -> None:
+    (service / "audit").write_text("a file where the folder would be")
+    ran = stepup("audit rotate")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(
+        f"error: the audit trail {service}/audit/stepup.jsonl cannot be written: Not a directory ("
+    )
+    assert "Errno" not in ran.err
 
 
 def test_the_configuration_comes_from_the_option_then_the_environment(service: Path, stepup: Run) -> None:

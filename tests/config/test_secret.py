@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepup_mw.config import Config, load_config
-from stepup_mw.config.secret import find_weakness
+from stepup_mw.config.secret import find_doubt, find_weakness
 from stepup_mw.errors import ConfigError
 
 from .samples import KEY, MINIMAL, mapping
@@ -32,15 +33,14 @@ def _load(environ: dict[str, str], folder: Path, *, file: str | None = None, mod
         ("short", "has 5 bytes; allowed are 32 or more"),
         (KEY[:31], "has 31 bytes; allowed are 32 or more"),
         ("x" * 64, "is one character, repeated"),
-        ("abcdefgh" * 4, "is a short text, repeated"),
-        ("a7Kp9x" * 8, "is a short text, repeated"),
-        ("aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccc", "has only 3 different characters; allowed are 8 or more"),
-        ("0123456789abcdef0123456789abcdefX", "begins like a published example, which everybody knows"),
         ("change-me-change-me-please-change-me!", "begins like a published example, which everybody knows"),
         ("CHANGE_ME_in_production_0123456789", "begins like a published example, which everybody knows"),
-        ("secret-secret-key-for-the-bank-2026", "begins like a published example, which everybody knows"),
+        ("dev-secret-key-change-in-production!!", "begins like a published example, which everybody knows"),
+        ("secret-secret-secret-secret-secret-secret", "begins like a published example, which everybody knows"),
+        ("my-super-secret-key-my-super-secret-key", "begins like a published example, which everybody knows"),
         ("your-secret-key-goes-here-1234567890", "begins like a published example, which everybody knows"),
-        ("my super secret key, nobody knows it", "begins like a published example, which everybody knows"),
+        ("please_put_your_key_here_0123456789", "begins like a published example, which everybody knows"),
+        ("example-key-0123456789-0123456789-01", "begins like a published example, which everybody knows"),
         ("django-insecure-8x!q2#k0)z^7@m$u1w&v5b", "begins like a published example, which everybody knows"),
         (
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
@@ -56,11 +56,42 @@ def test_a_weak_key_is_refused_and_a_good_one_is_not(key: str, why: str | None) 
     assert find_weakness(key) == why
 
 
-@given(st.binary(min_size=32, max_size=64))
-def test_random_keys_in_hex_pass_unless_they_hardly_vary(data: bytes) -> None:
-    key = data.hex()
-    weakness = find_weakness(key)
-    assert weakness is None or len(set(key)) < 8 or "repeated" in weakness or "published" in weakness
+@pytest.mark.parametrize(
+    ("key", "doubt"),
+    [
+        ("abcdefgh" * 4, "is a short text, repeated: fit for tests only"),
+        ("0123456789abcdef" * 2, "is a short text, repeated: fit for tests only"),
+        ("test-key-" * 4, "is a short text, repeated: fit for tests only"),
+        ("aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccc", "has only 3 different characters: fit for tests only"),
+        ("test-secret-key-0123456789abcdef!", "looks made up, not drawn at random: fit for tests only"),
+        ("0123456789abcdefghijklmnopqrstuv", "looks made up, not drawn at random: fit for tests only"),
+        ("my super secret key nobody knows of", "looks made up, not drawn at random: fit for tests only"),
+        ("integration-tests-of-the-bank-0123456789", None),
+        (KEY, None),
+        ("x" * 64, None),
+    ],
+)
+def test_a_long_key_that_looks_made_up_is_a_warning_and_no_refusal(key: str, doubt: str | None, tmp_path: Path) -> None:
+    assert find_doubt(key) == doubt
+    if doubt is not None:
+        warnings = [str(each) for each in _load({"STEPUP_SECRET_KEY": key}, tmp_path).warnings]
+        assert any(text.startswith(f"environment: STEPUP_SECRET_KEY: the key {doubt}; ") for text in warnings)
+        assert key not in "".join(warnings)
+
+
+def test_a_made_up_key_in_a_file_that_others_can_read_has_both_warnings(tmp_path: Path) -> None:
+    config = _load({}, tmp_path, file=f"{KEY}\n{'test-key-' * 4}", mode=0o640)
+    said = [str(each) for each in config.warnings if each.key == "secret_key_file"]
+    assert [("can read the file" in text, "key 2 of 2 is a short text" in text) for text in said] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+@given(st.binary(min_size=32, max_size=64).filter(lambda data: len(set(data)) > 1))
+def test_no_random_key_is_refused_in_hex_or_base64(data: bytes) -> None:
+    assert find_weakness(data.hex()) is None
+    assert find_weakness(base64.urlsafe_b64encode(data).decode()) is None
 
 
 def test_the_environment_may_hold_several_keys_newest_last(tmp_path: Path) -> None:
@@ -148,7 +179,7 @@ def test_a_key_file_that_is_no_text_or_no_file_refuses_to_start(tmp_path: Path) 
     [
         ("short", "has 5 bytes; allowed are 32 or more"),
         (KEY, "holds a secret key of this service: whoever shares it could sign grants"),
-        (f"{'ab' * 16},{KEY[::-1]}", "is a short text, repeated"),
+        (f"{'x' * 32},{KEY[::-1]}", "is one character, repeated"),
     ],
     ids=["weak", "of-the-service", "one-of-two-weak"],
 )

@@ -179,7 +179,10 @@ def test_a_locked_store(server: Door, user: str) -> None:
             assert client.post("/public").status_code == 200
         assert client.post(TRANSFER).status_code == 200
     assert refusals(server, "store_unavailable") == before + 1
-    assert server.story(user)[-2:] == BY_GRANT
+    refused = next(line for line in server.lines(user) if line.get("detail") == "store_unavailable")
+    assert refused["session_id"] is not None
+    assert (refused["user_id"], refused["action"]["route"], refused["http"]["status"]) == (user, "wire", 503)
+    assert server.story(user)[-3:] == ["access/refused route_policy", *BY_GRANT]
 
 
 def test_a_code_while_the_store_is_locked_is_no_success(server: Door, user: str) -> None:

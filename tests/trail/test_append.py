@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from stepup_mw import events
 from stepup_mw.errors import TrailUnavailable
 
 from .parts import check, entries, expect_whole, ids, mark, marks, record, trail
@@ -62,6 +63,18 @@ def test_close_writes_a_stop_line_and_can_be_repeated(tmp_path: Path) -> None:
     subject.close()
     assert marks(tmp_path) == ["start", "stop", "start", "stop"]
     expect_whole(tmp_path, ["a", "b"])
+
+
+def test_the_start_of_a_writer_is_not_younger_than_the_record_that_began_it(tmp_path: Path) -> None:
+    ticks = iter(range(1_795_000_000, 1_796_000_000))
+    subject = trail(tmp_path, clock=lambda: float(next(ticks)))
+    made = "2026-11-18T11:06:30.000000Z"  # ten seconds before the clock's first tick
+    subject.append_blocking([events.encode({"timestamp": made, "event_type": "step_up", "event_id": "a"})])
+    subject.append_blocking([record("of another day")])
+    subject.close()
+    stamped = [line["timestamp"] for line in entries(tmp_path)]
+    assert stamped[:2] == [made, made]
+    assert marks(tmp_path)[0] == "start"
 
 
 def test_only_the_owner_can_read(tmp_path: Path) -> None:
