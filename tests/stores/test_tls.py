@@ -140,6 +140,40 @@ def test_a_redis_that_is_not_ours_and_one_that_does_not_know_us_are_refused(
     assert server.ask("EXISTS", "{refused:users}") == ":0", "something was asked"
 
 
+def test_where_a_ca_is_named_no_other_that_this_host_knows_is_believed(
+    redis: tuple[RedisServer, int, int], papers: Papers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, port, _ = redis
+    monkeypatch.setenv("SSL_CERT_FILE", str(papers.ca))
+    url = f"rediss://127.0.0.1:{port}?timeout={TIMEOUT_S}&prefix=host&"
+    _refused(RedisStore(url + _options(papers, ca_file=papers.stranger)))
+    store = RedisStore(url + _options(papers, ca_file=None))
+    asyncio.run(_twice(store))
+
+
+async def _twice(store: Store) -> None:
+    assert await store.consume_step("alice", "f1", 1) is False
+    await store.put_factor(make_factor(), [])
+    assert [await store.consume_step("alice", "f1", 5) for _ in range(2)] == [True, False]
+    assert await store.loss() is None
+    await store.aclose()
+
+
+def test_a_cluster_is_asked_over_tls_and_by_nobody_whom_it_does_not_know(papers: Papers) -> None:
+    port = free_port()
+    cluster = ("--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", str(free_port()))
+    node = RedisServer("redis-7.0", *_tls(papers, port), *cluster)
+    try:
+        assert node.ask("CLUSTER", "ADDSLOTS", *map(str, range(16384))) == "+OK"
+        until(lambda: "cluster_state:ok" in node.ask("CLUSTER", "INFO"), what="the cluster")
+        url = f"rediss+cluster://127.0.0.1:{port}?timeout={TIMEOUT_S}&"
+        for wrong in ({"ca_file": papers.stranger}, {"cert_file": None, "key_file": None}):
+            _refused(RedisStore(url + _options(papers, password_file=None, **wrong)))
+        asyncio.run(_twice(RedisStore(url + _options(papers, password_file=None))))
+    finally:
+        node.kill()
+
+
 @pytest.fixture(scope="module")
 def watched(papers: Papers) -> Iterator[tuple[RedisServer, RedisServer, int]]:
     """Master and replica over TLS with one password, a Sentinel over TLS with a user and a password of its own."""

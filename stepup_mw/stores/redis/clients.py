@@ -20,6 +20,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from .life import Evicted
 from .location import Location
+from .trust import make_context, trust
 
 _log = logging.getLogger("stepup_mw")
 
@@ -32,6 +33,15 @@ class Doubtful(RedisError):
 
 
 def open_client(location: Location, look: Look | None = None) -> Any:
+    """As ``_make``, over TLS where the URL says so. OSError: a file that cannot be read."""
+    context = make_context(location) if location.tls else None
+    client = _make(location, look)
+    if context is not None:
+        trust(client, context)
+    return client
+
+
+def _make(location: Location, look: Look | None) -> Any:
     """A client that connects at its first command and never asks twice. ``look``, at each new connection but those
     to a Cluster: None is Doubtful. Who gives one keeps the time of every command: the client, which would set two more
     timers and begin a task for each, does not then. OSError: a file that cannot be read."""
@@ -100,15 +110,6 @@ def _shared(location: Location) -> dict[str, Any]:
     }
     if location.tls:
         options |= {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        options |= {
-            name: value
-            for name, value in (
-                ("ssl_ca_certs", location.ca_file),
-                ("ssl_certfile", location.cert_file),
-                ("ssl_keyfile", location.key_file),
-            )
-            if value
-        }
     return options
 
 
