@@ -9,12 +9,11 @@ by hand, ``document(app)`` does the second alone.
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.models import APIKey, APIKeyIn
-from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
@@ -26,6 +25,8 @@ from .demands import Evidence
 from .errors import AmbiguousRequest
 from .policy import Policy
 from .required import ask
+from .routers import AppRoute
+from .routers.starlette import StarletteRouter
 
 __all__ = ["RESPONSES", "StepUp", "document", "require_stepup"]
 
@@ -124,8 +125,8 @@ class StepUp:
 
 
 def document(app: FastAPI, config: Config | None = None) -> None:
-    """Add what may be answered to the OpenAPI document: for every route that depends on ``require_stepup``, and with a
-    configuration for every route that a rule covers."""
+    """Add what may be answered to the OpenAPI document: for every route that asks for a proof itself, in routers too,
+    and with a configuration for every route that a rule covers."""
     policy = Policy(config.settings.rules, config.settings.challenge.prefix) if config is not None else None
     plain = app.openapi
 
@@ -133,38 +134,30 @@ def document(app: FastAPI, config: Config | None = None) -> None:
         fresh = app.openapi_schema is None
         schema = plain()
         if fresh:
-            for route in app.routes:
-                if isinstance(route, APIRoute):
-                    _describe(schema, route, policy)
+            for route in StarletteRouter(app, lambda _: None).routes:
+                _describe(schema, route, policy)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation names
 
 
-def _describe(schema: dict[str, Any], route: APIRoute, policy: Policy | None) -> None:
-    operations: Mapping[str, Any] = schema.get("paths", {}).get(route.path_format, {})
+def _describe(schema: dict[str, Any], route: AppRoute, policy: Policy | None) -> None:
+    operations: Mapping[str, Any] = schema.get("paths", {}).get(_KIND.sub("}", route.path), {})
     for method in route.methods or ():
         operation = operations.get(method.lower())
-        if operation is None or not (_asks(route) or _ruled(policy, method, route.path_format)):
+        if operation is None or not (route.asks or _ruled(policy, method, route.samples)):
             continue
         responses = operation.setdefault("responses", {})
         for status, response in RESPONSES.items():
             responses.setdefault(str(status), response)
 
 
-def _asks(route: APIRoute) -> bool:
-    return any(isinstance(found.call, require_stepup) for found in _all(route.dependant))
+_KIND = re.compile(r":[a-z]+\}")
 
 
-def _all(dependant: Any) -> Iterator[Any]:
-    for inner in dependant.dependencies:
-        yield inner
-        yield from _all(inner)
-
-
-def _ruled(policy: Policy | None, method: str, path: str) -> bool:
-    """By a path that the route would take, with 0 in each of its places."""
+def _ruled(policy: Policy | None, method: str, paths: Sequence[str]) -> bool:
+    """Whether a rule holds for one of the paths that the route takes."""
     try:
-        return policy is not None and policy.match(method, re.sub(r"\{[^}]*\}", "0", path)) is not None
+        return policy is not None and any(policy.match(method, path) is not None for path in paths)
     except AmbiguousRequest:
         return True

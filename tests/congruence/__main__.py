@@ -1,10 +1,13 @@
-"""Prints the matrix of frameworks and servers as the README shows it: ``python -m tests.congruence``."""
+"""Prints the matrix of frameworks, servers and operators as the README shows it: ``python -m tests.congruence``."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
+
+from stepup_mw.congruence.operators import OPERATORS
 
 from .banks import BANKS
 from .matrix import Cell, fronts, measure
@@ -19,9 +22,21 @@ def main() -> None:
                 cells[_column(front), bank] = _joined(cells.get((_column(front), bank)), cell)
                 sys.stderr.write(f"{front} {bank} {cell.tried} {cell.reached} {cell.past} {cell.changed}\n")
     columns = list(dict.fromkeys(_column(front) for server in SERVERS for front in fronts(server)))
-    rows = [[bank, *(_shown(cells.get((column, bank))) for column in columns)] for bank in BANKS]
-    lines = [["", *columns], ["---", *["---:"] * len(columns)], *rows]
-    sys.stdout.write("".join(f"| {' | '.join(line)} |\n" for line in lines))
+    _write(["", *columns], [[bank, *(_shown(cells.get((column, bank))) for column in columns)] for bank in BANKS])
+    _write(
+        ["", *BANKS],
+        [[operator.name, *(_reached(cells, bank, operator.name) for bank in BANKS)] for operator in OPERATORS],
+    )
+
+
+def _write(head: list[str], rows: list[list[str]]) -> None:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    sys.stdout.write("".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n")
+
+
+def _reached(cells: dict[tuple[str, str], Cell], bank: str, operator: str) -> str:
+    """How often an operator was among those that ran a covered handler of the bare app, over all servers."""
+    return str(sum(cell.operators.get(operator, 0) for (_, name), cell in cells.items() if name == bank))
 
 
 def _column(front: str) -> str:
@@ -35,6 +50,7 @@ def _joined(earlier: Cell | None, cell: Cell) -> Cell:
         tried=earlier.tried + cell.tried,
         reached=earlier.reached + cell.reached,
         past=earlier.past + cell.past,
+        operators=Counter(earlier.operators) + Counter(cell.operators),
     )
 
 

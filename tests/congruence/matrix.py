@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from stepup_mw.congruence.operators import OPERATORS
-from stepup_mw.congruence.spelling import Spelling
+from stepup_mw.congruence.spelling import Spelling, plain
 
 from .banks import PUBLIC
 from .serving import PROXIES, SERVERS, banks_of, proxied, ran
@@ -22,21 +24,35 @@ PER_OPERATOR = 3
 """Variants of each operator for each framework on each server."""
 
 
+ALWAYS = [
+    ("other methods", plain("HEAD", "/files/a/b.txt")),
+    ("other methods", plain("OPTIONS", "/admin/transfer")),
+    ("method spelling", plain("Post", "/accounts/42/transfer")),
+    ("newline", Spelling("POST", "/accounts/42/transfer%0a")),
+    ("double slash", Spelling("POST", "//accounts/42/transfer")),
+    ("encoded separator", Spelling("POST", "/accounts%2f42/transfer")),
+    ("trailing slash", Spelling("POST", "/accounts/42/transfer/")),
+]
+"""What is tried in every cell, whatever else is drawn."""
+
+
 class Cell(NamedTuple):
     """reached: spellings that ran a covered handler of the bare app; past: those that ran one of the wrapped app, too;
-    changed: those that ran another public handler wrapped than bare."""
+    changed: those that ran another public handler wrapped than bare. operators: how often each was among those that
+    reached; plain requests are ""."""
 
     tried: int = 0
     reached: int = 0
     past: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    operators: frozenset[str] = frozenset()
+    operators: Mapping[str, int] = MappingProxyType({})
 
 
 def spellings(key: str, root_path: str, per_operator: int = PER_OPERATOR) -> list[tuple[str, Spelling]]:
-    """Each plain request, a few variants of every operator, and as many mixtures of two; the same for the same key."""
+    """Each plain request, a few variants of every operator, those in ``ALWAYS``, and as many mixtures of two; the same
+    for the same key."""
     choices = random.Random(key)
-    out = [("", seed) for seed in SEEDS]
+    out = [*(("", seed) for seed in SEEDS), *ALWAYS]
     for operator in OPERATORS:
         variants = [other for seed in SEEDS[:10] for other in operator.apply(seed) if not other.root_path]
         if root_path:
@@ -61,7 +77,8 @@ def fill(port: int, front: str, bank: str, root_path: str = "") -> Cell:
         cell = cell._replace(tried=cell.tried + 1)
         shown = f"{name}: {spelling.shown()}"
         if bare is not None and bare not in PUBLIC:
-            cell = cell._replace(reached=cell.reached + 1, operators=cell.operators | {name})
+            used = Counter(cell.operators) + Counter(name.split(" + "))
+            cell = cell._replace(reached=cell.reached + 1, operators=used)
         if wrapped is not None and wrapped not in PUBLIC:
             cell = cell._replace(past=(*cell.past, shown))
         elif wrapped not in (None, bare):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from stepup_mw.congruence.spelling import UPGRADE, Spelling
 
@@ -42,6 +44,25 @@ SERVERS: dict[str, Server] = {
     "gunicorn": Server("wsgi", ("gunicorn", "-b", "127.0.0.1:{port}", "-k", "gthread", "--threads", "4", "{app}:wsgi")),
     "waitress": Server("wsgi", ("waitress-serve", "--listen=127.0.0.1:{port}", "{app}:wsgi")),
     "granian (WSGI)": Server("wsgi", (*_GRANIAN, "--interface", "wsgi", "{app}:wsgi")),
+    "gunicorn below /api": Server(
+        "wsgi",
+        (
+            "gunicorn",
+            "-b",
+            "127.0.0.1:{port}",
+            "-k",
+            "gthread",
+            "--threads",
+            "4",
+            "-e",
+            "SCRIPT_NAME=/api",
+            "{app}:wsgi",
+        ),
+        root_path="/api",
+    ),
+    "waitress below /api": Server(
+        "wsgi", ("waitress-serve", "--listen=127.0.0.1:{port}", "--url-prefix=/api", "{app}:wsgi"), root_path="/api"
+    ),
     "uvicorn below /api": Server("asgi", (*_UVICORN, "--http", "h11", "--root-path", "/api"), root_path="/api"),
     "hypercorn below /api": Server(
         "asgi", ("hypercorn", "-b", "127.0.0.1:{port}", "--root-path", "/api", "{app}:asgi"), root_path="/api"
@@ -175,13 +196,29 @@ def ask(port: int, request: bytes, *, head_only: bool = False) -> bytes:
 
 
 def ran(port: int, spelling: Spelling, bank: str, side: str) -> str | None:
-    """The name of the handler that ran for a spelling."""
+    """The name of the handler that ran for a spelling, or where the app redirected it to."""
     answer = ask(port, request_bytes(spelling, bank, side), head_only=spelling.kind == "websocket")
+    elsewhere = _redirected(answer, spelling)
+    if elsewhere is not None:
+        answer = ask(port, request_bytes(elsewhere, bank, side))
     head, _, body = answer.partition(b"\r\n\r\n")
     if head.startswith(b"HTTP/1.1 101"):
         return "live"
     at = body.find(b"ran:")
     return body[at + 4 :].split(b"\r")[0].decode() if at >= 0 else None
+
+
+def _redirected(answer: bytes, spelling: Spelling) -> Spelling | None:
+    """What a client sends next that is redirected within this server."""
+    found = re.match(rb"HTTP/1\.1 (30[12378]) .*?\r\nlocation: *([^\r\n]*)\r\n", answer, re.DOTALL | re.IGNORECASE)
+    if found is None:
+        return None
+    parts = urlsplit(found[2].decode("latin-1"))
+    if parts.netloc not in ("", "localhost:8000"):
+        return None
+    kept = found[1] in (b"307", b"308") or spelling.method == "HEAD"
+    target = parts.path + ("?" + parts.query if parts.query else "")
+    return spelling._replace(method=spelling.method if kept else "GET", target=target or "/")
 
 
 def banks_of(server: str) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +16,7 @@ import httpx2
 import pyotp
 import pytest
 from asgiref.wsgi import WsgiToAsgi
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from flask import Flask, session
 from litestar import Litestar, asgi, get, post
 from litestar import Request as LitestarRequest
@@ -25,6 +28,7 @@ from starlette.testclient import TestClient
 
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
 from stepup_mw.compose import Assembly
+from stepup_mw.config import load_config
 from stepup_mw.demands import Evidence
 from stepup_mw.enrollment import enroll
 from stepup_mw.errors import BadDemand, StepUpError
@@ -277,6 +281,29 @@ def test_fastapi_responses_by_hand_and_document_alone() -> None:
     document(app)
     assert "429" in app.openapi()["paths"]["/y"]["post"]["responses"]
     assert app.openapi() is app.openapi()
+
+
+def test_fastapi_documents_what_routers_include_and_rules_cover_by_type(tmp_path: Path) -> None:
+    app, outer, inner = FastAPI(), APIRouter(prefix="/org/{org}"), APIRouter(dependencies=[Depends(require_stepup())])
+
+    @inner.post("/in/{day}")
+    async def deep(org: int, day: datetime.date) -> None: ...
+
+    @outer.delete("/keys/{key}")
+    async def key(org: int, key: uuid.UUID) -> None: ...
+
+    @outer.get("/keys/{key}")
+    async def free(org: int, key: uuid.UUID) -> None: ...
+
+    outer.include_router(inner)
+    app.include_router(outer, prefix="/v1")
+    rules = [{"name": "key", "path": "/v1/org/{org:int}/keys/{key:uuid}", "methods": ["DELETE"]}]
+    document(app, load_config({**config(tmp_path, **IDENTITY), "routes": rules}, os.environ))
+    paths = app.openapi()["paths"]
+    assert "429" in paths["/v1/org/{org}/in/{day}"]["post"]["responses"]
+    assert paths["/v1/org/{org}/in/{day}"]["post"]["security"] == [{"StepUp": []}]
+    assert "429" in paths["/v1/org/{org}/keys/{key}"]["delete"]["responses"]
+    assert "429" not in paths["/v1/org/{org}/keys/{key}"]["get"]["responses"]
 
 
 def test_a_dependency_that_cannot_be_is_refused_where_it_stands() -> None:
