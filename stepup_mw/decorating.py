@@ -34,14 +34,17 @@ class Wanting:
 
 class Decorator:
     """``@stepup_required`` of a framework, with or without arguments, on views sync or async. ``find`` gives the
-    request, from what the view is called with.
+    request, from what the view is called with; ``is_async`` tells a view that is to be awaited.
 
     The arguments are those of ``stepup_mw.require``. action: also a callable, which is given what the view is and
     returns the fields. BadDemand where the decorator stands, if it cannot be asked for.
     """
 
-    def __init__(self, find: Callable[[tuple[Any, ...]], Any]) -> None:
+    def __init__(
+        self, find: Callable[[tuple[Any, ...]], Any], is_async: Callable[[Any], bool] = iscoroutinefunction
+    ) -> None:
         self._find = find
+        self._is_async = is_async
 
     @overload
     def __call__(self, view: View) -> View: ...
@@ -64,7 +67,7 @@ class Decorator:
         return self._decorated(wanting, view) if view is not None else partial(self._decorated, wanting)
 
     def _decorated(self, wanting: Wanting, view: View) -> View:
-        if iscoroutinefunction(view):
+        if self._is_async(view):
 
             @wraps(view)
             async def asked(*args: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from asgiref.sync import iscoroutinefunction
+
 from ..decorating import Decorator
 
-stepup_required = Decorator(lambda args: args[0])
-"""For a view; for a method of a class by ``method_decorator``."""
+stepup_required = Decorator(lambda args: args[0], iscoroutinefunction)
+"""For a view; for a method of a class by ``method_decorator``. Django marks what ``as_view`` gives of an async class as
+a coroutine function, which it is not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections import Counter
@@ -10,15 +11,21 @@ from pathlib import Path
 from stepup_mw.congruence.operators import OPERATORS
 
 from .banks import BANKS
-from .matrix import Cell, fronts, measure
+from .matrix import FEW, Cell, Draw, fronts, measure
 from .serving import SERVERS, serving
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--each", type=int, default=FEW.each, help="variants of each operator for each cell")
+    options.add_argument("--seed", default=FEW.seed, help="another one draws other variants")
+    draw = Draw(**vars(options.parse_args()))
+    past = 0
     cells: dict[tuple[str, str], Cell] = {}
     for server in SERVERS:
         with tempfile.TemporaryDirectory() as folder, serving(server, Path(folder)) as port:
-            for front, bank, cell in measure(server, port, Path(folder)):
+            for front, bank, cell in measure(server, port, Path(folder), draw):
+                past += len(cell.past) + len(cell.changed)
                 cells[_column(front), bank] = _joined(cells.get((_column(front), bank)), cell)
                 sys.stderr.write(f"{front} {bank} {cell.tried} {cell.reached} {cell.past} {cell.changed}\n")
     columns = list(dict.fromkeys(_column(front) for server in SERVERS for front in fronts(server)))
@@ -27,6 +34,7 @@ def main() -> None:
         ["", *BANKS],
         [[operator.name, *(_reached(cells, bank, operator.name) for bank in BANKS)] for operator in OPERATORS],
     )
+    sys.exit(1 if past else 0)
 
 
 def _write(head: list[str], rows: list[list[str]]) -> None:

@@ -1,6 +1,6 @@
 """The matrix: every framework behind every server and proxy, by every operator, bare against wrapped.
 
-``python -m tests.congruence`` prints it as the README shows it.
+``python -m tests.congruence`` prints it as the README shows it; ``--each 1000 --seed 7`` tries all there are, in hours.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from stepup_mw.congruence.operators import OPERATORS
 from stepup_mw.congruence.spelling import Spelling, plain
 
 from .banks import PUBLIC
-from .serving import PROXIES, SERVERS, banks_of, proxied, ran
+from .serving import PROXIES, SERVERS, Server, banks_of, proxied, ran
 from .spelt import SEEDS
 
-PER_OPERATOR = 3
-"""Variants of each operator for each framework on each server."""
-
+COVERED = [seed for seed in SEEDS if seed.target != "/" and not seed.target.startswith("/public/")]
 
 ALWAYS = [
     ("other methods", plain("HEAD", "/files/a/b.txt")),
+    ("WebSocket", Spelling("GET", "//live/7", kind="websocket")),
+    ("WebSocket", Spelling("GET", "/live/7%0a", kind="websocket")),
+    ("WebSocket", Spelling("GET", "/live%2f7", kind="websocket")),
     ("other methods", plain("OPTIONS", "/admin/transfer")),
     ("method spelling", plain("Post", "/accounts/42/transfer")),
     ("newline", Spelling("POST", "/accounts/42/transfer%0a")),
@@ -48,19 +49,19 @@ class Cell(NamedTuple):
     operators: Mapping[str, int] = MappingProxyType({})
 
 
-def spellings(key: str, root_path: str, per_operator: int = PER_OPERATOR) -> list[tuple[str, Spelling]]:
-    """Each plain request, a few variants of every operator, those in ``ALWAYS``, and as many mixtures of two; the same
+def spellings(key: str, root_path: str, each: int) -> list[tuple[str, Spelling]]:
+    """Each plain request, ``each`` variants of every operator, those in ``ALWAYS``, and mixtures of two; the same
     for the same key."""
     choices = random.Random(key)
     out = [*(("", seed) for seed in SEEDS), *ALWAYS]
     for operator in OPERATORS:
-        variants = [other for seed in SEEDS[:10] for other in operator.apply(seed) if not other.root_path]
+        variants = [other for seed in COVERED for other in operator.apply(seed) if not other.root_path]
         if root_path:
-            variants += [other for seed in SEEDS[:10] for other in operator.apply(seed) if other.root_path == root_path]
-        chosen = choices.sample(variants, min(per_operator, len(variants)))
+            variants += [other for seed in COVERED for other in operator.apply(seed) if other.root_path == root_path]
+        chosen = choices.sample(variants, min(each, len(variants)))
         out += [(operator.name, spelling) for spelling in chosen]
     singles = list(out)
-    for _ in range(len(OPERATORS)):
+    for _ in range(len(OPERATORS) * each // 3):
         name, spelling = choices.choice(singles)
         second = choices.choice(OPERATORS)
         mixed = [other for other in second.apply(spelling) if not other.root_path]
@@ -69,10 +70,21 @@ def spellings(key: str, root_path: str, per_operator: int = PER_OPERATOR) -> lis
     return out
 
 
-def fill(port: int, front: str, bank: str, root_path: str = "") -> Cell:
+class Draw(NamedTuple):
+    """``each``: variants of each operator for each framework on each server. ``seed``: another one draws others."""
+
+    each: int = 3
+    seed: str = ""
+
+
+FEW = Draw()
+
+
+def fill(port: int, front: str, bank: str, server: Server, draw: Draw) -> Cell:
     """Send everything twice."""
     cell = Cell()
-    for name, spelling in spellings(f"{front} {bank}", root_path):
+    for name, given in spellings(f"{draw.seed}{front} {bank}", server.root_path, draw.each):
+        spelling = given._replace(target=server.before + given.target) if given.target.startswith("/") else given
         bare, wrapped = (ran(port, spelling, bank, side) for side in ("bare", "wrapped"))
         cell = cell._replace(tried=cell.tried + 1)
         shown = f"{name}: {spelling.shown()}"
@@ -91,10 +103,10 @@ def fronts(server: str) -> list[str]:
     return [server, *(proxy for proxy, behind in PROXIES.items() if server in behind)]
 
 
-def measure(server: str, port: int, folder: Path) -> Iterator[tuple[str, str, Cell]]:
+def measure(server: str, port: int, folder: Path, draw: Draw = FEW) -> Iterator[tuple[str, str, Cell]]:
     """(front, bank, cell) for one running server and what stands before it."""
     for number, front in enumerate(fronts(server)):
         with ExitStack() as stack:
             at = port if front == server else stack.enter_context(proxied(front, folder / f"front{number}", port))
             for bank in banks_of(server):
-                yield front, bank, fill(at, front, bank, SERVERS[server].root_path)
+                yield front, bank, fill(at, front, bank, SERVERS[server], draw)

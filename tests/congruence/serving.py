@@ -26,11 +26,13 @@ BIN = Path(sys.executable).parent
 
 
 class Server(NamedTuple):
-    """``command``: words, with {port} and {app}. ``root_path``: the one the server is told."""
+    """``command``: words, with {port} and {app}. ``root_path``: the one the server is told. ``before``: what it wants
+    every target to begin with."""
 
     interface: Interface
     command: Sequence[str]
     root_path: str = ""
+    before: str = ""
 
 
 _UVICORN = ("uvicorn", "{app}:asgi", "--port", "{port}", "--no-proxy-headers", "--log-level", "warning")
@@ -201,11 +203,12 @@ def ran(port: int, spelling: Spelling, bank: str, side: str) -> str | None:
     elsewhere = _redirected(answer, spelling)
     if elsewhere is not None:
         answer = ask(port, request_bytes(elsewhere, bank, side))
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head = answer.partition(b"\r\n\r\n")[0]
     if head.startswith(b"HTTP/1.1 101"):
         return "live"
-    at = body.find(b"ran:")
-    return body[at + 4 :].split(b"\r")[0].decode() if at >= 0 else None
+    found = re.findall(rb"\r\nx-ran: *(\w+)", head, re.IGNORECASE)
+    assert len(found) < 2, found
+    return found[0].decode() if found else None
 
 
 def _redirected(answer: bytes, spelling: Spelling) -> Spelling | None:

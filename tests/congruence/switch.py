@@ -1,7 +1,7 @@
 """All banks in one server: the header ``X-Bank`` names one, ``X-Side`` says ``bare`` or ``wrapped``.
 
-Outside of what is tested on purpose: no spelling of a target or a method can reach it. ``X-Side: echo`` answers with
-what the server handed on.
+Outside of what is tested on purpose: no spelling of a target or a method can reach it. Its header ``X-Ran`` names the
+handler that ran, whatever was answered. ``X-Side: echo`` answers with what the server handed on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from stepup_mw.asgi import StepUpMiddleware as AsgiStepUp
 from stepup_mw.wsgi import StepUpMiddleware as WsgiStepUp
 
-from .banks import BANKS, RULES, bank
+from .banks import BANKS, RAN, RULES, bank
 
 FOLDER = Path(os.environ.get("STEPUP_TEST_FOLDER", "."))
 
@@ -55,13 +55,24 @@ class AsgiSwitch:
         if chosen[b"x-side"] == "echo":
             await self._echo(scope, send)
         else:
-            await self._apps[chosen[b"x-bank"], chosen[b"x-side"]](scope, receive, send)
+            RAN.clear()  # one request at a time
+            await self._apps[chosen[b"x-bank"], chosen[b"x-side"]](scope, receive, _telling(send))
 
     @staticmethod
     async def _echo(scope: Any, send: Any) -> None:
         shown = [scope.get("method", "GET"), scope["path"], scope["root_path"], scope["raw_path"].decode("latin-1")]
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": json.dumps(shown).encode()})
+
+
+def _telling(send: Any) -> Any:
+    async def telling(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            told = [(b"x-ran", name.encode()) for name in RAN]
+            message = {**message, "headers": [*message.get("headers", ()), *told]}
+        await send(message)
+
+    return telling
 
 
 class WsgiSwitch:
@@ -73,7 +84,12 @@ class WsgiSwitch:
             shown = [environ[key] for key in ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME")]
             start_response("200 OK", [("Content-Type", "application/json")])
             return [json.dumps([*shown, environ.get("RAW_URI") or environ.get("REQUEST_URI")]).encode()]
-        found: Iterable[bytes] = self._apps[environ["HTTP_X_BANK"], environ["HTTP_X_SIDE"]](environ, start_response)
+        RAN.clear()
+
+        def telling(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*headers, *(("X-Ran", name) for name in RAN)], *rest)
+
+        found: Iterable[bytes] = self._apps[environ["HTTP_X_BANK"], environ["HTTP_X_SIDE"]](environ, telling)
         return found
 
 

@@ -36,6 +36,13 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Running(request.param, port, folder)
 
 
+NEED_NOT_REACH = {
+    "asgi": {"root path", "NUL", "numbers", "case"},
+    "wsgi": {"root path", "newline", "NUL", "numbers", "WebSocket"},
+}
+"""Operators of which no variant that is drawn need reach a covered handler, on any framework of a server."""
+
+
 def test_no_spelling_gets_past_the_gate(server: Running) -> None:
     cells: dict[str, Cell] = {}
     for front, bank, cell in measure(*server):
@@ -44,8 +51,8 @@ def test_no_spelling_gets_past_the_gate(server: Running) -> None:
         cells[f"{front} {bank}"] = cell
     assert len(cells) >= 2
     assert all(cell.reached >= 8 for name, cell in cells.items() if name != "hypercorn below /api quart"), cells
-    reaching = frozenset[str]().union(*(cell.operators for cell in cells.values()))
-    assert len({operator.name for operator in OPERATORS} & reaching) >= 15
+    reaching = {name for cell in cells.values() for name, count in cell.operators.items() if count}
+    assert {operator.name for operator in OPERATORS} - reaching <= NEED_NOT_REACH[SERVERS[server.name].interface]
 
 
 def test_a_server_hands_on_what_the_model_says(server: Running) -> None:
@@ -56,11 +63,12 @@ def test_a_server_hands_on_what_the_model_says(server: Running) -> None:
     for spelling in [other for operator in OPERATORS for other in operator.apply(SEEDS[0])]:
         if spelling.kind == "websocket" or spelling.root_path:
             continue
-        head, _, body = ask(server.port, request_bytes(spelling, "none", "echo")).partition(b"\r\n\r\n")
+        sent = spelling._replace(target=SERVERS[server.name].before + spelling.target)
+        head, _, body = ask(server.port, request_bytes(sent, "none", "echo")).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200") or b"[" not in body:
             continue  # refused by the server, or the answer to a HEAD
         method, *rest = json.loads(body[body.index(b"[") : body.rindex(b"]") + 1])[:3]
-        expected = spelling._replace(target=adds + spelling.target, root_path=root_path)
+        expected = sent._replace(target=adds + sent.target, root_path=root_path)
         models = [[native[key] for key in keys] for _, native in handed(expected, interface)]
         assert [method.upper(), *rest] in [[model[0].upper(), *model[1:]] for model in models], spelling
         told += 1

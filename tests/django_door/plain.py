@@ -63,7 +63,8 @@ async def _scenes(ask: Ask, code: Callable[[], str]) -> list[Any]:
     proved = await ask("POST", asked.json()["verify_url"], json={"code": code()})
     passed = await ask("POST", "/transfer", content=b"a")
     found += [_kind(asked), proved.status_code, [passed.json()["stepup"], passed.json()["body"]]]
-    spoilt = await ask("POST", "/transfer", headers={"Cookie": f"sessionid={session[:-3]}x{session[-2:]}"})
+    other = "y" if session[-3] == "x" else "x"
+    spoilt = await ask("POST", "/transfer", headers={"Cookie": f"sessionid={session[:-3]}{other}{session[-2:]}"})
     found.append(_kind(spoilt))
     for password in ("another", "open-sesame"):
         await _set_password(password)

@@ -64,7 +64,8 @@ from django.db import transaction  # type: ignore[import-untyped]  # noqa: E402
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse  # type: ignore[import-untyped]  # noqa: E402
 from django.middleware.csrf import get_token  # type: ignore[import-untyped]  # noqa: E402
 from django.urls import path  # type: ignore[import-untyped]  # noqa: E402
-from django.utils.decorators import sync_and_async_middleware  # type: ignore[import-untyped]  # noqa: E402
+from django.utils.decorators import method_decorator, sync_and_async_middleware  # type: ignore[import-untyped]  # noqa: E402
+from django.views import View  # type: ignore[import-untyped]  # noqa: E402
 from django.views.decorators.csrf import csrf_exempt  # type: ignore[import-untyped]  # noqa: E402
 
 import stepup_mw  # noqa: E402
@@ -245,7 +246,36 @@ async def decorated_async(request: Any, item: str) -> Any:
     return HttpResponse(f"deleted {item}")
 
 
+class ByClass(View):  # type: ignore[misc]  # as above
+    def get(self, _request: Any) -> Any:
+        return HttpResponse("by class")
+
+
+class ByAsyncClass(View):  # type: ignore[misc]  # as above
+    async def get(self, _request: Any) -> Any:
+        return HttpResponse("by class")
+
+
+@method_decorator(stepup_required(reason="to see it"), name="get")
+class ByMethod(ByClass):
+    pass
+
+
+@method_decorator(stepup_required(reason="to see it"), name="get")
+class ByAsyncMethod(ByAsyncClass):
+    pass
+
+
+CLASSES = {
+    "class": stepup_required(ByClass.as_view()),
+    "dispatch": method_decorator(stepup_required, name="dispatch")(ByClass).as_view(),
+    "method": ByMethod.as_view(),
+    "aclass": transaction.non_atomic_requests(stepup_required(ByAsyncClass.as_view())),
+    "amethod": transaction.non_atomic_requests(ByAsyncMethod.as_view()),
+}
+
 urlpatterns = [
+    *(path(f"classes/{name}", view) for name, view in CLASSES.items()),
     path("sign-in/<user>", sign_in),
     path("sign-out", sign_out),
     path("remember/<what>", remember),

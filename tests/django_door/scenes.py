@@ -156,6 +156,17 @@ async def by_async_decorator(door: Door) -> Any:
     return [asked.status_code, asked.json()["action"], asked.json()["max_age"], *passed]
 
 
+async def by_classes(door: Door) -> Any:
+    """Views that are classes, decorated whole or by method, sync and async."""
+    found = {}
+    for name in project.CLASSES:
+        asked = await door("get", f"/classes/{name}")
+        if asked.status_code == 401:
+            await door.prove(asked, "alice")
+        found[name] = [asked.status_code, (await door("get", f"/classes/{name}")).content.decode()[:40]]
+    return found
+
+
 async def resumed(door: Door) -> Any:
     """A browser's form is kept while the code is asked for, and reaches the view after it."""
     checking = Door(door.kind, checks=True)
@@ -301,6 +312,7 @@ async def plain_door_and_cookies(door: Door) -> Any:
 
 SCENES: list[Callable[[Door], Awaitable[Any]]] = [
     two_steps, async_view, bound, untouched, endings, in_the_view, in_the_async_view, by_decorator, by_async_decorator,
+    by_classes,
     resumed, kept_in_the_view, nobody, method_spellings, path_spellings, log_out,
     handed_on, forced_script_name, signed_cookies, plain_door, plain_door_and_cookies,
 ]  # fmt: skip

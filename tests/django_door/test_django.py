@@ -122,6 +122,12 @@ def test_a_view_asks_for_itself(scenes: dict[str, Any], kind: str, scene: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_class_is_decorated_whole_or_by_method(scenes: dict[str, Any], kind: str) -> None:
+    came = scenes[f"{kind} by_classes"]["came"]
+    assert came == {key: [401, "by class"] for key in ("class", "dispatch", "method", "aclass", "amethod")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_decorator_with_fields_of_the_view(scenes: dict[str, Any], kind: str) -> None:
     assert scenes[f"{kind} by_async_decorator"]["came"] == [401, {"item": "7"}, 60, 200, 401]
     assert scenes[f"{kind} by_async_decorator"]["lines"] == [*APP_PROVED, *APP_ASKED]

@@ -140,6 +140,40 @@ def test_07_no_header_takes_a_denied_request_through(world: World, user: str, he
     assert len(world.runs) == runs
 
 
+@pytest.fixture(scope="module", params=["asgi", "wsgi"])
+def risky(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
+    """A world in which a device that nobody knows has its points."""
+    world = make_world(request.param, risk={"signals": {"new_device": 20, "new_network": 5}})
+    world.enroll("alice")
+    return world
+
+
+@ONE_WORLD
+@given(
+    headers=st.lists(st.tuples(NAMES, VALUES), max_size=6),
+    target=st.sampled_from([*SENSITIVE, "/rename", "/watch", "/close"]),
+)
+def test_07_no_header_lowers_a_score_or_changes_rule_age_service_or_user(
+    risky: World, headers: list[tuple[str, str]], target: str
+) -> None:
+    told = []
+    for more in ([], headers):
+        before = len(risky.lines())
+        answer = risky.ask("POST", target, [*who("alice"), *more])
+        first = next(line for line in risky.lines()[before:] if line["event_type"] == "step_up")
+        told.append((first, answer))
+    (plain, asked), (line, answer) = told
+    if (line["phase"], line["status"]) == ("access", "refused"):  # ambiguous, or a grant that is none
+        assert answer.status in (400, 401)
+        return
+    for name in ("phase", "status", "service", "user_id", "policy"):
+        assert line[name] == plain[name]
+    assert (line["action"]["route"], line["risk"]["deny_at"]) == (plain["action"]["route"], plain["risk"]["deny_at"])
+    assert line["risk"]["score"] >= plain["risk"]["score"] >= 20
+    if answer.status == 401:
+        assert answer.json["max_age"] == asked.json["max_age"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [
