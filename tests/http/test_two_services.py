@@ -114,6 +114,25 @@ def test_a_plain_proxy_hands_the_flow_on_and_nobody_elses(start: Start, user: st
     assert fronts[1]["trace"]["flow"] == {"ignored": "not_configured"}
 
 
+def test_what_no_rule_in_front_concerns_is_handed_on_as_it_came_and_judged_behind_by_its_signature(
+    start: Start, user: str
+) -> None:
+    free = '[[routes]]\nname = "free"\npath = "/free"\nmethods = ["POST"]\nrisk = 60\n'
+    house = start(SEND, ACCEPT + free, front="proxy")
+    house.bank.enroll(user)
+    flow_id, until = "019ab0c4-7d2e-7f31-8a55-0123456789ab", int(house.bank.now()) + 60
+    for token, reason in (
+        (sign_flow([b"x" * 32], Flow(flow_id, "bank", until), user), "signature"),
+        ("made-up", "shape"),
+    ):
+        with house.bank.client(user) as client:
+            assert client.post("/free", headers={"Step-Up-Flow": token}).status_code == 401
+        line = house.line(user, "trigger")
+        assert line["trace"]["flow"] == {"ignored": reason}
+        assert line["flow_id"] != flow_id
+    assert [line for line in house.bank.lines(user) if line["event_type"] == "step_up"] == []
+
+
 @pytest.mark.parametrize("sends", [False, True], ids=["not sent", "sent"])
 def test_what_came_in_unsigned_goes_no_further(start: Start, user: str, sends: bool) -> None:
     house = start(SEND if sends else "", ACCEPT, front="proxy")
