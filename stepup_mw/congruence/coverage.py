@@ -16,12 +16,10 @@ from ..policy import Policy, Rule
 from ..routers import AppRoute, Router
 from ..routers.texts import fill
 from .judge import Judge
-from .sensitive import words_in
+from .sensitive import CHANGING, SAFE, words_in
 from .spelling import Spelling, plain
 from .wire import handed
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 State = Literal["covered", "partly", "gap", "public", "open", "unread", "unreached"]
 
 _VALUES = ("x7", "7", "12345678-1234-5678-1234-567812345678", "2026-01-31", "a/b.txt")

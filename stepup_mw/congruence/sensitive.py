@@ -16,6 +16,8 @@ from ..shadows import find_unreachable
 from ..shapes import covers
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""What may be asked of an app that nobody can read."""
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "moves money": ("transfer", "pay", "payment", "payout", "withdraw", "withdrawal", "refund", "invoice", "wire"),
@@ -85,9 +87,12 @@ def suggest(routes: tuple[AppRoute, ...]) -> list[Suggestion]:
 
 
 def _suggest(route: AppRoute) -> Suggestion | None:
-    if route.kind == "mount" or route.asks:
+    if route.asks or (route.kind == "mount" and route.methods is not None):
         return None
     words = words_in(route)
+    if route.kind == "mount":
+        why, changing = "what stands there cannot be read", tuple(sorted(CHANGING))
+        return Suggestion(route=route, name=_slug(route), methods=changing, risk=60 if words else 30, why=why)
     reasons = list(dict.fromkeys(_REASONS[word] for word in words))
     if not _is_sensitive(route, words, reasons):
         return None

@@ -17,6 +17,7 @@ try:
     from jwt import PyJWK
     from jwt.api_jws import PyJWS
     from jwt.exceptions import PyJWTError
+    from jwt.utils import base64url_decode
 except ImportError as error:
     raise MissingExtra('identity.provider = "jwt"', "PyJWT", "jwt") from error
 
@@ -103,9 +104,18 @@ def read_header(token: str) -> dict[str, Any]:
     """The header of a token, which nobody has vouched for yet. TokenRefused where there is none."""
     try:
         header: dict[str, Any] = _JWS.get_unverified_header(token)
-    except (PyJWTError, ValueError) as error:
+        json.loads(base64url_decode(token.partition(".")[0]), object_pairs_hook=_unique)
+    except (PyJWTError, ValueError, RecursionError) as error:
         raise TokenRefused("malformed", "The access token is malformed") from error
     return header
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """ValueError for a name that stands twice, of which another reader may take the other value (RFC 7519, 4)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def verified_claims(token: str, key: PyJWK) -> dict[str, Any]:
@@ -116,7 +126,7 @@ def verified_claims(token: str, key: PyJWK) -> dict[str, Any]:
     except (PyJWTError, ValueError, TypeError) as error:
         raise TokenRefused("signature", "The signature of the access token does not verify") from error
     try:
-        claims = json.loads(payload)
+        claims = json.loads(payload, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         claims = None
     if not isinstance(claims, dict):

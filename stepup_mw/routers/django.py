@@ -123,7 +123,10 @@ def _template(pattern: Any) -> str:
     if isinstance(pattern, LocalePrefixPattern):
         return f"{{{LANGUAGE}}}/" if str(pattern) else ""
     if not isinstance(pattern, RoutePattern):
-        return _open(pattern, path_of(pattern.regex.pattern), "{any:path}") if _is_regex(pattern) else str(pattern)
+        if not _is_regex(pattern):
+            return str(pattern)
+        path = path_of(pattern.regex.pattern, ends=getattr(pattern, "_is_endpoint", True))
+        return _open(pattern, path, "{any:path}")
 
     def shown(match: re.Match[str]) -> str:
         converter = pattern.converters[match[1]]

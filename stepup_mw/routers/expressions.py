@@ -9,10 +9,13 @@ from re import _constants as _codes  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
+_SLASH_AT_END = re.compile(r"/\?(?=(?:\$|\\Z)?\Z)")
 
-def path_of(expression: str) -> str:
-    """``^admin/(?P<id>[0-9]+)/$`` gives ``admin/{id}/``. What is no plain text and no group is ``{anyN}``."""
-    parsed = _parser.parse(expression)
+
+def path_of(expression: str, *, ends: bool = True) -> str:
+    """``^admin/(?P<id>[0-9]+)/$`` gives ``admin/{id}/``. What is no plain text and no group is ``{anyN}``. ``ends``:
+    nothing follows the expression, and rules ignore a slash at the end."""
+    parsed = _parser.parse(_SLASH_AT_END.sub("", expression) if ends else expression)
     names = {number: name for name, number in parsed.state.groupdict.items()}
     text = "".join(_parts(parsed, names, itertools.count(), itertools.count()))
     return re.sub(r"\}(?:\{any\d+(?::path)?\})+", "}", text)
@@ -26,10 +29,8 @@ def _parts(parsed: Any, names: dict[int, str], args: Iterator[int], others: Iter
             yield from _group(value, names, args, others)
         elif code is _codes.AT:
             continue
-        elif code in (_codes.MAX_REPEAT, _codes.MIN_REPEAT) and value[1] == 1 and _is_slash(value[2]):
-            continue  # "/?": rules ignore a slash at the end
         else:
-            yield f"{{any{next(others)}{_kind([(code, value)])}}}"
+            yield f"{{any{next(others)}{_kind(_parser.SubPattern(parsed.state, [(code, value)]))}}}"
 
 
 def _group(value: Any, names: dict[int, str], args: Iterator[int], others: Iterator[int]) -> Iterator[str]:
@@ -41,13 +42,14 @@ def _group(value: Any, names: dict[int, str], args: Iterator[int], others: Itera
         yield f"{{{name}{_kind(inner)}}}"
 
 
-def _is_slash(parsed: Any) -> bool:
-    return len(parsed) == 1 and parsed[0] == (_codes.LITERAL, ord("/"))
-
-
 def _kind(parsed: Any) -> str:
-    """``:path`` where a part may hold a slash."""
-    return ":path" if any(_takes_slash(code, value) for code, value in parsed) else ""
+    """``:path`` where a part may hold a slash, or nothing at all: another parameter is never empty."""
+    return ":path" if parsed.getwidth()[0] == 0 or takes_slash(parsed) else ""
+
+
+def takes_slash(parsed: Any) -> bool:
+    """Whether a parsed expression may hold a slash."""
+    return any(_takes_slash(code, value) for code, value in parsed)
 
 
 def _takes_slash(code: Any, value: Any) -> bool:

@@ -107,8 +107,7 @@ def _app_route(route: Any, handler: Any, kind: str) -> AppRoute:
     if kind == "WebSocketRoute":
         methods = frozenset({"GET"})
     if asgi and getattr(handler, "is_mount", False):
-        path = path.rstrip("/") + "/{rest:path}"
-        samples = tuple(sample.rstrip("/") + "/a/b.txt" for sample in samples)
+        path, samples = _mounted(path, samples[0])
     function = getattr(handler.fn, "value", handler.fn)
     return AppRoute(
         path=path,
@@ -119,6 +118,13 @@ def _app_route(route: Any, handler: Any, kind: str) -> AppRoute:
         changes=speaks_of_change(function),
         asks=asks_itself(function, *(getattr(guard, "value", guard) for guard in handler.resolve_guards())),
     )
+
+
+def _mounted(path: str, sample: str) -> tuple[str, tuple[str, ...]]:
+    """Of a mount: Litestar hands it every path that begins with its own, a slash after it or not."""
+    if path == "/":
+        return "/{rest:path}", ("/a/b.txt", "/c.txt")
+    return path + "{rest:path}", (sample + "/a/b.txt", sample + "x/c.txt")
 
 
 def _template(route: Any) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from . import AppRoute
+from .expressions import takes_slash
+
+_SLASHED = "y/8"
+"""The second example of what takes any character: a rule for one segment does not cover it."""
 
 LETTERS = ("x7", "y8")
 """What stands for a parameter in the first and the second sample of a route."""
@@ -36,7 +40,10 @@ def _write(parsed: Any, variant: int) -> Iterator[str]:
             yield _member(value, variant)
         elif code in (_codes.MAX_REPEAT, _codes.MIN_REPEAT, _codes.POSSESSIVE_REPEAT):
             least, most, inner = value
-            yield "".join(_write(inner, variant)) * (least or most > 1)
+            if variant and least <= len(_SLASHED) <= most and len(inner) == 1 and takes_slash(inner):
+                yield _SLASHED
+            else:
+                yield "".join(_write(inner, variant)) * (least or most > 1 - variant)
         elif code is _codes.SUBPATTERN:
             yield from _write(value[3], variant)
         elif code is _codes.ATOMIC_GROUP:

@@ -24,9 +24,11 @@ from django.urls.converters import get_converters
 from fastapi import APIRouter, FastAPI, Path
 from flask import Blueprint, Flask
 from flask.views import MethodView, View
-from litestar import Controller, Litestar, Router, delete, post, put
+from litestar import Controller, Litestar, Router, asgi, delete, post, put
 from litestar import Request as LitestarRequest
 from litestar.params import FromPath, Parameter
+from litestar.types import Receive, Send
+from litestar.types import Scope as LitestarScope
 from pydantic import AfterValidator
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
@@ -42,7 +44,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from stepup_mw.cli.app_findings import Checked
 from stepup_mw.cli.reading import App
 from stepup_mw.congruence.coverage import Coverage, RouteCover
-from stepup_mw.congruence.hunt import Tally
+from stepup_mw.congruence.hunt import Hunt, Tally
+from stepup_mw.congruence.sensitive import suggest
 from stepup_mw.congruence.spelling import plain
 from stepup_mw.congruence.wire import handed
 from stepup_mw.policy import Policy
@@ -365,6 +368,17 @@ def test_django_includes_converters_and_languages(django_app: Any, runner: Runne
     assert routes["/{locale_prefix}/pay/"].samples == ("/en/pay/", "/de/pay/")
 
 
+def test_a_tree_is_not_covered_by_a_rule_for_one_segment_nor_what_may_be_left_out(django_app: Any) -> None:
+    urls: Any = sys.modules["hard_urls"]
+    urls.urlpatterns = [re_path(r"^all/(?P<url>.*)$", _reads_the_form), re_path(r"^a(?:bc)?/(x/)?$", _reads_the_form)]
+    clear_url_caches()
+    tree, optional = "/all/{url:path}", "/a{any0:path}/{any1:path}"
+    assert {cover.route.path for cover in coverage(django_app).routes} == {tree, optional}
+    states = [cover.state for cover in coverage(django_app, "/all/{one}", "/a/").routes]
+    assert states == ["partly", "partly"]
+    assert [cover.state for cover in coverage(django_app, tree, optional).routes] == ["covered", "covered"]
+
+
 def test_a_rule_for_one_language_covers_a_part_only(django_app: Any) -> None:
     states = {cover.route.path: cover.state for cover in coverage(django_app, "/en/pay", "/{any}/Yes").routes}
     assert states["/{locale_prefix}/pay/"] == "partly"
@@ -410,10 +424,29 @@ async def _opaque(scope: Any, receive: Any, send: Any) -> None: ...
 def _opaque_wsgi(environ: Any, start_response: Any) -> Any: ...
 
 
+def litestar_mount() -> Any:
+    @asgi("/in", is_mount=True, copy_scope=False)
+    async def inner(scope: LitestarScope, receive: Receive, send: Send) -> None: ...
+
+    return Litestar([inner], openapi_config=None, logging_config=None)
+
+
+def test_a_mount_of_litestar_is_reached_by_all_that_begins_with_its_path() -> None:
+    app = litestar_mount()
+    router = read_app(app).router
+    assert router is not None
+    (narrow,) = coverage(app, "/in/{rest:path}").routes
+    assert (narrow.state, narrow.missing) == ("partly", ("DELETE", "PATCH", "POST", "PUT"))
+    assert [cover.state for cover in coverage(app, "/in{rest:path}").routes] == ["covered"]
+    tally = Hunt(router, Policy([make_rule("in", "/in{rest:path}")])).run(300, 1)
+    assert (tally.findings, tally.held > 100) == ([], True)
+
+
 UNREAD = {
     "a mount": (lambda: Starlette(routes=[Mount("/in", _opaque)]), "/in/{path:path}"),
     "a host": (lambda: Starlette(routes=[Host("in.example.com", _opaque)]), "/{path:path}"),
     "what answers all else": (lambda: StarletteRouter([], default=_opaque), "/{path:path}"),
+    "a mount of Litestar": (litestar_mount, "/in{rest:path}"),
     "a WSGI app by prefix": (
         lambda: DispatcherMiddleware(Flask("empty", static_folder=None), {"/in": _opaque_wsgi}),
         "/in/{path:path}",
@@ -435,6 +468,15 @@ def test_an_app_inside_that_cannot_be_read_is_a_finding_until_a_rule_or_a_word_c
     assert state("/{rest:path}").state == "covered"
     assert state(public=("/{rest:path}",)).state == "public"
     assert state("/in/pay").state == "unread"
+
+
+@pytest.mark.parametrize("make", [*APPS.values(), *(made for made, _ in UNREAD.values())])
+def test_what_is_proposed_for_it_leaves_no_gap(make: Callable[[], Any]) -> None:
+    app = make()
+    router = read_app(app).router
+    assert router is not None
+    proposed = [one.route.path for one in suggest(tuple(router.routes)) if not one.public]
+    assert [cover.route.path for cover in coverage(app, *proposed).routes if cover.missing] == []
 
 
 def test_files_that_only_read_are_none(tmp_path: Any) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from quart import Quart
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
@@ -24,6 +26,7 @@ from stepup_mw.congruence.operators import OPERATORS
 from stepup_mw.congruence.spelling import Spelling, curl, plain
 from stepup_mw.congruence.wire import handed
 from stepup_mw.doors.nesting import own_root_path
+from stepup_mw.patterns import compile_pattern
 from stepup_mw.routers.expressions import path_of
 from stepup_mw.routers.reading import read_app
 from stepup_mw.routers.texts import example_of
@@ -134,6 +137,30 @@ EXPRESSIONS = {
 def test_the_path_and_the_samples_of_an_expression(expression: str, path: str) -> None:
     assert path_of(expression) == path
     assert all(re.search(expression, example_of(expression, variant)) for variant in (0, 1))
+
+
+ANY_EXPRESSION = [
+    *EXPRESSIONS,
+    r"^opt(?:ional)?/(?P<a>x|y)?/?$",
+    r"^a/(?P<x>[a-z]*)/b$",
+    r"^a(b)?c/$",
+    r"^x/(?:(?P<y>\d{4})/)?$",
+    r"^(?P<a>\d+)(?:-(?P<b>\d+))?/z$",
+    r"^\w{3,}/(?P<r>.{1,2})$",
+    r"^a/?b$",
+    r"^(?P<x>a|b/c)/d$",
+    r"^((?P<n>[0-9]+)|all)\.(json|xml)$",
+    r"^[^/]+/([^a]+)?x$",
+]
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("expression", ANY_EXPRESSION)
+def test_a_path_is_as_wide_as_its_expression(expression: str, data: st.DataObject) -> None:
+    """Whatever the expression matches, a rule of this path matches, or a slash at its end is all that is in the way."""
+    text = data.draw(st.from_regex(re.compile(expression, re.ASCII), fullmatch=True)).rstrip("\n")
+    pattern = compile_pattern("/" + path_of(expression))
+    assert pattern.broad.fullmatch("/" + text) or pattern.broad.fullmatch("/" + text.rstrip("/")), text
 
 
 SENT = [spelling for operator in OPERATORS for spelling in list(operator.apply(plain("POST", "/a/7/b")))[:2]]

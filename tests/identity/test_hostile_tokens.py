@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jwt.algorithms import RSAAlgorithm
 
 from stepup_mw.assertion import Assertion, JwtSettings
 from stepup_mw.config.tokens import ALGORITHMS, TOKEN_TYPES
@@ -76,6 +77,7 @@ GOOD: dict[str, Callable[[], str]] = {
     "audience-of-two": lambda: good(aud=["other", "bank"]),
     "inside-the-leeway": lambda: good(exp=int(NOW) - 29, nbf=int(NOW) + 29, iat=int(NOW) + 29),
     "no-kid-and-one-fits": lambda: sign(claims(NOW), "ed1", kid=None),
+    "by-hand": lambda: written(claimed(b"")),
     "key-urls-in-the-header": lambda: sign(claims(NOW), jku="http://127.0.0.1:9/", x5u="http://127.0.0.1:9/"),
 }
 
@@ -114,6 +116,17 @@ def cut() -> str:
     head, body, signature = good().split(".")
     short = base64.urlsafe_b64decode(signature + "==")[:-1]
     return f"{head}.{body}.{base64.urlsafe_b64encode(short).rstrip(b'=').decode()}"
+
+
+def written(payload: bytes, header: bytes = b'{"alg":"RS256","typ":"at+jwt","kid":"rsa1"}') -> str:
+    """The very bytes of a payload and a header, signed by the provider."""
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, payload)]
+    signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(b".".join(parts), private_key("rsa1"))
+    return b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+def claimed(more: bytes) -> bytes:
+    return json.dumps(claims(NOW)).encode()[:-1] + more + b"}"
 
 
 HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
@@ -164,6 +177,22 @@ HOSTILE: dict[str, tuple[Callable[[], str], str]] = {
     "user-empty": (lambda: good(sub=""), "claims"),
     "bound-by-dpop": (lambda: good(cnf={"jkt": "x"}), "bound"),
     "bound-by-mtls": (lambda: good(cnf={"x5t#S256": "x"}), "bound"),
+    "user-twice": (lambda: written(claimed(b',"sub":"eve"')), "malformed"),
+    "the-same-user-twice": (lambda: written(claimed(b',"sub":"alice"')), "malformed"),
+    "expiry-twice": (lambda: written(claimed(b',"exp":99999999999')), "malformed"),
+    "a-name-twice-deep-inside": (lambda: written(claimed(b',"a":{"b":1,"b":2}')), "malformed"),
+    "a-name-twice-by-escape": (lambda: written(claimed(b',"su\\u0062":"eve"')), "malformed"),
+    "algorithm-twice": (
+        lambda: written(claimed(b""), b'{"alg":"none","typ":"at+jwt","kid":"rsa1","alg":"RS256"}'),
+        "malformed",
+    ),
+    "kid-twice": (lambda: written(claimed(b""), b'{"kid":"rsa2","alg":"RS256","kid":"rsa1"}'), "malformed"),
+    "claims-nested-deeply": (lambda: written(claimed(b',"a":' + b"[" * 4000 + b"]" * 4000)), "malformed"),
+    "claims-not-a-number": (lambda: written(claimed(b',"nbf":NaN')), "claims"),
+    "claims-with-a-lone-surrogate": (lambda: written(claimed(b',"x":"\\ud800"').replace(b"alice", b"")), "claims"),
+    "signed-claims-a-list": (lambda: written(b"[]"), "malformed"),
+    "signed-claims-no-json": (lambda: written(b"alice"), "malformed"),
+    "signed-claims-no-utf-8": (lambda: written(claimed(b',"x":"\xff"')), "malformed"),
     "claims-a-list": (lambda: raw({"alg": "RS256", "kid": "rsa1"}, b"[]", b"x"), "signature"),
     "too-long": (lambda: good(padding="x" * MAX_TOKEN), "too_long"),
     "header-nested-deeply": (lambda: raw_header(b'{"a":' + b"[" * 5000), "malformed"),
