@@ -103,7 +103,8 @@ def _held_by(cover: RouteCover) -> str:
     if cover.missing:
         if cover.state == "unread":
             return paint("none, and it cannot be read", "red")
-        sure = "changes" if cover.route.methods is not None else "may change"
+        is_sure = cover.route.methods is not None and cover.route.kind == "http"
+        sure = "changes" if is_sure else "may change"
         lacks = f"none for {','.join(cover.missing)}" if names else f"none, and it {sure} state"
         return f"{text}{', ' if text else ''}{paint(lacks, 'red')}"
     if cover.state == "partly":

@@ -52,6 +52,8 @@ def _uncovered(cover: RouteCover) -> dict[str, Any]:
 def _why(cover: RouteCover) -> str:
     if cover.route.kind == "mount":
         return "may change state (what stands there cannot be read), and no rule covers it"
+    if cover.route.kind == "websocket":
+        return "may change state (a WebSocket of that name), and no rule covers it"
     sure = "changes state" if cover.route.methods is not None else "may change state (it answers every method)"
     return f"{sure}, and no rule covers it" + ("" if cover.tried else "; none of the paths tried reached it")
 

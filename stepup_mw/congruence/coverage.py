@@ -154,11 +154,11 @@ def methods_of(route: AppRoute) -> list[str]:
 
 def _changing(route: AppRoute, rules: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The methods that may change state. Where the app says none, POST stands for them if the handler's code speaks of
-    it or its name is a sensitive one; what cannot be read may by all of them; a WebSocket is not known to."""
+    it or its name is a sensitive one; what cannot be read may by all of them; a WebSocket if its name is sensitive."""
     if route.kind == "mount":
         return sorted(CHANGING) if route.methods is None else []
-    if route.kind != "http":
-        return []
+    if route.kind == "websocket":
+        return ["GET"] if words_in(route) else []
     if route.methods is not None:
         return sorted(method for method in route.methods & rules.keys() if method not in SAFE)
     return ["POST"] if route.changes or words_in(route) else []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -83,8 +84,9 @@ FEW = Draw()
 def fill(port: int, front: str, bank: str, server: Server, draw: Draw) -> Cell:
     """Send everything twice."""
     cell = Cell()
+    before = itertools.cycle(server.before)
     for name, given in spellings(f"{draw.seed}{front} {bank}", server.root_path, draw.each):
-        spelling = given._replace(target=server.before + given.target) if given.target.startswith("/") else given
+        spelling = given._replace(target=next(before) + given.target) if given.target.startswith("/") else given
         bare, wrapped = (ran(port, spelling, bank, side) for side in ("bare", "wrapped"))
         cell = cell._replace(tried=cell.tried + 1)
         shown = f"{name}: {spelling.shown()}"

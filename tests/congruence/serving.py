@@ -26,13 +26,13 @@ BIN = Path(sys.executable).parent
 
 
 class Server(NamedTuple):
-    """``command``: words, with {port} and {app}. ``root_path``: the one the server is told. ``before``: what it wants
-    every target to begin with."""
+    """``command``: words, with {port} and {app}. ``root_path``: the one the server is told. ``before``: what
+    targets begin with, by turns."""
 
     interface: Interface
     command: Sequence[str]
     root_path: str = ""
-    before: str = ""
+    before: Sequence[str] = ("",)
 
 
 _UVICORN = ("uvicorn", "{app}:asgi", "--port", "{port}", "--no-proxy-headers", "--log-level", "warning")
@@ -61,13 +61,20 @@ SERVERS: dict[str, Server] = {
             "{app}:wsgi",
         ),
         root_path="/api",
+        before=("/api",),
     ),
     "waitress below /api": Server(
-        "wsgi", ("waitress-serve", "--listen=127.0.0.1:{port}", "--url-prefix=/api", "{app}:wsgi"), root_path="/api"
+        "wsgi",
+        ("waitress-serve", "--listen=127.0.0.1:{port}", "--url-prefix=/api", "{app}:wsgi"),
+        root_path="/api",
+        before=("/api", ""),
     ),
     "uvicorn below /api": Server("asgi", (*_UVICORN, "--http", "h11", "--root-path", "/api"), root_path="/api"),
     "hypercorn below /api": Server(
-        "asgi", ("hypercorn", "-b", "127.0.0.1:{port}", "--root-path", "/api", "{app}:asgi"), root_path="/api"
+        "asgi",
+        ("hypercorn", "-b", "127.0.0.1:{port}", "--root-path", "/api", "{app}:asgi"),
+        root_path="/api",
+        before=("/api", ""),
     ),
 }
 

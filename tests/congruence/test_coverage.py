@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 
 import stepup_mw
 from stepup_mw import require
@@ -64,6 +64,9 @@ async def _end(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("")
 
 
+async def _socket(_socket: Any) -> None: ...
+
+
 def _app(*routes: Any) -> Starlette:
     return Starlette(routes=list(routes))
 
@@ -91,6 +94,13 @@ def test_a_route_that_a_rule_covers_in_part() -> None:
 def test_what_the_configuration_accepts_is_no_gap(entry: str, state: str) -> None:
     found = coverage(_app(Route("/login", _end, methods=POST)), Policy([make_rule("other", "/other")]), (entry,))
     assert [cover.state for cover in found.routes] == [state]
+
+
+@pytest.mark.parametrize(("path", "state"), [("/live/{room}", "open"), ("/live/transfer", "gap")])
+def test_a_websocket_is_a_gap_by_its_name(path: str, state: str) -> None:
+    app = _app(WebSocketRoute(path, _socket))
+    states = [coverage(app, Policy([make_rule("one", rule)])).routes[0].state for rule in ("/other", path)]
+    assert states == [state, "covered"]
 
 
 def test_a_route_that_the_app_itself_never_reaches() -> None:

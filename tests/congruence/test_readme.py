@@ -23,7 +23,14 @@ def test_the_matrix_has_every_framework_and_every_server() -> None:
 
 def _is_row(line: str) -> bool:
     """A row of numbers only, some left out."""
-    return re.fullmatch(r"\| (Starlette|FastAPI|Litestar|Quart|Django|Flask)[^|]*(\| *\d* *){10}\|", line) is not None
+    return re.fullmatch(r"\| (Starlette|FastAPI|Litestar|Quart|Django|Flask)[^|]*(\| *\d* *){12}\|", line) is not None
+
+
+def test_the_second_has_every_operator_and_every_framework() -> None:
+    names = "|".join(operator.name for operator in OPERATORS)
+    rows = re.findall(rf"^\| ({names}) ((?:\| *\d+ *){{{len(BANKS)}}})\|$", README, re.MULTILINE)
+    assert [name for name, _ in rows] == [operator.name for operator in OPERATORS]
+    assert all(re.search("[1-9]", numbers) for _, numbers in rows)
 
 
 def test_the_number_of_kinds_is_right() -> None:

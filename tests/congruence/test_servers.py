@@ -50,7 +50,7 @@ def test_no_spelling_gets_past_the_gate(server: Running) -> None:
         assert cell.changed == (), (front, bank)
         cells[f"{front} {bank}"] = cell
     assert len(cells) >= 2
-    assert all(cell.reached >= 8 for name, cell in cells.items() if name != "hypercorn below /api quart"), cells
+    assert all(cell.reached >= 8 for cell in cells.values()), cells
     reaching = {name for cell in cells.values() for name, count in cell.operators.items() if count}
     assert {operator.name for operator in OPERATORS} - reaching <= NEED_NOT_REACH[SERVERS[server.name].interface]
 
@@ -63,7 +63,7 @@ def test_a_server_hands_on_what_the_model_says(server: Running) -> None:
     for spelling in [other for operator in OPERATORS for other in operator.apply(SEEDS[0])]:
         if spelling.kind == "websocket" or spelling.root_path:
             continue
-        sent = spelling._replace(target=SERVERS[server.name].before + spelling.target)
+        sent = spelling._replace(target=SERVERS[server.name].before[0] + spelling.target)
         head, _, body = ask(server.port, request_bytes(sent, "none", "echo")).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200") or b"[" not in body:
             continue  # refused by the server, or the answer to a HEAD
