@@ -105,11 +105,16 @@ def _environ(spelling: Spelling, server: str, path: str, query: str) -> Native:
             key = f"HTTP_{name.upper().replace('-', '_')}"
             environ[key] = f"{environ[key]},{value}" if key in environ else value
     script = environ["SCRIPT_NAME"] or spelling.root_path
-    if script and environ["PATH_INFO"].startswith(script):
+    if script and _is_below(environ["PATH_INFO"], script, server):
         environ |= {"SCRIPT_NAME": script, "PATH_INFO": environ["PATH_INFO"][len(script) :]}
     else:
         environ["SCRIPT_NAME"] = spelling.root_path
     return environ
+
+
+def _is_below(path: str, script: str, server: str) -> bool:
+    """waitress looks for the end of a segment; the others do not."""
+    return path.startswith(script) and (server != "waitress" or path[len(script) :][:1] in ("", "/"))
 
 
 def _headers(spelling: Spelling) -> list[tuple[str, str]]:
