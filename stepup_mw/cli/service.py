@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ConfigError, ConfigProblem
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def read(path: Path) -> Config:
-    """The configuration, its warnings not shown. ConfigError; a missing file says how to make one."""
+def read(path: Path, *, secret: bool = True) -> Config:
+    """The configuration, its warnings not shown. ConfigError; a missing file says how to make one.
+
+    ``secret=False``: for who only reads the trail, an auditor for one, and need not have the secret key; whatever
+    stands in the place of the key then opens nothing.
+    """
     from ..config import load_config
+    from ..config.secret import VARIABLE
 
     if not path.exists() and not path.is_symlink():
         message = "there is no such file; `stepup init` writes one, --config or STEPUP_CONFIG names another"
         raise ConfigError((ConfigProblem(source=str(path), key="", message=message),))
-    return load_config(path, os.environ)
+    nobody = {} if secret else {VARIABLE: token_hex(32)}
+    return load_config(path, {**os.environ, **nobody})
 
 
 def work(path: Path, task: Callable[[Services], Awaitable[T]]) -> T:

@@ -124,10 +124,12 @@ def tail(
 
 def _own(config: Path, users: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
     """The configured trail, and every id under which its lines may show these users."""
-    settings = service.read(config).settings
+    settings = service.read(config, secret=False).settings
     if not users or settings.trail.user_id == "plain":
         return settings.trail.path, users
     from .pseudonyms import ids_of
+
+    settings = service.read(config).settings
 
     return settings.trail.path, users + tuple(shown for user in users for _, shown in ids_of(user, settings))
 

@@ -17,7 +17,7 @@ from .failure import CANNOT_VERIFY, CommandError
 from .program import command
 from .progress import progress
 from .screen import fields, paint, safe, say, say_json
-from .vkeys import find_held, find_keys, refuse_key_inside
+from .vkeys import find_held, find_keys, is_own, name_key, refuse_key_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ def verify(
     no checkpoint yet; 5 could not be checked.
     """
     loaded = _config(path, key, config, needed=proof is None)
-    vkey = key if key is not None else find_keys(loaded, config) if loaded is not None else None
+    vkey = name_key(key, path, config) if key is not None else find_keys(loaded, config) if loaded is not None else None
     if proof is not None:
         from .proof import check_proof
 
@@ -81,7 +81,7 @@ def verify(
     refuse_key_inside(target, key)
     refuse_key_inside(target, str(since) if since is not None else None)
     options: dict[str, Any] = {"since": since, "save": save, "parse": not chain, "processes": processes}
-    own = loaded if loaded is not None and _is_own(path, loaded.settings.trail.path) else None
+    own = loaded if loaded is not None and is_own(path, loaded.settings.trail.path) else None
     evidence = places.find_evidence(own.settings, vkey, online=anchors) if own is not None else []
     if own is not None:
         options["held"] = [*find_held(own), *(places.held_by(evidence) if evidence else ())]
@@ -149,18 +149,13 @@ def _config(path: Path | None, key: str | None, config: Path, *, needed: bool) -
     """The configuration; nothing where none is needed and there is none."""
     if (path is not None or not needed) and (key is not None or not config.exists()):
         return None
-    return service.read(config)
+    return service.read(config, secret=False)
 
 
 def _configured(config: Config | None) -> Path:
     if config is None:
         raise CommandError("no PATH, and no configuration to name one", CANNOT_VERIFY)
     return config.settings.trail.path
-
-
-def _is_own(path: Path | None, live: Path) -> bool:
-    """Whether PATH is the configured trail itself, and not a copy or an export of some time."""
-    return path is None or path.resolve() in (live.resolve(), live.parent.resolve())
 
 
 def _as_json(path: Path | str, report: Report, *, keyed: bool) -> dict[str, Any]:

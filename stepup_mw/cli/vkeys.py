@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NoteError
+from ..errors import ConfigError, NoteError
+from . import service
 from .failure import CANNOT_VERIFY, CommandError
 from .screen import safe
 
@@ -28,6 +29,29 @@ def find_keys(config: Config, path: Path) -> str | None:
     if pem is not None:
         lines.append(format_vkey(parse_signer(pem, origin_of(config.settings.service)).vkey))
     return "\n".join(dict.fromkeys(lines)) or None
+
+
+def is_own(path: Path | None, live: Path) -> bool:
+    """Whether PATH is the configured trail itself, and not a copy or an export of some time."""
+    return path is None or path.resolve() in (live.resolve(), live.parent.resolve())
+
+
+def name_key(key: str, path: Path | None, config: Path) -> str:
+    """The key given; for the configured trail as a key of its service, too. `stepup init` named the key, and the
+    service may have been named since. The signature is by the same key either way."""
+    from ..note import Vkey, format_vkey, origin_of
+    from ..trail.notes import read_vkeys
+
+    if not config.exists():
+        return key
+    try:
+        settings, given = service.read(config, secret=False).settings, read_vkeys(key)
+    except (ConfigError, NoteError):
+        return key  # what is wrong with the key is said where it is used
+    if not is_own(path, settings.trail.path):
+        return key
+    named = [Vkey(name=origin_of(settings.service), public=each.public) for each in given]
+    return "\n".join(dict.fromkeys(map(format_vkey, (*given, *named))))
 
 
 def _kept_keys(file: Path, audit_folder: Path) -> list[str]:

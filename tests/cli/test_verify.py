@@ -191,3 +191,29 @@ def test_a_key_file_without_a_key_cannot_verify(trail: Path, stepup: Run, folder
     ran = stepup("verify")
     assert ran.code == 5
     assert "VERIFIED" not in ran.out.split()
+
+
+def test_a_service_that_was_named_after_init_still_verifies_with_the_key_of_init(folder: Path, stepup: Run) -> None:
+    assert stepup("init --service first").code == 0
+    config = folder / "stepup.toml"
+    config.write_text(config.read_text().replace('service = "first"', 'service = "bank"'))
+    assert stepup("enroll alice").code == 0
+    for words in ("", "audit/stepup.jsonl ", "audit "):
+        ran = stepup(f"verify {words}--key stepup-audit.vkey")
+        assert (ran.code, ran.out.split()[1]) == (0, "VERIFIED"), words
+    shutil.copytree(folder / "audit", folder / "copy")  # of which nobody says whose trail it is
+    assert stepup("verify copy --key stepup-audit.vkey").code == 2
+    (folder / "other.vkey").write_text(
+        format_vkey(parse_signer(generate_signing_key(), "first/stepup-audit").vkey) + "\n"
+    )
+    assert stepup("verify --key other.vkey").code == 2
+
+
+def test_an_auditor_needs_no_secret_key(trail: Path, folder: Path, stepup: Run) -> None:
+    (folder / "stepup.secret").unlink()
+    assert stepup("verify").code == 0
+    shown = stepup("tail --user alice")
+    assert (shown.code, "alice" in shown.out) == (0, True)
+    assert stepup("users").code == 2
+    edit(trail)
+    assert stepup("verify").code == 2
