@@ -60,9 +60,8 @@ def test_a_killed_store_is_a_503_in_time_and_a_started_one_goes_on(door: Door, s
         assert verify(other, challenge, door.code(enrolled, steps=1)).status_code == 200
     story = door.story(user)
     assert story.count(BY_GRANT[0]) == runs + 8
-    assert [line["detail"] for line in door.lines(None) if line.get("status") == "refused"][-5:] == [
-        "store_unavailable"
-    ] * 5
+    refused = [line for line in door.trail() if line.get("status") == "refused"][-5:]
+    assert [(line["user_id"], line["detail"]) for line in refused] == [(user, "store_unavailable")] * 5
     assert is_chain(door.folder / "audit" / "stepup.jsonl")
 
 
@@ -126,7 +125,7 @@ def test_a_store_that_cannot_count_lets_nothing_through_and_goes_on(door: Door, 
 
 
 def _refusals(door: Door) -> list[dict[str, Any]]:
-    return [line for line in door.lines(None) if line.get("detail") == "store_unavailable"]
+    return [line for line in door.trail() if line.get("detail") == "store_unavailable"]
 
 
 def test_a_store_that_evicts_lets_nobody_in_says_so_and_goes_on(door: Door, state: Server) -> None:
