@@ -59,7 +59,7 @@ def _tell(loss: Loss) -> None:
     else:
         say("Until a right code each account has one guess; every grant and recovery code of before is void.")
         say("An authenticator that was taken away through another host since then may be back: `stepup users`.")
-    say("Nobody without one can enroll by themself until you say `stepup store accept`.")
+    say("Who has none is answered 503, and cannot enroll by themself, until you say `stepup store accept`.")
 
 
 @command("accept")

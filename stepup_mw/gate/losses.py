@@ -23,11 +23,11 @@ _WORDS = {
     "evicted": "the server has evicted keys",
 }
 _MEANS = {
-    "evicted": "Nobody enrolls by themself until `stepup store accept`; set maxmemory-policy to noeviction",
+    "evicted": "Who has no authenticator gets 503 until `stepup store accept`; set maxmemory-policy to noeviction",
 }
 _VOID = (
-    "Grants and recovery codes are void, each account has one guess, and nobody enrolls by themself until "
-    "`stepup store accept`"
+    "Grants and recovery codes are void, each account has one guess, and who has no authenticator gets 503 "
+    "until `stepup store accept`"
 )
 
 

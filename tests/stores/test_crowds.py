@@ -1,5 +1,5 @@
 """A user who never stops makes no server grow: what is there is counted by the server itself, after so many of each
-thing and after as many more; after a million in memory. A million over a server: ``python -m tests.bench bounds``."""
+thing and after as many more; after a million in memory. A million on each: ``python -m tests.bench challenges``."""
 
 from __future__ import annotations
 
