@@ -15,11 +15,12 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, MissingExtra
+from ..errors import ConfigError, ConfigProblem, MissingExtra
 from .failure import CommandError
 from .screen import paint, safe, say, show_problem
 from .target import Interface, load_app
@@ -58,17 +59,17 @@ def require_server(interface: Interface) -> None:
 
 def run(plan: Plan, *, workers: int, threads: int) -> None:
     """Serve until a signal ends it. CommandError where the server cannot start."""
-    log_to_stderr()
     if plan.interface == "asgi":
         _run_uvicorn(plan, workers)
     else:
         _run_gunicorn(plan, workers, threads)
 
 
-def log_to_stderr() -> None:
-    """What the middleware has to say while it serves."""
+def log_to_stderr(told: Collection[object] = ()) -> None:
+    """What the middleware has to say while it serves, but for the warnings that were ``told``: an app that is wrapped
+    already has them, too."""
     if not _log.handlers:
-        _log.addHandler(Notices())
+        _log.addHandler(Notices(told))
         _log.setLevel(logging.INFO)
         _log.propagate = False
 
@@ -76,7 +77,13 @@ def log_to_stderr() -> None:
 class Notices(logging.Handler):
     """Log records as the command's own messages."""
 
+    def __init__(self, told: Collection[object]) -> None:
+        super().__init__()
+        self._told = frozenset(map(str, told))
+
     def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() in self._told:
+            return
         color = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else "cyan"
         say(f"{paint(record.levelname.lower() + ':', color, bold=True)} {safe(record.getMessage())}", to_stderr=True)
 
@@ -99,12 +106,19 @@ def _run_uvicorn(plan: Plan, workers: int) -> None:
 def make_asgi(plan: Plan | None = None) -> Any:
     """The app behind the middleware. In a worker process of uvicorn, the plan comes from the environment."""
     from ..asgi import StepUpMiddleware
+    from ..config import load_config
 
     if plan is None:
-        log_to_stderr()
         plan = Plan.parse(os.environ[VARIABLE])
+        log_to_stderr(as_an_app_says(load_config(plan.config, os.environ).warnings, plan.config))
     app = load_app(plan.app, factory=plan.factory)
     return Reloading(StepUpMiddleware(app, config=quiet_config(plan.config)), plan.config)
+
+
+def as_an_app_says(warnings: Sequence[ConfigProblem], path: Path) -> list[ConfigProblem]:
+    """The warnings as an app that is wrapped already may have them: it names the same file in its own way."""
+    names = {str(path), str(path.resolve()), path.name}
+    return [dataclasses.replace(each, source=name) for each in warnings for name in names | {each.source}]
 
 
 def quiet_config(path: Path) -> Any:

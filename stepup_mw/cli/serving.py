@@ -39,11 +39,12 @@ def serve(
     headers are read by the middleware only, from identity.trusted_proxies: the server hands on the socket's peer. The
     configuration is checked before anything listens. SIGHUP puts a changed policy in force.
     """
-    from .servers import Plan, require_server, run
+    from .servers import Plan, as_an_app_says, log_to_stderr, require_server, run
     from .target import probe
 
     loaded = service.read(config)
     _refuse_split_memory(loaded, config, workers)
+    log_to_stderr(as_an_app_says(loaded.warnings, config))
     wanted: Interface | None = None if interface == "auto" else "asgi" if interface == "asgi" else "wsgi"
     chosen = probe(app, factory=factory, wanted=wanted)
     require_server(chosen)

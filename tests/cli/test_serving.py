@@ -76,6 +76,18 @@ def test_serve_wraps_the_app_unchanged(apps: Path, words: tuple[str, ...], kind:
     assert run("verify").code == 0
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_warnings_of_a_configuration_are_shown_once_also_for_an_app_that_is_wrapped(
+    apps: Path, workers: str
+) -> None:
+    own = "\nfrom stepup_mw.asgi import StepUpMiddleware\n\napp = StepUpMiddleware(app)\n"
+    (apps / "wrapped.py").write_text(STARLETTE + own)
+    with serving(apps, "wrapped:app", "--workers", workers) as server:
+        assert server.ask("GET", "/", {})[0] == 200
+        _, said = server.stop()
+    assert said.count("cookie.secure") == 1, said
+
+
 def test_a_changed_policy_is_in_force_after_sighup(apps: Path) -> None:
     with serving(apps, "star:app") as server:
         assert server.ask("GET", "/", {"X-Auth-User": "alice"})[0] == 200
