@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LF = 0x0A
 """As an int: to look for one byte in bytes by its number takes a tenth of the time."""
 
+_OPEN, _CLOSE = b"{}"
+
 ZERO = bytes(32)
 """``prev`` of the first line."""
 
@@ -83,21 +85,21 @@ def extend(records: Iterable[bytes], tip: Tip, tail: bytes) -> tuple[bytes, Tip]
 def link(bodies: Iterable[bytes], tip: Tip) -> tuple[bytes, Tip]:
     """``extend`` for records that are closed already: without their opening brace, the writer at their end."""
     seq, leaf, begin = tip.seq, tip.leaf, LEAF.copy
-    lines = []
+    parts: list[bytes] = []
     for body in bodies:
-        line = b'{"prev":"%b","seq":%d,%b' % (b2a_base64(leaf, newline=False), seq, body)
+        start = b'{"prev":"%b","seq":%d,' % (b2a_base64(leaf, newline=False), seq)
         state = begin()
-        state.update(line)
+        state.update(start)
+        state.update(body)
         leaf = state.digest()
         seq += 1
-        lines.append(line)
-    lines.append(b"")
-    return b"\n".join(lines), Tip(seq, leaf)
+        parts += (start, body, b"\n")
+    return b"".join(parts), Tip(seq, leaf)
 
 
 def is_record(record: bytes, room: int) -> bool:
     """Whether ``record`` is one object on one line that leaves ``room`` bytes for what the trail adds."""
-    return 2 < len(record) <= MAX_LINE - room and record[:1] == b"{" and record[-1:] == b"}" and LF not in record
+    return 2 < len(record) <= MAX_LINE - room and record[0] == _OPEN and record[-1] == _CLOSE and LF not in record
 
 
 def parse_opening(line: bytes) -> Tip | None:

@@ -17,7 +17,7 @@ from .. import events
 from ..encoding import format_timestamp, format_uuid7, safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..note import Checkpoint
 
@@ -67,9 +67,10 @@ class Marks:
         event_id = format_uuid7(now, self._random(10))
         return events.other(event_type, phase, now=now, event_id=event_id, service=self._service, detail=detail)
 
-    def close(self, record: bytes, n: int) -> bytes:
-        """A record from behind its opening brace to its end, with its writer and its number."""
-        return b"%b%b%d}}" % (record[1:-1], self._numbered, n)
+    def close(self, records: Iterable[bytes], first: int) -> list[bytes]:
+        """Each record from behind its opening brace to its end, with its writer and its number, ``first`` and on."""
+        numbered = self._numbered
+        return [b"%b%b%d}}" % (record[1:-1], numbered, n) for n, record in enumerate(records, first)]
 
     def mark(self, phase: str, detail: Mapping[str, Any], after: int | None = None, event_type: str = "audit") -> bytes:
         """One ``audit`` record of the trail's own, closed."""

@@ -62,9 +62,9 @@ class Entry:
     info: bool = False
 
 
-def close_all(entries: Iterable[Entry], close: Callable[[bytes, int], bytes]) -> list[bytes]:
+def close_all(entries: Iterable[Entry], close: Callable[[Iterable[bytes], int], list[bytes]]) -> list[bytes]:
     """All records of the entries in order, each closed with its number."""
-    return [close(record, number) for entry in entries for number, record in enumerate(entry.records, entry.number)]
+    return [body for entry in entries for body in close(entry.records, entry.number)]
 
 
 def release(entries: Iterable[Entry], why: str | None, result: Any = None) -> None:

@@ -69,6 +69,7 @@ def appending() -> dict[str, tuple[Ratio, str]]:
     }
     return {
         **batches,
+        f"the same by hand, {BATCHES[-1]} lines: closed, chained, one write, one fdatasync": (by_hand, ""),
         f"append, {FLIGHT} in flight, times one sync a line": (in_flight, "12"),
         "append, four processes, times one": (four, "1"),
     }
@@ -77,18 +78,37 @@ def appending() -> dict[str, tuple[Ratio, str]]:
 def batch(size: int) -> float:
     with folder() as place:
         trail, records = open_trail(place), [sample()] * size
-        fd = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        data, _ = link([record[1:-1] + TAIL + b"%d}}" % 12345 for record in records], Tip(10**6))
         trail.append_blocking(records)
-
-        def raw() -> None:
-            os.write(fd, data)
-            os.fdatasync(fd)
-
-        taken = [(timed(raw), timed(partial(trail.append_blocking, records))) for _ in range(CALLS)]
+        ratio = beside_raw(place, records, partial(trail.append_blocking, records))
         trail.close()
+    return ratio
+
+
+def by_hand() -> float:
+    """What the chain alone leaves of a raw write: the same lines made and written in the thread that asks, without a
+    queue, a lock or a look at what others did."""
+    with folder() as place:
+        records = [sample()] * BATCHES[-1]
+        fd = os.open(place / "by-hand", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        ratio = beside_raw(place, records, lambda: write_synced(fd, chained(records)))
         os.close(fd)
+    return ratio
+
+
+def beside_raw(place: Path, records: list[bytes], ours: Callable[[], None]) -> float:
+    fd, data = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND), chained(records)
+    taken = [(timed(lambda: write_synced(fd, data)), timed(ours)) for _ in range(CALLS)]
+    os.close(fd)
     return sum(base for base, _ in taken) / sum(mine for _, mine in taken)
+
+
+def chained(records: list[bytes]) -> bytes:
+    return link([b"%b%b%d}}" % (record[1:-1], TAIL, 12345) for record in records], Tip(10**6))[0]
+
+
+def write_synced(fd: int, data: bytes) -> None:
+    os.write(fd, data)
+    os.fdatasync(fd)
 
 
 def in_flight() -> float:
