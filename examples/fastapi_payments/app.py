@@ -1,5 +1,5 @@
 """Payments behind a FastAPI app, for programs with a token and for people at the form on its page: everybody sees the
-list; a payment asks for a code, and so do taking all away and a standing order, which no rule names."""
+list; a payment asks for a code, and so do many at once, taking all away and a standing order, which no rule names."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def page(request: Request) -> str:
     if not request.user.is_authenticated:
         return PAGE.format('<form method="post" action="/sign-in/alice"><button>Sign in</button></form>')
     paid = "".join(f"<li>{amount} to {html.escape(to)}</li>" for to, amount in (p.values() for p in list_payments()))
-    return PAGE.format(f"<ul>{paid}</ul>{FORM.format('/pay', 'Pay')}{FORM.format('/standing-orders', 'Pay monthly')}")
+    forms = FORM.format("/pay", "Pay") + FORM.format("/standing-orders", "Pay monthly")
+    return PAGE.format(f'<ul>{paid}</ul>{forms}<a href="/payroll">Pay many</a> <a href="/export">Take all with you</a>')
 
 
 @app.post("/pay")  # a rule names it: the form is kept, shown, and sent after the code
@@ -89,6 +90,19 @@ def pay_by_form(
 ) -> RedirectResponse:
     name = f" for {invoice.filename}, {len(invoice.file.read())} bytes" if invoice and invoice.filename else ""
     pay(Payment(to=to + name, amount=amount))
+    return RedirectResponse("/", 303)
+
+
+@app.get("/payroll", response_class=HTMLResponse)  # a rule asks before the long form is filled in …
+async def payroll(request: Request) -> str:
+    return PAGE.format(PAYROLL.format(await stepup_mw.form_token(request, "/payroll")))
+
+
+@app.post("/payroll")  # … and the token in it lets it be sent when that proof is no longer fresh
+def pay_all(payments: Annotated[str, Form()]) -> RedirectResponse:
+    for line in payments.splitlines():
+        to, _, amount = line.rpartition(" ")
+        pay(Payment(to=to, amount=int(amount)))
     return RedirectResponse("/", 303)
 
 
@@ -105,3 +119,6 @@ PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=de
 FORM = """<form method="post" action="{0}" enctype="multipart/form-data">
 <label>To <input name="to" required></label> <label>Amount <input name="amount" type="number" required></label>
 <label>Invoice <input name="invoice" type="file"></label> <button>{1}</button></form>"""
+PAYROLL = """<form method="post"><input type="hidden" name="_stepup" value="{}">
+<label>A payment a line, as in “Bob 20” <textarea name="payments" rows="9" required></textarea></label>
+<button>Pay all</button></form>"""

@@ -1,4 +1,5 @@
-"""A message board in Flask: posting is free, wiping the board asks for a code, and so does taking many away."""
+"""A message board in Flask, with a page for people: posting is free, wiping the board asks for a code, and so do the
+export and taking many messages away."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from flask import Flask, redirect, request, session
+from flask import Flask, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
 import stepup_mw
@@ -32,10 +33,16 @@ def sign_in(user: str) -> Response:
     return redirect("/")
 
 
-@app.get("/")
-def board() -> list[str]:
+def messages() -> list[str]:
     with database() as db:
         return [text for (text,) in db.execute("select text from messages")]
+
+
+@app.get("/")
+def board() -> str:
+    """Where a proof is fresh, the form that wipes carries a token, and may be filled in slowly."""
+    token = stepup_mw.form_token_sync(request, "/wipe")
+    return render_template("board.html", messages=messages(), stepup_token=token)
 
 
 @app.post("/")
@@ -45,17 +52,21 @@ def post() -> Response:
     return redirect("/")
 
 
-@app.post("/wipe")  # a rule in stepup.toml names it
+@app.post("/wipe")  # a rule in stepup.toml names it: the form is kept, shown, and sent after the code
 def wipe() -> Response:
+    why, file = request.form.get("why"), request.files.get("minutes")
     with database() as db:
         db.execute("delete from messages")
+        if why:
+            minutes = f", see {file.filename}, {len(file.read())} bytes" if file and file.filename else ""
+            db.execute("insert into messages values (?)", (f"Wiped: {why}{minutes}",))
     return redirect("/")
 
 
-@app.post("/export")  # no rule names it; the decorator asks
+@app.route("/export", methods=["GET", "POST"])  # no rule names it; the decorator asks
 @stepup_required(reason="all messages, to take with you", max_age="1m")
 def export() -> list[str]:
-    return board()
+    return messages()
 
 
 @app.post("/take-away")  # only the view knows whether it matters
