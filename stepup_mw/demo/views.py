@@ -124,8 +124,8 @@ def settings_page(name: str, accounts: Sequence[Account], flash: str = "", error
     content = f"""{_flash(flash)}<section class="card"><h1>Settings</h1>{_error(error)}
 <div class="row"><p>Password<br><span class="soft">Asks for a code, whatever the score.</span></p>
 <a class="button quiet" href="/password">Change</a></div>{rows}
-<p class="soft" style="margin:1rem 0 0">Closing is a single form. After the code, come back to this page and press
-Close once more: the proof is for exactly that request, once.</p></section>"""
+<p class="soft" style="margin:1rem 0 0">Closing is a single form. It waits for the code, and is sent after it: the proof
+is for exactly that request, once.</p></section>"""
     return _page("Settings", content, user=name, here="/settings", shape="narrow", status=400 if error else 200)
 
 

@@ -194,7 +194,7 @@ async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decis
         return await let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
     line = services.journal.line(facts, "trigger", "not_enrolled", reason=visit.assessment.reason)
     await services.journal.refuse(line)
-    return replies.not_enrolled(services, visit.request, person)
+    return replies.not_enrolled(services, visit.request, person, visit.rule.factors)
 
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:

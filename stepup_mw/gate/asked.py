@@ -154,10 +154,12 @@ async def _not_approved(services: Services, attempting: Attempting, trial: Trial
     request, rule = attempting.request, attempting.rule
     if not answers.wants_page(request, trial.challenge) or trial.kind == "gone":
         return replies.rejected(services, request, trial)
+    wait_s = replies.retry_after_s(services, trial.locked_until)
     if trial.kind == "locked":
-        wait_s = replies.retry_after_s(services, trial.locked_until)
         text, status = wording.lock(wait_s, trial.locked_until), 429
         headers: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", str(wait_s).encode("ascii")),)
+    elif trial.locked_until:  # by this very code: to try once more is of no use
+        text, status, headers = wording.lock(wait_s, trial.locked_until), 401, (answers.plain_challenge(services),)
     else:
         words = {
             "wrong": say("code.wrong", count=trial.attempts_left),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -79,12 +79,15 @@ def _asked_for(seconds: int, wanted: Wanted | None) -> Said:
     return say("challenge.token_or_code", why=wanted.text, seconds=seconds)
 
 
-def not_enrolled(services: Services, request: Request, person: Person) -> Response:
-    """No authenticator: 403, or where ``challenge.enroll = "self"`` the way to one."""
+def not_enrolled(services: Services, request: Request, person: Person, factors: Sequence[str]) -> Response:
+    """Nothing that counts by the ``factors`` of the rule: 403, or where ``challenge.enroll = "self"`` the way to it."""
     if services.settings.challenge.enroll != "self":
         return answers.refusal(services, request, "not-enrolled", 403, say("refused.not_enrolled"))
-    url = answers.endpoint(services, request, "enroll")
+    by_passkey = "passkey" in factors and "totp" not in factors
+    url = answers.endpoint(services, request, "passkeys" if by_passkey else "enroll")
     if answers.is_navigation(request):
+        if by_passkey:
+            return answers.redirect(url)
         target = answers.target_of(request) if request.method == "GET" else ""
         return answers.redirect(url + (f"?back={seal_target(services, person, target)}" if target else ""))
     return answers.problem("not-enrolled", 403, say("refused.enroll_at"), enroll_url=url)

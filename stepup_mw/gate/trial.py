@@ -38,7 +38,8 @@ Kind = Literal["approved", "wrong", "replayed", "skewed", "locked", "gone"]
 class Trial:
     """``records`` are the audit lines of the trial, not written yet. ``method`` is the proof that succeeded.
 
-    settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds.
+    settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds, also of a
+    lock that this very code began.
     drift_s: how far off the authenticator's clock is, where kind is ``skewed``. epoch: the user's, before the code was
     looked at; what is given for it lives in this one (0: nothing is).
     """
@@ -176,6 +177,7 @@ async def _reject(
         settled=settled,
         attempt=number,
         attempts_left=left,
+        locked_until=counted.locked_until if counted.locks else 0.0,
         drift_s=drift * totp.PERIOD_S,
     )
 

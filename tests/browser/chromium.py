@@ -24,6 +24,9 @@ QUIET = (
 )
 """For a machine without a network: nothing is asked of anybody but the page's own server."""
 
+OF_A_PERSON = ("--disable-back-forward-cache",)
+"""What Playwright would turn off: a person's browser goes back to a page as it was left, out of its cache."""
+
 LOOKS: dict[str, Any] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
@@ -37,7 +40,10 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        # a person's browser goes back to a page as it was left, out of its cache; Playwright would turn that off
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=list(QUIET), ignore_default_args=["--disable-back-forward-cache"]
+        )
         try:
             yield browser
         finally:

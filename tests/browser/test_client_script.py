@@ -1,4 +1,4 @@
-"""``client.js`` in a single-page app under a strict policy: the dialog, one for many calls, a no, an abort."""
+"""``client.js``: the dialog, one for many calls, a no, an abort; in each app, and under the strict policy of one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -15,7 +16,9 @@ import stepup_mw
 
 from ..examples.serving import UVICORN, Example, Served, copy_example, enrolled, served
 from ..npm import npm_folder
+from .apps import App, User
 from .chromium import Person, in_every_look, person
+from .test_asking import ASKED, PROVED
 
 pytestmark = pytest.mark.slow
 
@@ -29,27 +32,18 @@ def spa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Example, Ser
         yield example, app
 
 
-@pytest.fixture
-def alice(browser: Browser, spa: tuple[Example, Served]) -> Iterator[Person]:
-    """At the page, signed in, in a browser of her own; whatever she does breaks no policy."""
-    with person(browser, spa[1].url) as somebody:
-        somebody.page.goto("/")
-        somebody.page.get_by_role("button", name="Sign in").click()
-        yield somebody
-        assert somebody.complaints == []
-
-
-def call(somebody: Person, amounts: str) -> None:
-    """Make payments at once, and keep what became of them in ``window.made``."""
+def call(somebody: Person, path_and_body: list[Any], times: int) -> None:
+    """Make a call so many times at once, and keep what became of them in ``window.made``."""
     somebody.page.evaluate(
-        """async amounts => {
+        """async ([path, body, times]) => {
           const { wrap } = await import("/_stepup/client.js");
           const fetch = wrap(window.fetch);
-          const pay = amount => fetch("/payments", { method: "POST", body: JSON.stringify({ to: "eve", amount }) })
+          const headers = { "Content-Type": "application/json" };
+          const one = () => fetch(path, { method: "POST", body: JSON.stringify(body), headers })
             .then(answer => answer.status, error => error.name);
-          window.made = Promise.all(JSON.parse(amounts).map(pay));
+          window.made = Promise.all(Array.from({ length: times }, one));
         }""",
-        amounts,
+        [*path_and_body, times],
     )
 
 
@@ -57,75 +51,99 @@ def made(somebody: Person) -> list[object]:
     return list(somebody.page.evaluate("() => window.made"))
 
 
-def test_a_call_is_asked_about_and_made_again_once(alice: Person, spa: tuple[Example, Served], pictures: Path) -> None:
-    page, dialog = alice.page, alice.page.get_by_role("dialog", name="Confirm it is you")
-    page.get_by_role("button", name="Pay", exact=True).click()
-    expect(dialog).to_contain_text("POST /payments")
-    expect(dialog.get_by_label("Code from your authenticator app")).to_be_focused()
-    in_every_look(alice, pictures, "dialog")
-    dialog.get_by_label("Code").fill("000000")
-    expect(dialog.get_by_role("alert")).to_contain_text("Tries left: 4")
-    in_every_look(alice, pictures, "dialog-wrong")
-    dialog.get_by_label("Code").fill(spa[0].code())  # the sixth digit sends it
-    expect(page.get_by_role("status")).to_have_text("Paid.")
-    expect(dialog).to_have_count(0)
-    expect(page.locator("li")).to_have_text(["20 to bob"])
-    assert spa[0].story()[-6:] == [
-        "trigger/required", "challenge/issued", "challenge/rejected", "outcome/approved",
-        "access/allowed", "result/completed",
-    ]  # fmt: skip
+def test_a_single_page_app_asks_in_a_dialog_under_its_own_policy(
+    browser: Browser, spa: tuple[Example, Served], pictures: Path
+) -> None:
+    example, app = spa
+    with person(browser, app.url) as alice:
+        page = alice.page
+        page.goto("/")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("You will be asked for a code.")).to_be_visible()
+        dialog = page.get_by_role("dialog", name="Confirm it is you")
+        page.get_by_role("button", name="Pay", exact=True).click()
+        expect(dialog).to_contain_text("POST /payments")
+        expect(dialog.get_by_label("Code from your authenticator app")).to_be_focused()
+        in_every_look(alice, pictures, "dialog")
+        dialog.get_by_label("Code").fill("000000")
+        expect(dialog.get_by_role("alert")).to_contain_text("Tries left: 4")
+        in_every_look(alice, pictures, "dialog-wrong")
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("status")).to_have_text("Not paid: you did not confirm.")
+        page.get_by_role("button", name="Pay", exact=True).click()
+        dialog.get_by_label("Code").fill(example.code())  # the sixth digit sends it
+        expect(page.get_by_role("status")).to_have_text("Paid.")
+        expect(dialog).to_have_count(0)
+        expect(page.locator("li")).to_have_text(["20 to bob"])
+        expect(page.get_by_text("You will be asked for a code.")).to_be_hidden()
+        assert alice.complaints == []
+    assert example.story() == [*ASKED, "challenge/rejected", "outcome/denied", *PROVED]
 
 
-def test_many_calls_in_flight_are_one_dialog(alice: Person, spa: tuple[Example, Served]) -> None:
-    call(alice, "[1, 2, 3, 4]")
-    dialog = alice.page.get_by_role("dialog")
+@pytest.fixture
+def alice(browser: Browser, app: App) -> Iterator[tuple[Person, User]]:
+    """On a page of an app's, signed in; whatever they do breaks no policy."""
+    user = app.user()
+    with person(browser, app.url) as somebody:
+        app.sign_in(somebody, user)
+        somebody.page.goto("/")
+        yield somebody, user
+        assert somebody.complaints == []
+
+
+def test_many_calls_in_flight_are_one_dialog(alice: tuple[Person, User], app: App) -> None:
+    somebody, user = alice
+    times = 1 if app.call[0] == "/payments" else 3  # there each payment has a code of its own
+    call(somebody, app.call_of(user), times)
+    dialog = somebody.page.get_by_role("dialog")
     expect(dialog).to_have_count(1)
-    dialog.get_by_label("Code").fill(spa[0].code(steps=1))
-    assert made(alice) == [201] * 4
-    assert alice.page.locator("dialog").count() == 0
-    assert spa[0].story().count("access/allowed") == 5
+    dialog.get_by_label("Code").fill(user.wrong())
+    expect(dialog.get_by_role("alert")).to_contain_text("Tries left: 4")
+    dialog.get_by_label("Code").fill(user.code())
+    assert made(somebody) == [app.call_status] * times
+    assert somebody.page.locator("dialog").count() == 0
+    app.wait(lambda: app.story(user).count("result/completed") == times)
+    assert app.bases(user) == ["grant"] * times
+    assert app.story(user).count("outcome/approved") == 1
 
 
-def test_a_no_is_an_error_with_a_name_for_every_call_that_waited(alice: Person, spa: tuple[Example, Served]) -> None:
-    call(alice, "[1, 2]")
-    expect(alice.page.get_by_role("dialog")).to_have_count(1)
-    alice.page.keyboard.press("Escape")
-    assert made(alice) == ["StepUpCancelled"] * 2
-    expect(alice.page.get_by_role("dialog")).to_have_count(0)
-    alice.page.get_by_role("button", name="Pay", exact=True).click()
-    alice.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    expect(alice.page.get_by_role("status")).to_have_text("Not paid: you did not confirm.")
-    expect(alice.page.get_by_role("button", name="Pay", exact=True)).to_be_visible()
-    assert "outcome/denied" in spa[0].story()
+def test_a_no_is_an_error_with_a_name_for_every_call_that_waited(alice: tuple[Person, User], app: App) -> None:
+    somebody, user = alice
+    call(somebody, app.call_of(user), 2)
+    expect(somebody.page.get_by_role("dialog")).to_have_count(1)
+    somebody.page.keyboard.press("Escape")
+    assert made(somebody) == ["StepUpCancelled"] * 2
+    expect(somebody.page.get_by_role("dialog")).to_have_count(0)
+    assert app.bases(user) == []
+    app.wait(lambda: "outcome/denied" in app.story(user), lambda: app.story(user))
 
 
-def test_an_aborted_call_takes_its_dialog_along(alice: Person) -> None:
-    name = alice.page.evaluate(
-        """async () => {
+def test_an_aborted_call_takes_its_dialog_along(alice: tuple[Person, User], app: App) -> None:
+    somebody, user = alice
+    name = somebody.page.evaluate(
+        """async ([path, body]) => {
           const { wrap } = await import("/_stepup/client.js");
           const stop = new AbortController();
-          const call = wrap(window.fetch)("/payments", { method: "POST", body: "{}", signal: stop.signal });
+          const call = wrap(window.fetch)(path, { method: "POST", body: JSON.stringify(body), signal: stop.signal });
           while (!document.querySelector("dialog")) await new Promise(done => setTimeout(done, 20));
           stop.abort();
           return [await call.catch(error => error.name), document.querySelectorAll("dialog").length];
-        }"""
+        }""",
+        app.call_of(user),
     )
     assert name == ["AbortError", 0]
+    assert app.bases(user) == []
 
 
-def test_a_recovery_code_will_do(alice: Person, spa: tuple[Example, Served]) -> None:
-    call(alice, "[7]")
-    dialog = alice.page.get_by_role("dialog")
+def test_a_recovery_code_will_do(alice: tuple[Person, User], app: App) -> None:
+    somebody, user = alice
+    call(somebody, app.call_of(user), 1)
+    dialog = somebody.page.get_by_role("dialog")
     dialog.get_by_role("button", name="Use a recovery code").click()
-    dialog.get_by_label("Recovery code").fill(spa[0].recovery_codes[0])
+    dialog.get_by_label("Recovery code").fill(user.recovery_codes[0])
     dialog.get_by_role("button", name="Confirm").click()
-    assert made(alice) == [201]
-
-
-def test_it_tells_how_fresh_i_am(alice: Person) -> None:
-    asked = 'async () => (await import("/_stepup/client.js")).status("POST", "/payments")'
-    told = alice.page.evaluate(asked)
-    assert (told["sensitive"], told["proof_required"], told["max_age"]) == (True, True, 120)
+    assert made(somebody) == [app.call_status]
+    app.told(user, *PROVED)
 
 
 def test_its_size_is_under_4_kb_compressed() -> None:

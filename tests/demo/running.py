@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from stepup_mw.cli.screen import say
 from stepup_mw.demo import run
-sys.exit(run(port=0, folder=Path(sys.argv[1]), echo=say))
+sys.exit(run(port=int(sys.argv[2]), folder=Path(sys.argv[1]), echo=say))
 """
 
 
@@ -86,13 +86,12 @@ def wait(found: Callable[[], re.Match[str] | None], explain: Callable[[], str]) 
 
 
 @contextmanager
-def running(folder: Path, **environ: str) -> Iterator[Demo]:
+def running(folder: Path, port: int = 0, **environ: str) -> Iterator[Demo]:
     """The demo with its output in a file, ended at the latest when the block does."""
     output = folder.with_suffix(".out")
     with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(folder)], stdout=file, stderr=subprocess.STDOUT, env=os.environ | environ
-        )
+        command = [sys.executable, "-c", RUN, str(folder), str(port)]
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | environ)
     demo = Demo(folder=folder, process=process, output=output)
     try:
         demo.wait_for("Audit trail")

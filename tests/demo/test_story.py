@@ -180,7 +180,7 @@ def test_on_a_terminal_the_code_stays_below_and_ctrl_c_ends_it(tmp_path: Path) -
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     environ = os.environ | {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", RUN, str(tmp_path / "demo")]
+    command = [sys.executable, "-c", RUN, str(tmp_path / "demo"), "0"]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, close_fds=True)
     os.close(theirs)
     heard = bytearray()

@@ -1,4 +1,4 @@
-import { StepUpCancelled, wrap } from "/_stepup/client.js";
+import { StepUpCancelled, status, wrap } from "/_stepup/client.js";
 
 const fetch = wrap(window.fetch); // every call below may be asked about; none of them has to know
 const said = document.querySelector("#said");
@@ -8,6 +8,7 @@ async function show() {
   document.querySelector("#paid").replaceChildren(
     ...paid.map(({ to, amount }) => Object.assign(document.createElement("li"), { textContent: `${amount} to ${to}` })),
   );
+  document.querySelector("#ahead").hidden = !(await status("POST", "/payments")).proof_required; // before they fill it in
 }
 
 document.querySelector("#pay").addEventListener("submit", async (event) => {
