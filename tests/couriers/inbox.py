@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -28,10 +29,9 @@ class Inbox:
         """The first ``count`` notices (of a user), each checked by the library of Standard Webhooks."""
         until = time.monotonic() + 10
         while time.monotonic() < until:
-            found = [self._checked(headers, body) for headers, body in list(self.sent)]
-            mine = [notice for notice in found if user is None or notice["data"]["user_id"] == user]
+            mine = [one for one in list(self.sent) if user in (None, json.loads(one[1])["data"]["user_id"])]
             if len(mine) >= count:
-                return mine
+                return [self._checked(headers, body) for headers, body in mine]
             time.sleep(0.02)
         raise AssertionError(f"{len(self.sent)} notices, not {count}")
 
