@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -147,3 +148,12 @@ def prove_on_page(client: httpx2.Client, asked: httpx2.Response, code: str) -> h
     assert action is not None, page.text
     same_site = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
     return client.post(action[1], data={"code": code}, headers=same_site)
+
+
+def send_on_page(client: httpx2.Client, page: str, code: str) -> httpx2.Response:
+    """Confirm what the page shows, by the first form on it with all its fields."""
+    action = re.search(r'<form method="post" action="([^"]+)"', page)
+    assert action is not None, page
+    hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
+    fields = {name: html.unescape(value) for name, value in hidden}
+    return client.post(html.unescape(action[1]), data={**fields, "code": code})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .serving import GUNICORN, PROVED_ONCE, UVICORN, copy_example, enrolled, prove, served
+from .serving import GUNICORN, PROVED_ONCE, UVICORN, copy_example, enrolled, prove, send_on_page, served
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +113,35 @@ def test_django_club_in_its_own_middleware(tmp_path: Path, server: Sequence[str]
         assert named.json() == {"names": []}
     assert example.story()[:2] == PROVED_ONCE[:2]
     assert example.story()[-1] == "result/completed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("server", "target"), [(GUNICORN, "wsgi:app"), (UVICORN, "asgi:app")], ids=["wsgi", "asgi"])
+def test_a_form_that_a_view_of_django_interrupts_is_sent_after_the_code(
+    tmp_path: Path, server: Sequence[str], target: str
+) -> None:
+    """With Django's own CSRF protection on, whose token stands in the form that is kept."""
+    example = copy_example("django_club", tmp_path / "app")
+    settings = example.folder / "settings.py"
+    before = '    "stepup_mw.django.StepUpMiddleware",'
+    settings.write_text(
+        settings.read_text().replace(before, f'    "django.middleware.csrf.CsrfViewMiddleware",\n{before}')
+    )
+    example.python("manage.py", "migrate", "--verbosity", "0")
+    example = enrolled(example)
+    browser = {"accept": "text/html", "sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
+    with served(example, server, target) as app, app.client(**browser) as client:
+        client.get("/sign-in/alice")
+        form = {"count": "20", "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+        assert client.post("/members", data={"count": "20"}).status_code == 403
+        page = client.get(client.post("/members", data=form).headers["location"]).text
+        for said in ("more than ten at once", "POST /members", "20"):
+            assert said in page
+        sent = send_on_page(client, page, example.code())
+        assert (sent.status_code, sent.json()) == (200, {"members": 20})
+        assert send_on_page(client, page, example.code()).status_code == 410
+        assert client.get("/members").json() == {"members": 20}
+    assert example.story() == [*PROVED_ONCE, "access/refused"]
 
 
 @pytest.mark.slow

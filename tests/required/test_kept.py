@@ -16,8 +16,10 @@ import pyotp
 import pytest
 from litestar import Litestar
 from litestar import Request as LitestarRequest
+from litestar import get as litestar_get
 from litestar import post as litestar_post
 from litestar import put as litestar_put
+from litestar.config.csrf import CSRFConfig
 from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.testing import TestClient as LitestarClient
 from starlette.applications import Starlette
@@ -222,6 +224,51 @@ def test_a_fetch_in_litestar_finds_its_own_route_and_session(tmp_path: Path, pai
         again = client.put("/profile", json={"name": "y"})
     assert (asked.status_code, done.text, again.text) == (401, "alice 1", "alice 2")
     assert paid == [{"name": "x"}, {"name": "y"}]
+
+
+@pytest.mark.parametrize("path", ["/pay", "/rename"], ids=["no rule", "a rule"])
+def test_a_form_in_litestar_with_its_own_csrf_protection(path: str, tmp_path: Path, paid: Paid) -> None:
+    """The form that is kept has Litestar's token; the page that sends it after the code has no need of one."""
+    sessions = CookieBackendConfig(secret=b"of the test, 16.")
+
+    @litestar_post("/sign-in", exclude_from_csrf=True)
+    async def sign_in(request: LitestarRequest[Any, Any, Any]) -> None:
+        request.session["user"] = "alice"
+
+    @litestar_get("/form", media_type="text/plain")
+    async def form(request: LitestarRequest[Any, Any, Any]) -> str:
+        return str(request.scope.get("_csrf_token", ""))
+
+    @litestar_post(path, media_type="text/plain")
+    async def pay(request: LitestarRequest[Any, Any, Any]) -> str:
+        sent = await request.form()
+        if path == "/pay":
+            await stepup_mw.require(request, reason="a payment")
+        paid.append({"to": sent["to"]})
+        return "paid"
+
+    settings = tomllib.loads(CONFIG) | {"identity": {"provider": "session", "user": "user"}}
+    settings["audit"] = {"path": str(tmp_path / "audit" / "stepup.jsonl")}
+    settings["routes"] = [{"name": "rename", "path": "/rename", "methods": ["POST"], "risk": 60}]
+    plugin = StepUpPlugin(settings)
+    app = Litestar(
+        [sign_in, form, pay],
+        plugins=[plugin],
+        middleware=[sessions.middleware],
+        csrf_config=CSRFConfig(secret="a secret of the test"),
+    )
+    secret = anyio.run(enroll, plugin.assembly.gate.services, "alice").secret
+    named = {name.replace("_", "-"): text for name, text in BROWSER.items()}
+    with LitestarClient(app) as client:
+        client.post("/sign-in")
+        client.headers.update(named)
+        client.get("/form")
+        token = client.cookies["csrftoken"]
+        page = client.post(path, data={"to": "bob", "_csrf_token": token}).text
+        done = send(client, page, pyotp.TOTP(secret).now())
+        forged = client.post(path, data={"to": "mallory"})
+    assert (done.status_code, done.text, forged.status_code) == (201, "paid", 403)
+    assert paid == [{"to": "bob"}]
 
 
 def test_who_verifies_by_program_makes_the_call_again_by_itself(serve: Serve, paid: Paid) -> None:
