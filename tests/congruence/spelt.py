@@ -87,7 +87,8 @@ class Runner:
             if messages:
                 return messages.pop()
             with contextlib.suppress(TimeoutError):  # a client that stays until it has its answer
-                await asyncio.wait_for(answered.wait(), 5)
+                async with asyncio.timeout(5):  # which lets a cancellation through, as ``wait_for`` may not
+                    await answered.wait()
             return {"type": first.partition(".")[0] + ".disconnect", "code": 1000}
 
         async def send(message: Any) -> None:
