@@ -110,7 +110,9 @@ async def refuse_large(services: Services, visit: Visit, error: BodyTooLarge) ->
     await services.journal.refuse(
         services.journal.line(facts, "access", "refused", reason=visit.assessment.reason, detail="body_too_large")
     )
-    return answers.refusal(services, visit.request, "bad-request", 413, say("refused.too_large", limit=error.limit))
+    request = visit.request
+    text = say("refused.too_large_form" if answers.is_navigation(request) else "refused.too_large", limit=error.limit)
+    return answers.refusal(services, request, "bad-request", 413, text, back=answers.target_of(request))
 
 
 async def _by_grant(services: Services, visit: Visit, grant: Grant) -> Decision:

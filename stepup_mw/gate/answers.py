@@ -50,12 +50,13 @@ def refusal(
     status: int,
     detail: Said,
     *,
+    back: str = "",
     headers: Headers = (),
     **members: Any,
 ) -> Response:
-    """A problem for an API client, the same said on a page for a person, in their language."""
+    """A problem for an API client, the same said on a page for a person, in their language, with a way ``back``."""
     if is_navigation(request):
-        return notice(services, request, say(f"title.{kind}"), detail, status=status, headers=headers)
+        return notice(services, request, say(f"title.{kind}"), detail, status=status, back=back, headers=headers)
     return problem(kind, status, detail, headers=headers, **members)
 
 

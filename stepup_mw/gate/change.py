@@ -17,7 +17,7 @@ from .codes import Judged
 from .passkeys import judge_answer
 from .pending import Pending, claim
 from .services import Services
-from .told import lock_begun, seen_from, tell, tell_of_proof
+from .told import Seen, lock_begun, tell, tell_of_proof
 from .visit import Person, shown_user
 from .whereabouts import shown_address, throttled
 
@@ -33,6 +33,7 @@ class Change:
 
     person: Person
     address: Address
+    seen: Seen
     now: float
     pending: Pending | None = None
     code: str = ""
@@ -123,9 +124,9 @@ async def reject(
     records = [_record(services, change, "rejected", verdict=judged.verdict, field=field)]
     if judged.verdict == "replayed":
         records.append(duplicates.alert(services, change.person, change.address, challenge=None))
-        await duplicates.remember(services, change.person, change.address, change.now)
+        await duplicates.remember(services, change.person, change.seen, change.now)
     if counted.locks:
-        records.append(lock_begun(services, change.person, counted, change.address))
+        records.append(lock_begun(services, change.person, counted, change.seen))
     await services.journal.write(*records)
     budget = services.settings.account_throttle.failures
     return Outcome(
@@ -139,14 +140,13 @@ async def reject(
 async def forgive(services: Services, change: Change, *, proof: str) -> None:
     """It has been proven: the count of failures begins anew. ``proof``: by what, "" for none."""
     await services.store.forgive(change.person.user, throttled(services, change.address))
-    await tell_of_proof(services, change.person, proof, seen_from(change.address))
+    await tell_of_proof(services, change.person, proof, change.seen)
 
 
 async def done(services: Services, change: Change, what: str, *, proof: str) -> None:
     """It has been made: as ``forgive``, and the owner is told."""
     await forgive(services, change, proof=proof)
-    seen = seen_from(change.address)
-    tell(services, "factor_changed", change.person.user, change=what, by="self", **seen)
+    tell(services, "factor_changed", change.person.user, change=what, by="self", **change.seen)
 
 
 async def write(services: Services, change: Change, phase: str, **detail: Any) -> None:

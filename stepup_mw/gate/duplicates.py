@@ -10,7 +10,7 @@ from ..forwarding import Address
 from ..pages import Said, say
 from ..state import Challenge
 from .services import Services
-from .told import seen_from, tell
+from .told import Seen, tell
 from .visit import Person, shown_user
 from .whereabouts import shown_address
 
@@ -29,11 +29,11 @@ def alert(services: Services, person: Person, address: Address, *, challenge: Ch
     return services.journal.notice("alert", "duplicate_code", user=shown_user(services, person.user), detail=detail)
 
 
-async def remember(services: Services, person: Person, address: Address, now: float) -> None:
+async def remember(services: Services, person: Person, seen: Seen, now: float) -> None:
     """Leave the note for the person's other sessions, and tell the person."""
     for key in _keys(services, person):
         await services.store.hits(key, now=now, window_s=NOTE_S, record=True)
-    tell(services, "duplicate_code", person.user, **seen_from(address))
+    tell(services, "duplicate_code", person.user, **seen)
 
 
 async def elsewhere(services: Services, person: Person, now: float) -> int:

@@ -25,6 +25,7 @@ from .owner import SEEN, meet
 from .pending import new_pending, open_pending
 from .services import Services
 from .targets import open_target
+from .told import seen_from
 from .visit import Person
 
 MAX_FORM = 32 * 1024
@@ -101,7 +102,8 @@ async def _change(services: Services, request: Request, person: Person, now: flo
         return answers.refusal(services, request, "bad-request", 400, text)
     change = Change(
         person=person,
-        address=services.clients.of(request),
+        address=(address := services.clients.of(request)),
+        seen=seen_from(address, request),
         now=now,
         pending=open_pending(services, person, asked.pending, now),
         code=asked.code,

@@ -22,6 +22,7 @@ from .fields import read_fields
 from .owner import SEEN, meet
 from .pending import new_pending, open_pending
 from .services import Services
+from .told import seen_from
 from .visit import Person
 
 MAX_BODY = 2 * MAX_ANSWER
@@ -145,7 +146,8 @@ def _change(
 ) -> Change:
     return Change(
         person=person,
-        address=services.clients.of(request),
+        address=(address := services.clients.of(request)),
+        seen=seen_from(address, request),
         now=now,
         pending=open_pending(services, person, sent["pending"], now),
         current_code=sent["current_code"],

@@ -26,6 +26,7 @@ from .happened import is_told, route_of, told
 from .holdings import shown
 from .owner import SEEN, meet
 from .services import Services
+from .told import seen_from
 from .visit import Person
 
 MAX_BODY = 16 * 1024
@@ -56,7 +57,8 @@ async def _post(services: Services, request: Request, person: Person) -> Respons
         return answers.refusal(services, request, "bad-request", 400, text)
     wish = Change(
         person=person,
-        address=services.clients.of(request),
+        address=(address := services.clients.of(request)),
+        seen=seen_from(address, request),
         now=services.clock(),
         current_code=sent["current_code"][0] if sent["current_code"] else "",
     )

@@ -12,6 +12,9 @@ from ..state import FOREVER, Attempt
 from .services import Services
 from .visit import Person, shown_user
 
+Seen = dict[str, str | None]
+"""``ip`` and ``user_agent`` of the request that a notice is about."""
+
 
 def tell(services: Services, kind: Kind, user: str, **detail: Any) -> None:
     """Hand a notice over, where anybody wants one."""
@@ -29,16 +32,15 @@ def tell(services: Services, kind: Kind, user: str, **detail: Any) -> None:
         )
 
 
-def seen_from(address: Address, request: Request | None = None) -> dict[str, str | None]:
+def seen_from(address: Address, request: Request) -> Seen:
     """From where, for a notice."""
-    agent = request.header_text(b"user-agent") if request is not None else ""
-    return {"ip": address.ip, "user_agent": safe_text(agent, 256) or None}
+    return {"ip": address.ip, "user_agent": safe_text(request.header_text(b"user-agent"), 256) or None}
 
 
-def lock_begun(services: Services, person: Person, counted: Attempt, address: Address) -> bytes:
+def lock_begun(services: Services, person: Person, counted: Attempt, seen: Seen) -> bytes:
     """An account is locked by this attempt: its line, and the notice to its owner."""
     until = {"failures": counted.failures, "locked_until": shown_until(counted.locked_until)}
-    tell(services, "locked", person.user, **until, **seen_from(address))
+    tell(services, "locked", person.user, **until, **seen)
     return services.journal.notice("throttle", "locked", user=shown_user(services, person.user), detail=until)
 
 
@@ -47,7 +49,7 @@ def shown_until(until: float) -> float | None:
     return until if until < FOREVER else None
 
 
-async def tell_of_proof(services: Services, person: Person, method: str, seen: dict[str, str | None]) -> None:
+async def tell_of_proof(services: Services, person: Person, method: str, seen: Seen) -> None:
     """A code has been right, the device is not remembered yet: whether that is news to its owner."""
     if services.notify is None:
         return

@@ -155,11 +155,12 @@ async def _reject(
     status = "replayed" if verdict == "replayed" else "rejected"
     detail = "clock_skew" if verdict == "skewed" else None
     records = [services.journal.line(facts, "challenge", status, reason=challenge.reason, proof=shown, detail=detail)]
+    seen = seen_from(attempting.where.address, attempting.request)
     if verdict == "replayed":
         records.append(duplicates.alert(services, attempting.person, attempting.where.address, challenge=challenge))
-        await duplicates.remember(services, attempting.person, attempting.where.address, attempting.now)
+        await duplicates.remember(services, attempting.person, seen, attempting.now)
     if counted.locks:
-        records.append(lock_begun(services, attempting.person, counted, attempting.where.address))
+        records.append(lock_begun(services, attempting.person, counted, seen))
     settled = (
         number >= limit
         and verdict != "replayed"  # the same code may just now be winning this challenge from another request

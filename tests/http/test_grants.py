@@ -12,7 +12,7 @@ import pytest
 from stepup_mw.enrollment import Enrolled
 
 from .doors import CONFIG, SECRET, Door, serving
-from .steps import APPROVED, ASKED, BY_GRANT, TRANSFER, ask, problem, prove, verify
+from .steps import APPROVED, ASKED, BROWSER, BY_GRANT, TRANSFER, ask, problem, prove, verify
 
 FOREIGN = "access/refused route_policy"
 STALE = ["trigger/required stale_grant", "challenge/issued stale_grant"]
@@ -279,6 +279,14 @@ def test_a_body_over_the_cap_cannot_be_bound(door: Door, user: str, enrolled: En
     assert problem(answer) == (413, "bad-request")
     assert door.story(user) == ["access/refused route_policy", *ASKED]
     assert details(door, user) == ["body_too_large"]
+
+
+def test_a_person_whose_form_cannot_be_bound_gets_a_way_back_to_it(door: Door, user: str, enrolled: Enrolled) -> None:
+    with door.client(user, **BROWSER, **{"Referer": f"{door.url}/accounts/7?a=1", "Connection": "close"}) as browser:
+        answer = browser.post(WIRE, data={"memo": "x" * 70_000})
+    assert answer.status_code == 413
+    assert "the form is still filled in" in answer.text
+    assert '<a class="button" href="/accounts/7?a=1">' in answer.text
 
 
 def test_a_bound_body_reaches_the_app_whole(door: Door, user: str, enrolled: Enrolled) -> None:

@@ -50,11 +50,12 @@ def test_each_kind_reaches_its_person(name: str, tmp_path: Path) -> None:
         assert kinds([used, new]) == ["recovery_code_used", "new_device"]
         assert used["data"]["left"] == len(enrolled.recovery_codes) - 1
         assert (new["data"]["user_agent"], new["data"]["ip"]) == ("Phone", "127.0.0.1")
-        with door.client("alice") as thief:
+        with door.client("alice", **{"User-Agent": "Tablet"}) as thief:
             for _ in range(5):
-                verify(thief, ask(thief), door.wrong(enrolled))
+                thief.post("/_stepup/enroll", json={"action": "recovery_codes", "current_code": door.wrong(enrolled)})
         (locked,) = inbox.notices(5)[4:]
         assert (kinds([locked]), locked["data"]["failures"]) == (["locked"], 5)
+        assert (locked["data"]["user_agent"], locked["data"]["ip"]) == ("Tablet", "127.0.0.1")
         assert all(enrolled.secret.encode() not in body for _, body in inbox.sent)
 
 
