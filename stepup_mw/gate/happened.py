@@ -19,12 +19,14 @@ def told(line: Mapping[str, Any]) -> dict[str, object]:
     """A line for the page: ``what``, of which ``route``, ``from`` where, ``when``, and whether that is ``bad`` news."""
     kind = line["event_type"] if line["event_type"] != "step_up" else line["phase"]
     what = _SAID[line["event_type"]].get(f"{line['phase']}/{line.get('status')}") or say(f"event.{kind}")
+    when = parse_timestamp(line["timestamp"])
     return {
         "what": what,
         "route": route_of(line) or "",
         "from": wording.origin(line["origin"]) if line.get("origin") else (line.get("detail") or {}).get("ip", ""),
-        "when": line["timestamp"],
-        "when_day": wording.day(parse_timestamp(line["timestamp"])),
+        "when": wording.clock(when),
+        "when_day": wording.day(when),
+        "when_iso": line["timestamp"],
         "bad": what in _BAD,
     }
 

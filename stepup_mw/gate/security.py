@@ -189,13 +189,14 @@ def _since(seconds: float) -> Said:
 
 
 def _device(line: Mapping[str, Any], person: Person) -> dict[str, object]:
-    origin = line["origin"]
+    origin, seen = line["origin"], parse_timestamp(line["timestamp"])
     return {
         "device_id": origin["device_id"],
         "name": wording.device(origin.get("user_agent") or ""),
         "this": origin["device_id"] == person.device,
-        "seen": line["timestamp"],
-        "seen_day": wording.day(parse_timestamp(line["timestamp"])),
+        "seen": wording.clock(seen),
+        "seen_day": wording.day(seen),
+        "seen_iso": line["timestamp"],
     }
 
 

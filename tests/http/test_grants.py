@@ -282,7 +282,7 @@ def test_a_body_over_the_cap_cannot_be_bound(door: Door, user: str, enrolled: En
 
 
 def test_a_person_whose_form_cannot_be_bound_gets_a_way_back_to_it(door: Door, user: str, enrolled: Enrolled) -> None:
-    with door.client(user, **BROWSER, **{"Referer": f"{door.url}/accounts/7?a=1", "Connection": "close"}) as browser:
+    with door.client(user, **BROWSER, Referer=f"{door.url}/accounts/7?a=1", Connection="close") as browser:
         answer = browser.post(WIRE, data={"memo": "x" * 70_000})
     assert answer.status_code == 413
     assert "the form is still filled in" in answer.text
