@@ -7,7 +7,7 @@ and on record before they are done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -64,7 +64,7 @@ async def _post(services: Services, request: Request, person: Person) -> Respons
     )
     proven = await change.count_and_prove(services, wish)
     if isinstance(proven, Outcome):
-        return await _refused(services, request, wish, proven)
+        return await _refused(services, request, wish, proven, ticked={*sent["forget"], *sent["revoke"]})
     for device in sent["forget"]:
         await change.write(services, wish, "device_forgotten", device_id=device, proof=proven.method)
         await services.store.forget_sighting(person.user, "device", device)
@@ -76,11 +76,13 @@ async def _post(services: Services, request: Request, person: Person) -> Respons
     return answers.as_json(200, await _document(services, person))
 
 
-async def _refused(services: Services, request: Request, wish: Change, outcome: Outcome) -> Response:
+async def _refused(
+    services: Services, request: Request, wish: Change, outcome: Outcome, *, ticked: Collection[str]
+) -> Response:
     if not answers.is_form(request):
         return await receipts.as_document(services, request, wish, outcome)
     status, text, headers = receipts.refused(services, outcome)
-    return await _page(services, request, wish.person, error=text, status=status, headers=headers)
+    return await _page(services, request, wish.person, error=text, ticked=ticked, status=status, headers=headers)
 
 
 async def _read(request: Request) -> dict[str, list[str]] | None:
@@ -154,6 +156,7 @@ async def _page(
     *,
     done: Said | None = None,
     error: Said | None = None,
+    ticked: Collection[str] = (),
     status: int = 200,
     headers: Headers = (),
 ) -> Response:
@@ -172,8 +175,8 @@ async def _page(
         "passkeys": [{"name": each.factor.label or say("passkey.unnamed"), "since": _since(each.factor.created_at)}
                      for each in keys],
         "left": say("enroll.left", count=left) if left else say("enroll.left_none"),
-        "devices": [_device(line, person) for line in devices],
-        "grants": [_grant(grant) for grant in grants],
+        "devices": [_device(line, person, ticked) for line in devices],
+        "grants": [_grant(grant, ticked) for grant in grants],
         "removable": {"part": "security"} if devices or grants else None,
         "needs": say("enroll.needs_or_recovery" if "recovery_code" in current_proofs(services) else "enroll.needs"),
         "events": [told(line) for line in lines[:SHOWN]],
@@ -188,22 +191,24 @@ def _since(seconds: float) -> Said:
     return say("enroll.since", day=wording.day(seconds))
 
 
-def _device(line: Mapping[str, Any], person: Person) -> dict[str, object]:
+def _device(line: Mapping[str, Any], person: Person, ticked: Collection[str]) -> dict[str, object]:
     origin, seen = line["origin"], parse_timestamp(line["timestamp"])
     return {
         "device_id": origin["device_id"],
         "name": wording.device(origin.get("user_agent") or ""),
         "this": origin["device_id"] == person.device,
+        "ticked": origin["device_id"] in ticked,
         "seen": wording.clock(seen),
         "seen_day": wording.day(seen),
         "seen_iso": line["timestamp"],
     }
 
 
-def _grant(grant: Grant) -> dict[str, object]:
+def _grant(grant: Grant, ticked: Collection[str]) -> dict[str, object]:
     return {
         "grant_id": grant.grant_id,
         "name": grant.rule if grant.scope != "service" else say("security.whole_service"),
         "ends": wording.clock(grant.expires_at),
         "ends_iso": format_instant(grant.expires_at),
+        "ticked": grant.grant_id in ticked,
     }

@@ -46,7 +46,7 @@ def test_the_page_shows_what_i_have_and_takes_away_what_is_not_mine(
         expect(page.get_by_role("alert")).to_contain_text("is wrong")
         app.on_record(user, "enrollment", "enrolled", "rejected")
         for box in page.get_by_role("checkbox").all():
-            box.check()
+            expect(box).to_be_checked()
         field.fill(user.code(steps=1))
         page.get_by_role("button", name="Remove what is ticked").click()
         expect(page.get_by_role("status")).to_contain_text("no longer counts")

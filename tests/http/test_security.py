@@ -52,6 +52,16 @@ def test_a_code_takes_devices_and_grants_away(door: Door, user: str, enrolled: E
     assert ("enrollment", "rejected") in kinds
 
 
+def test_what_was_ticked_is_so_still_after_a_wrong_code(door: Door, user: str, enrolled: Enrolled) -> None:
+    with door.client(user) as owner, door.client(user) as other:
+        prove(other, door.code(enrolled))
+        prove(owner, enrolled.recovery_codes[0])
+        first, second = (grant["id"] for grant in owner.get("/_stepup/grants").json()["grants"])
+        page = owner.post("/_stepup/security", data={"revoke": first, "current_code": door.wrong(enrolled)}).text
+    assert f'value="{first}" checked>' in page
+    assert f'value="{second}">' in page
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"[]", b"{}", b'{"forget": "x"}', b'{"forget": [1]}', b'{"forget": [], "revoke": []}',
