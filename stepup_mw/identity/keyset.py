@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from ..errors import MissingExtra, TokenRefused
 
 try:
@@ -126,6 +128,7 @@ def verified_claims(token: str, key: PyJWK) -> dict[str, Any]:
     except (PyJWTError, ValueError, TypeError) as error:
         raise TokenRefused("signature", "The signature of the access token does not verify") from error
     try:
+        orjson.loads(payload)  # the stricter of the two: no NaN, no lone surrogate, not nested without end
         claims = json.loads(payload, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         claims = None

@@ -223,13 +223,18 @@ def test_a_file_keeps_what_is_promised_of_losses_and_a_defect_does_not(tmp_path:
         return KeptFile(tmp_path / str(next(numbers)))
 
     check_losses(make)
+    opened: list[Store] = []
 
     class Careless(KeptFile):
         def open(self, host: str = "web-1") -> Store:  # noqa: ARG002 - one host
-            return Forgets(self.path, witness=self.folder / "audit" / ".stepup.store", clock=lambda: self.now)
+            witness = self.folder / "audit" / ".stepup.store"
+            opened.append(Forgets(self.path, witness=witness, clock=lambda: self.now))
+            return opened[-1]
 
     with pytest.raises(StoreFault, match="the loss is known"):
         check_losses(lambda: Careless(tmp_path / str(next(numbers))))
+    for store in opened:
+        asyncio.run(store.aclose())
 
 
 def test_the_kit_needs_no_test_framework_and_no_client() -> None:
