@@ -6,6 +6,7 @@ time that a frozen dataclass of as many fields does.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,7 @@ from .passkeys import PREFIX
 
 ChallengeState = Literal["open", "approved", "denied", "expired", "abandoned", "locked", "error"]
 SightingKind = Literal["device", "network", "asn", "country"]
+FactorKind = Literal["totp", "passkey"]
 
 FOREVER = 2**53
 """A lock that only an unlock ends: later than any clock."""
@@ -32,9 +34,13 @@ class Factor(NamedTuple):
     drift: int = 0
 
     @property
-    def kind(self) -> Literal["totp", "passkey"]:
+    def kind(self) -> FactorKind:
         """What it is, and what its secret is sealed as: the id says so."""
         return "passkey" if self.factor_id.startswith(PREFIX) else "totp"
+
+    def proves(self, kinds: Collection[FactorKind]) -> bool:
+        """Whether a proof of one of these kinds can be made with it: one without a secret proves nothing."""
+        return bool(self.sealed) and self.kind in kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,56 @@ class Grant(NamedTuple):
     expires_at: float
     epoch: int = 0
     uses_left: int | None = None
+
+
+class Carried(NamedTuple):
+    """The token of a grant, as a request carries it. ``portable``: of the kind that is made for clients without
+    cookies, and counts in whatever browser."""
+
+    grant_id: str
+    portable: bool
+
+
+class Terms(NamedTuple):
+    """What a grant must be for one use of it to be taken: of this user, session, service, scope, rule, version and
+    binding; earned in ``browser`` ("" for none) or in none, where its token is not portable; by one of ``methods``;
+    ``-leeway_s <= now - proved_at < max_age_s``, and not expired."""
+
+    user: str
+    session: str
+    browser: str
+    service: str
+    scope: Literal["request", "route", "service"]
+    rule: str
+    rule_version: str
+    binding: str
+    methods: tuple[str, ...]
+    now: float
+    max_age_s: float
+    leeway_s: float
+
+    def take(self, grant: Grant, *, portable: bool) -> bool:
+        """Whether ``grant`` is that, and has a use left."""
+        return (
+            grant.uses_left is not None
+            and grant.uses_left > 0
+            and (grant.user, grant.session) == (self.user, self.session)
+            and grant[4:9] == self[3:8]  # service, scope, rule, version, binding
+            and (portable or grant.browser in ("", self.browser))
+            and grant.method in self.methods
+            and -self.leeway_s <= self.now - grant.proved_at < self.max_age_s
+            and self.now < grant.expires_at
+        )
+
+
+class Shown(NamedTuple):
+    """What a store knows of what a request shows. ``known``: its user has proved themself with its device before.
+    ``grants``: those of its tokens, in their order, None for one that is not there; ``taken``: the one of them of which
+    a use was taken, as it is since."""
+
+    known: bool
+    grants: tuple[Grant | None, ...]
+    taken: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,21 +13,25 @@ after that epoch has ended is not kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from .records import (
     FOREVER,
     Attempt,
+    Carried,
     Challenge,
     ChallengeState,
     Factor,
+    FactorKind,
     Grant,
     Kept,
     Loss,
     Place,
+    Shown,
     Sighting,
     SightingKind,
+    Terms,
     UserSummary,
 )
 from .settings import AccountThrottle, AddressThrottle
@@ -36,16 +40,20 @@ __all__ = [
     "FOREVER",
     "MAX_FACTORS",
     "Attempt",
+    "Carried",
     "Challenge",
     "ChallengeState",
     "Factor",
+    "FactorKind",
     "Grant",
     "Kept",
     "Loss",
     "Place",
+    "Shown",
     "Sighting",
     "SightingKind",
     "Store",
+    "Terms",
     "UserSummary",
 ]
 
@@ -145,9 +153,14 @@ class Store(Protocol):
 
     # Challenges
 
-    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+    async def open_challenge(
+        self, challenge: Challenge, *, keep: int, kinds: Collection[FactorKind] | None = None
+    ) -> tuple[Challenge, ...] | None:
         """Keep an open challenge. A user has at most ``keep`` open: the oldest beyond are settled as ``abandoned``
-        and given back, for their outcome lines. Of the settled and logged ones a bounded number stays."""
+        and given back, for their outcome lines. Of the settled and logged ones a bounded number stays.
+
+        ``kinds``: only where the user has an authenticator with a secret of one of these; else None, and nothing is
+        changed."""
         ...
 
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
@@ -208,11 +221,17 @@ class Store(Protocol):
         ...
 
     async def grant(self, grant_id: str) -> Grant | None:
-        """The grant, if its epoch is the user's. One round trip."""
+        """The grant, if its epoch is the user's."""
         ...
 
-    async def use_grant(self, grant_id: str) -> bool:
-        """Take one use of a grant with ``uses_left``: true only if there was one, and its epoch is the user's."""
+    async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
+        """All that a request of ``user`` shows, looked up at once: whether ``device`` is known as ``sighting`` says it,
+        False for "", and each grant as ``grant`` gives it, whosever it is."""
+        ...
+
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        """As ``shown``, and one use is taken, of the first of these grants that is what ``terms`` say: ``terms.take``
+        and the epoch of its user are asked in the step that takes it. No other loses a use."""
         ...
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:

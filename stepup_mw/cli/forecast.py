@@ -24,7 +24,7 @@ from ..identity import Identity
 from ..messages import Request
 from ..policy import Match, Rule
 from ..risk import Assessment
-from ..state import Sighting, SightingKind, Store
+from ..state import Shown, Store
 from .failure import CommandError
 from .reasons import below, cause, takes_tokens, token_notes
 from .screen import safe
@@ -110,12 +110,11 @@ class AsIf:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def sighting(self, user: str, kind: SightingKind, value: str) -> Sighting:
-        if kind != "device" or value != self._device:
-            return await self._store.sighting(user, kind, value)
-        if self._stands_for is None:
-            return Sighting(known=True, any=True)
-        return await self._store.sighting(user, kind, self._stands_for)
+    async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
+        if device != self._device or self._stands_for is None:
+            found = await self._store.shown(user, device, grant_ids)
+            return found._replace(known=found.known or device == self._device)
+        return await self._store.shown(user, self._stands_for, grant_ids)
 
 
 async def forecast(services: Services, asked: Asked) -> Forecast:

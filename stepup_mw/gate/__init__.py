@@ -18,7 +18,7 @@ from . import admission, answers, asked, challenges, demanded, endpoints, form_t
 from .matching import find_rule, own_place
 from .refreshing import refresh
 from .services import Services
-from .visit import Person, action_of, identify, shown_user, survey, trace_of
+from .visit import Person, action_of, approach, identify, shown_user, trace_of
 from .whereabouts import locate, origin_of
 
 __all__ = ["Gate", "Services"]
@@ -101,7 +101,7 @@ async def _decide(services: Services, request: Request) -> Pass | Response:
     if match is None:
         return UNTOUCHED
     services.journal.check_window()
-    return await admission.admit(services, await survey(services, request, match))
+    return await admission.admit(services, await approach(services, request, match))
 
 
 async def _met(services: Services, request: Request, doubt: Exception) -> Person | None:

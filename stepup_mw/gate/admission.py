@@ -7,21 +7,20 @@ before it gives a Pass.
 from __future__ import annotations
 
 from ..assertion import Judged
-from ..errors import BodyTooLarge, StoreLost
-from ..messages import Pass, Response
+from ..errors import BodyTooLarge
+from ..messages import Headers, Pass, Request, Response
 from ..pages import say
 from ..state import Grant
-from . import answers, challenges, form_tokens, grants, kept, replies
-from .asserted import Wanted, judge_token, make_known, provider_required, want
-from .codes import is_enrolled, prepare
+from . import answers, challenges, form_tokens, grants, kept, replies, unable
+from .asserted import Wanted, judge_token, make_known, want
+from .codes import prepare
 from .cookies import device_cookie, new_device, read_device
 from .form_tokens import FormToken
 from .journal import proof
-from .losses import is_missed
 from .passing import let_through
 from .services import Services
 from .trial import Attempting, forgive, try_code
-from .visit import Person, Visit, facts_of, new_flow
+from .visit import Person, Visit, facts_of, look, new_flow
 
 Decision = Pass | Response
 
@@ -33,11 +32,9 @@ async def admit(services: Services, visit: Visit) -> Decision:
     if visit.person is None:
         return await _anonymous(services, visit)
     if visit.assessment.verdict == "deny":
-        return await _deny(services, visit)
+        return await _deny(services, await look(services, visit))
     if visit.assessment.verdict == "allow":
-        return await let_through(
-            services, visit, facts_of(services, visit, new_flow(services, visit)), proof("below_threshold")
-        )
+        return await _allow(services, await look(services, visit))
     return await _demand_proof(services, visit, visit.person)
 
 
@@ -46,11 +43,13 @@ async def _report(services: Services, visit: Visit) -> Decision:
     verdict = "challenge" if visit.person is None else visit.assessment.verdict
     judged = judge_token(visit, visit.person) if verdict == "challenge" else None
     if visit.person is not None and judged is not None and not judged.lack:
-        return await _by_token(services, visit, visit.person, judged)
+        return await _by_token(services, await look(services, visit), visit.person, judged)
     if verdict == "challenge" and visit.person is not None and visit.rule.grant != "request":
         search = await grants.find_grant(services, visit, visit.person, "")
+        visit = search.visit
         if search.grant is not None:
             return await _by_grant(services, visit, search.grant)
+    visit = await look(services, visit)
     basis, would = ("below_threshold", None) if verdict == "allow" else ("report_mode", verdict)
     facts = facts_of(services, visit, new_flow(services, visit))
     return await let_through(services, visit, facts, proof(basis), would=would)
@@ -68,20 +67,26 @@ async def _deny(services: Services, visit: Visit) -> Response:
     return answers.refusal(services, visit.request, "denied", 403, say("refused.denied"), flow_id=facts.flow_id)
 
 
+async def _allow(services: Services, visit: Visit) -> Decision:
+    facts = facts_of(services, visit, new_flow(services, visit))
+    return await let_through(services, visit, facts, proof("below_threshold"))
+
+
 async def _demand_proof(services: Services, visit: Visit, person: Person) -> Decision:
     code = visit.request.header(b"step-up-code")
     try:
         binding = await _binding(services, visit)
     except BodyTooLarge as error:
         if code is None:
-            return await refuse_large(services, visit, error)
+            return await refuse_large(services, await look(services, visit), error)
         binding = ""
     if code is not None:
-        return await _inline(services, visit, person, binding, code.decode("latin-1"))
+        return await _inline(services, await look(services, visit), person, binding, code.decode("latin-1"))
     judged = judge_token(visit, person)
     if judged is not None and not judged.lack:
-        return await _by_token(services, visit, person, judged)
+        return await _by_token(services, await look(services, visit), person, judged)
     search = await grants.find_grant(services, visit, person, binding)
+    visit = search.visit
     if search.grant is not None:
         return await _by_grant(services, visit, search.grant)
     carried = await form_tokens.take(services, visit, person)
@@ -147,19 +152,15 @@ async def _ask(
     services: Services, visit: Visit, person: Person, binding: str, reason: str, wanted: Wanted | None
 ) -> Decision:
     """Issue a challenge: 401 for an API client, 303 to the page for a browser; or say that no factor is there. What is
-    ``wanted`` of a token is said beside it."""
-    if not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
-        if wanted is None:
-            return await _unenrolled(services, visit, person)
-        facts = facts_of(services, visit, new_flow(services, visit))
-        line = services.journal.line(facts, "trigger", "required", reason=reason, detail=wanted.detail)
-        await services.journal.write(line)
-        return provider_required(services, visit, wanted, facts.flow_id)
+    ``wanted`` of a token is said beside it.
+
+    Whether a factor is there is asked in the step that opens the challenge; before it where the app has authenticators
+    of its own, for what keeps their steps has to be there by then."""
+    own = services.secrets is not None
+    if own and not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
+        return await unable.turn_away(services, visit, person, reason, wanted)
     request, navigation = visit.request, answers.is_navigation(visit.request)
-    device, headers = read_device(services, request), answers.NO_HEADERS
-    if not device:
-        device = new_device(services)
-        headers = (device_cookie(services, device),)
+    device, headers = _device_of(services, request)
     captured, hashed = await kept.capture(services, visit), services.keyring.digest("device", device)
     challenge = await challenges.issue(
         services,
@@ -171,7 +172,10 @@ async def _ask(
         return_to=answers.target_of(request) if navigation else "",
         detail=wanted.detail if wanted is not None else None,
         note=kept.note_of(captured),
+        kinds=None if own else challenges.kinds_for(visit.rule),
     )
+    if challenge is None:
+        return await unable.turn_away(services, visit, person, reason, wanted)
     if captured.digest:
         await kept.keep(services, challenge, hashed, captured)
     if navigation:
@@ -181,34 +185,27 @@ async def _ask(
     return replies.challenge_required(services, visit, challenge, headers, wanted)
 
 
-async def _unenrolled(services: Services, visit: Visit, person: Person) -> Decision:
-    """No authenticator: refused, shown where to enroll, or, while grace lasts, let through with a line that says so.
-    Unavailable for who may have had one that the store lost."""
-    settings, facts = services.settings.challenge, facts_of(services, visit, new_flow(services, visit))
-    if await is_missed(services, person.user):
-        http = {"status": 503, "duration_ms": None}
-        why = visit.assessment.reason
-        line = services.journal.line(facts, "access", "refused", reason=why, detail=StoreLost.code, http=http)
-        await services.journal.refuse(line)
-        return answers.unavailable(services, visit.request)
-    graceful = settings.enroll == "grace" and visit.now < settings.grace_until
-    if graceful and not await is_enrolled(services, person.user):  # another kind than the rule wants is one, too
-        return await let_through(services, visit, facts, proof("report_mode"), would="challenge", detail="grace")
-    line = services.journal.line(facts, "trigger", "not_enrolled", reason=visit.assessment.reason)
-    await services.journal.refuse(line)
-    return replies.not_enrolled(services, visit.request, person, visit.rule.factors)
+def _device_of(services: Services, request: Request) -> tuple[str, Headers]:
+    """The browser's id, a fresh one with its cookie for one not seen before."""
+    device = read_device(services, request)
+    if device:
+        return device, answers.NO_HEADERS
+    device = new_device(services)
+    return device, (device_cookie(services, device),)
 
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:
     """The code came with the request: one round trip, and it opens this request only."""
     if not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
-        return await _unenrolled(services, visit, person)
+        return await unable.unenrolled(services, visit, person)
     rule = visit.rule
     challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)
     if challenge is None or not challenges.is_good(services, challenge, rule, person):
         challenge = await challenges.issue(
             services, visit, person, reason=visit.assessment.reason, binding=binding, browser="", return_to=""
         )
+        if challenge is None:
+            return await unable.unenrolled(services, visit, person)
     attempting = Attempting(
         request=visit.request,
         person=person,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 import orjson
@@ -11,7 +11,7 @@ import orjson
 from ..encoding import b64url_encode
 from ..errors import SealError, StoreUnavailable, TrailUnavailable
 from ..policy import Rule
-from ..state import Challenge
+from ..state import Challenge, FactorKind
 from .journal import proof
 from .services import Services
 from .shared import is_own
@@ -46,12 +46,14 @@ async def issue(
     return_to: str,
     detail: str | None = None,
     note: Mapping[str, str] = NOTHING,
-) -> Challenge:
+    kinds: Collection[FactorKind] | None = None,
+) -> Challenge | None:
     """Open a challenge and put ``trigger/required`` and ``challenge/issued`` on record.
 
     ``browser``: the keyed hash of the browser that must answer, "" for any. ``return_to``: the target a browser
     goes back to, "" for none; it is sealed, for queries can hold secrets. ``detail``: of the trigger's line. ``note``:
-    what became of the request that met the challenge, ``{"kept": digest}`` or ``{"unkept": reason}``.
+    what became of the request that met the challenge, ``{"kept": digest}`` or ``{"unkept": reason}``. ``kinds``: None,
+    and nothing is opened, for a person without an authenticator of one of these.
     """
     flow_id = new_flow(services, visit)
     challenge_id = b64url_encode(services.random(18))
@@ -70,7 +72,9 @@ async def issue(
         expires_at=visit.now + services.settings.challenge.ttl_s,
         return_to=services.keyring.seal("return_to", return_to.encode(), challenge_id) if return_to else b"",
     )
-    evicted = await services.store.open_challenge(challenge, keep=KEEP_OPEN)
+    evicted = await services.store.open_challenge(challenge, keep=KEEP_OPEN, kinds=kinds)
+    if evicted is None:
+        return None
     facts = facts_of(services, visit, flow_id)
     shown = proof(None, challenge_id=challenge_id)
     try:
@@ -84,6 +88,12 @@ async def issue(
     for old in evicted:
         await log_outcome(services, old)
     return challenge
+
+
+def kinds_for(rule: Rule) -> tuple[FactorKind, ...]:
+    """The kinds of authenticators by which a proof for the rule can be had; a recovery code goes with any."""
+    every: tuple[FactorKind, ...] = ("totp", "passkey")
+    return tuple(kind for kind in every if kind in rule.factors or "recovery_code" in rule.factors)
 
 
 def _facts(services: Services, visit: Visit, note: Mapping[str, str]) -> bytes:

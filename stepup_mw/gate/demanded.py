@@ -22,7 +22,7 @@ from .grants import CLOCK_LEEWAY_S, find_grant
 from .passing import Admitted, accept
 from .services import Services
 from .terms import Asked, app_rule, bind_demand
-from .visit import Visit, action_of, survey
+from .visit import Visit, action_of, approach, survey
 
 
 async def answer(services: Services, request: Request, demand: Demand, before: Pass) -> Pass | Response:
@@ -51,9 +51,9 @@ async def _visit(services: Services, request: Request, demand: Demand, earlier: 
     own = (earlier.own if earlier is not None else None) or _app_rule(services, request, demand)
     base = own if demand.rule is None else _named(services, demand.rule)
     if earlier is not None:
-        visit = earlier.visit._replace(now=services.clock(), request=request)
+        visit = earlier.visit._replace(now=services.clock(), request=request, tokens=None)  # looked at anew
     else:
-        visit = await survey(services, request, Match(rule=base, path=request.path, params={}))
+        visit = await approach(services, request, Match(rule=base, path=request.path, params={}))
     mode = base.mode if demand.rule is not None else "enforce"
     rule = replace(base, mode=mode, max_age_s=demand.max_age_s or base.max_age_s, grant=demand.grant or base.grant)
     assessment = _assess(services, visit.assessment, base, demand)

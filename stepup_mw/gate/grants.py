@@ -13,15 +13,19 @@ from typing import Literal, NamedTuple
 from ..encoding import b64url_encode
 from ..errors import BadToken
 from ..messages import Request
-from ..state import Challenge, Grant
+from ..state import Challenge, Grant, Shown, Terms
+from .carried import Tokens, tokens_of
 from .cookies import MAX_GRANTS, read_grants
 from .services import Services
 from .shared import kinship, named
 from .terms import kept_age_s, rule_named, rule_of
-from .visit import Person, Visit
+from .visit import Person, Visit, look, recognised
 
 CLOCK_LEEWAY_S = 5
 """A proof this much in the future is taken for now (clocks of two hosts); further ahead it is refused."""
+
+_ONCE = ("good", "stale")
+"""How a grant stands that has opened the request once: one that is good still has no use left."""
 
 KEEP = 64
 """Grants kept for one user; the oldest go."""
@@ -30,10 +34,11 @@ KEEP = 64
 class Search(NamedTuple):
     """What came of looking: the grant that opens the request, or why none does.
 
-    stale: one would, were its proof fresh enough. forged: a token was not made by this service. foreign: a token
-    that was made for another user, session or browser.
+    visit: with what was learned of its device on the way. stale: one would open it, were its proof fresh enough.
+    forged: a token was not made by this service. foreign: a token that was made for another user, session or browser.
     """
 
+    visit: Visit
     grant: Grant | None = None
     stale: bool = False
     forged: bool = False
@@ -41,49 +46,54 @@ class Search(NamedTuple):
 
 
 async def find_grant(services: Services, visit: Visit, person: Person, binding: str) -> Search:
-    """Look through the grants of the request. Takes a single-use grant in the same step as it accepts it."""
-    stale = forged = foreign = False
-    for token in _tokens(services, visit.request):
-        try:
-            grant_id, portable = _opened(services, token)
-        except BadToken:
-            forged = True
-            continue
-        grant = await services.store.grant(grant_id)
-        standing = "stale" if grant is None else _standing(services, visit, person, grant, binding, portable)
-        if grant is not None and standing == "good" and (grant.uses_left is None or await _taken(services, grant)):
-            return Search(grant=grant)
-        stale = stale or standing in ("good", "stale")
-        foreign = foreign or standing == "foreign"
-    return Search(stale=stale, forged=forged, foreign=foreign)
+    """Look through the grants of the request, in one step of the store. For a rule that wants a proof for each request
+    that step takes the use of the one that opens it; to be called when nothing else stands in its way."""
+    tokens = visit.tokens or tokens_of(services, visit.request)
+    if not tokens.carried:
+        return Search(await look(services, visit), forged=tokens.forged)
+    visit, found = await _look_up(services, visit, person, tokens, binding)
+    standings = [
+        (grant, _standing(services, visit, person, grant, binding, token.portable) if grant is not None else "stale")
+        for token, grant in zip(tokens.carried, found.grants, strict=True)
+    ]
+    good = [grant for grant, standing in standings if grant is not None and standing == "good"]
+    opens = next((grant for grant in good if grant.uses_left is None or grant == found.taken), None)
+    kinds = {standing for _, standing in standings}
+    return Search(visit, opens, stale=not kinds.isdisjoint(_ONCE), forged=tokens.forged, foreign="foreign" in kinds)
 
 
-async def _taken(services: Services, grant: Grant) -> bool:
-    return await services.store.use_grant(grant.grant_id)
+async def _look_up(
+    services: Services, visit: Visit, person: Person, tokens: Tokens, binding: str
+) -> tuple[Visit, Shown]:
+    """What the store has for the tokens, and for the device where that was not asked yet; with the use of one."""
+    device = "" if visit.known is not None else person.device
+    if visit.rule.grant == "request" and binding:
+        terms = _terms(services, visit, person, binding)
+        found = await services.store.use_grant(person.user, device, tokens.carried, terms)
+    elif tokens.grants is not None:
+        return visit, Shown(bool(visit.known), tokens.grants)
+    else:
+        found = await services.store.shown(person.user, device, tokens.grant_ids)
+    return (visit if visit.known is not None else recognised(visit, found.known)), found
 
 
-class _Token(NamedTuple):
-    text: str
-    from_header: bool
-
-
-def _tokens(services: Services, request: Request) -> list[_Token]:
-    header = request.header_text(b"step-up-grant")
-    tokens = [_Token(header, from_header=True)] if header else []
-    if request.header(b"cookie") is not None:
-        tokens += [_Token(text, from_header=False) for text in read_grants(services, request)]
-    return tokens
-
-
-def _opened(services: Services, token: _Token) -> tuple[str, bool]:
-    """The grant's id, and whether the token is of the portable kind, made for clients without cookies. A token of
-    the cookie's kind counts with its browser only, also when it comes in the header."""
-    if token.from_header:
-        try:
-            return services.keyring.unsign("grant", token.text), True
-        except BadToken:
-            pass
-    return services.keyring.unsign("grant_cookie", token.text), False
+def _terms(services: Services, visit: Visit, person: Person, binding: str) -> Terms:
+    """What ``_standing`` calls good, for the store to take a use of: whatever it takes is judged there, too."""
+    rule = visit.rule
+    return Terms(
+        user=person.user,
+        session=person.session,
+        browser=person.device,
+        service=named(services, rule.grant),
+        scope=rule.grant,
+        rule=rule.name,
+        rule_version=rule.version,
+        binding=binding,
+        methods=rule.factors,
+        now=visit.now,
+        max_age_s=rule.max_age_s,
+        leeway_s=CLOCK_LEEWAY_S,
+    )
 
 
 def _standing(
@@ -130,16 +140,16 @@ async def freshness_s(services: Services, visit: Visit, person: Person) -> int:
 
 async def freshest(services: Services, visit: Visit, person: Person) -> Grant | None:
     """The grant of this request that opens the rule longest; None where none does. Takes no use of any."""
-    best: Grant | None = None
-    for token in _tokens(services, visit.request):
-        try:
-            grant_id, portable = _opened(services, token)
-        except BadToken:
-            continue
-        grant = await services.store.grant(grant_id)
-        if grant is not None and _standing(services, visit, person, grant, "", portable) == "good":
-            best = grant if best is None else max(best, grant, key=lambda held: _until(visit, held))
-    return best
+    tokens = visit.tokens or tokens_of(services, visit.request)
+    grants = tokens.grants
+    if grants is None:
+        grants = (await services.store.shown(person.user, "", tokens.grant_ids)).grants if tokens.carried else ()
+    good = [
+        grant
+        for token, grant in zip(tokens.carried, grants, strict=True)
+        if grant is not None and _standing(services, visit, person, grant, "", token.portable) == "good"
+    ]
+    return max(good, key=lambda held: _until(visit, held), default=None)
 
 
 def _until(visit: Visit, grant: Grant) -> float:
@@ -178,25 +188,24 @@ async def mint(
 
 def held_ids(services: Services, request: Request) -> frozenset[str]:
     """The ids of the grants whose tokens this request carries, good or not."""
-    found = set()
-    for token in _tokens(services, request):
-        try:
-            found.add(_opened(services, token)[0])
-        except BadToken:
-            continue
-    return frozenset(found)
+    return frozenset(tokens_of(services, request).grant_ids)
 
 
 async def held_tokens(services: Services, request: Request, person: Person) -> Sequence[str]:
     """The tokens of the cookie that still stand for a grant of this person, for a new one to join them."""
-    held: list[str] = []
-    for token in read_grants(services, request):
+    texts: list[str] = []
+    grant_ids: list[str] = []
+    for text in read_grants(services, request):
         try:
-            grant = await services.store.grant(services.keyring.unsign("grant_cookie", token))
+            grant_ids.append(services.keyring.unsign("grant_cookie", text))
         except BadToken:
             continue
-        if grant is not None and grant.user == person.user and grant.session == person.session:
-            held.append(token)
+        texts.append(text)
+    if not texts:
+        return ()
+    found = await services.store.shown(person.user, "", grant_ids)
+    pairs = zip(texts, found.grants, strict=True)
+    held = [text for text, grant in pairs if grant and (grant.user, grant.session) == (person.user, person.session)]
     return held[-(MAX_GRANTS - 1) :]
 
 

@@ -18,7 +18,17 @@ NOTHING_FOUND: Mapping[str, Finding] = MappingProxyType({})
 _log = logging.getLogger("stepup_mw")
 
 
-async def make_subject(
+async def read_body(services: Services, request: Request) -> bytes | None:
+    """What the signals see of the body; None where none wants to, or it is over the cap."""
+    if not services.reads_body:
+        return None
+    try:
+        return await request.read_body(services.settings.challenge.resume_max_body)
+    except BodyTooLarge:
+        return None
+
+
+def make_subject(
     services: Services,
     request: Request,
     match: Match,
@@ -27,16 +37,11 @@ async def make_subject(
     user: str,
     device: str,
     known: bool,
+    body: bytes | None,
     now: float,
     record: bool,
 ) -> Subject:
     """What the signals are shown."""
-    body: bytes | None = None
-    if services.reads_body:
-        try:
-            body = await request.read_body(services.settings.challenge.resume_max_body)
-        except BodyTooLarge:
-            body = None
     return Subject(
         request=request,
         rule=match.rule,

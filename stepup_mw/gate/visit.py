@@ -19,9 +19,10 @@ from ..policy import Match, Rule
 from ..risk import Assessment, assess
 from ..signals import Finding
 from ..trace_context import parse_traceparent, parse_tracestate
+from .carried import Tokens, tokens_of
 from .cookies import read_device
 from .flows import Upstream, upstream_of
-from .scoring import NOTHING_FOUND, make_subject, measure
+from .scoring import NOTHING_FOUND, make_subject, measure, read_body
 from .services import Services
 from .terms import Asked
 from .whereabouts import Whereabouts, locate, origin_of
@@ -43,7 +44,10 @@ class Person(NamedTuple):
 class Visit(NamedTuple):
     """A named tuple, for one is made for every sensitive request. ``person`` is None for an anonymous one; ``shared``
     is the part of the line that does not depend on the flow: action, origin, risk, policy, trace. ``asked``: code of
-    the app wants a proof. ``flow_id``: the flow that a service before this one has handed on, "" for none."""
+    the app wants a proof. ``flow_id``: the flow that a service before this one has handed on, "" for none.
+
+    ``known``: the person has proved themself with this device before; None as long as the store was not asked.
+    ``tokens``: of grants, None where they were not opened yet."""
 
     request: Request
     rule: Rule
@@ -57,6 +61,8 @@ class Visit(NamedTuple):
     shared: dict[str, Any]
     asked: Asked | None = None
     flow_id: str = ""
+    known: bool | None = None
+    tokens: Tokens | None = None
 
 
 async def identify(services: Services, request: Request) -> Person | None:
@@ -78,27 +84,33 @@ def _person(services: Services, request: Request, identity: Identity) -> Person:
 
 async def survey(services: Services, request: Request, match: Match, *, record: bool = True) -> Visit:
     """Gather everything about a request that a rule matches. ``record = False`` counts nothing (explain)."""
+    return await look(services, await approach(services, request, match, record=record), grants=True)
+
+
+async def approach(services: Services, request: Request, match: Match, *, record: bool = True) -> Visit:
+    """As ``survey``; but whether the device is known, and what stands behind the tokens, is asked of the store only
+    where signals want to know the first. Whoever goes on asks for both in one step, or takes a use in it."""
     now = services.clock()
     person = await identify(services, request)
     where = locate(services, request)
-    known = False
-    findings = NOTHING_FOUND
-    if person is not None:
-        if person.device:
-            known = (await services.store.sighting(person.user, "device", person.device)).known
-        if services.signals:
-            subject = await make_subject(
-                services,
-                request,
-                match,
-                where,
-                user=person.user,
-                device=person.device,
-                known=known,
-                now=now,
-                record=record,
-            )
-            findings = await measure(services, subject)
+    known, tokens, findings = (None if person is not None and person.device else False), None, NOTHING_FOUND
+    if person is not None and services.signals:
+        body = await read_body(services, request)  # first: who sends it slowly is not to be judged by what was before
+        if known is None:
+            known, tokens = await _ask(services, request, match.rule, person, grants=True)
+        subject = make_subject(
+            services,
+            request,
+            match,
+            where,
+            user=person.user,
+            device=person.device,
+            known=known,
+            body=body,
+            now=now,
+            record=record,
+        )
+        findings = await measure(services, subject)
     assessment = _assess(services, match.rule, findings)
     upstream = upstream_of(services, request, person.user if person is not None else "", now)
     return Visit(
@@ -111,9 +123,35 @@ async def survey(services: Services, request: Request, match: Match, *, record: 
         assessment=assessment,
         now=now,
         request_id=services.new_id(now),
-        shared=_shared(services, request, match, person, where, known, assessment, upstream),
+        shared=_shared(services, request, match, person, where, bool(known), assessment, upstream),
         flow_id=upstream.flow_id if upstream is not None else "",
+        known=known,
+        tokens=tokens,
     )
+
+
+async def look(services: Services, visit: Visit, *, grants: bool = False) -> Visit:
+    """The visit with what the store knows of its device, where that was not asked yet. ``grants``: the tokens are
+    looked up in the same step."""
+    if visit.known is not None or visit.person is None:
+        return visit
+    known, tokens = await _ask(services, visit.request, visit.rule, visit.person, grants=grants)
+    return recognised(visit, known)._replace(tokens=tokens)
+
+
+async def _ask(
+    services: Services, request: Request, rule: Rule, person: Person, *, grants: bool
+) -> tuple[bool, Tokens | None]:
+    """A grant for one use is not looked at: it is taken, once that is all that is left to be done."""
+    tokens = tokens_of(services, request) if grants and rule.grant != "request" else None
+    found = await services.store.shown(person.user, person.device, tokens.grant_ids if tokens is not None else ())
+    return found.known, tokens._replace(grants=found.grants) if tokens is not None else None
+
+
+def recognised(visit: Visit, known: bool) -> Visit:
+    """The visit once the store has said whether the device is known."""
+    origin = {**visit.shared["origin"], "device_known": known}
+    return visit._replace(known=known, shared={**visit.shared, "origin": origin})
 
 
 def _assess(services: Services, rule: Rule, findings: Mapping[str, Finding]) -> Assessment:

@@ -27,6 +27,11 @@ def dumps(values: Sequence[Any]) -> bytes:
         raise StoreUnavailable(f"a record cannot be kept: {error}") from error
 
 
+def spelt(text: str) -> str:
+    """A text as it stands in a body. StoreUnavailable: as ``dumps``."""
+    return dumps([text])[1:-1].decode()
+
+
 def format_grant(grant: Grant) -> bytes:
     """Every field but the last, ``uses_left``."""
     return dumps(grant[:-1])

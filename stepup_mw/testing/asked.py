@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..state import Challenge, ChallengeState, Store
+from ..state import Challenge, ChallengeState, FactorKind, Store
 from ..stores.bounds import SETTLED_KEPT_S
 from .promises import promise, refused, same
-from .records import STRANGE, make_challenge
+from .records import STRANGE, make_challenge, make_factor
 
 _ENDS: tuple[ChallengeState, ...] = ("approved", "denied", "expired", "abandoned", "locked", "error")
 
@@ -30,7 +30,7 @@ async def the_oldest_beyond_the_cap_are_abandoned(store: Store) -> None:
     same(await store.open_challenge(make_challenge("other", user="bob"), keep=1), ())
     await store.settle_challenge("c2", "approved", now=1003.0)
     same(await store.open_challenge(opened[3], keep=3), ())
-    evicted = await store.open_challenge(opened[4], keep=2)
+    evicted = await store.open_challenge(opened[4], keep=2) or ()
     same(evicted, tuple(each._replace(state="abandoned", settled_at=1004.5) for each in opened[:2]))
     same(await store.challenge("c0"), evicted[0])
     same(await store.challenge("c3"), opened[3])
@@ -40,8 +40,32 @@ async def the_oldest_beyond_the_cap_are_abandoned(store: Store) -> None:
 async def the_new_one_stays(store: Store) -> None:
     """The challenge that is opened is never the one that goes, also when the clock went back."""
     await store.open_challenge(make_challenge("later", created_at=2000.0), keep=1)
-    evicted = await store.open_challenge(make_challenge("clock back", created_at=1000.0), keep=1)
+    evicted = await store.open_challenge(make_challenge("clock back", created_at=1000.0), keep=1) or ()
     same([challenge.challenge_id for challenge in evicted], ["later"])
+
+
+@promise
+async def only_who_can_prove_is_asked(store: Store) -> None:
+    """With ``kinds`` a challenge is opened where its user has an authenticator of one of them, which has a secret, and
+    nothing is changed where they have none."""
+
+    async def asked(name: str, *kinds: FactorKind, keep: int = 9) -> tuple[Challenge, ...] | None:
+        return await store.open_challenge(make_challenge(name, created_at=1001.5), keep=keep, kinds=kinds)
+
+    await store.open_challenge(make_challenge("before"), keep=9)
+    await store.add_factor(make_factor("bob"))
+    await store.add_factor(make_factor(factor_id="row", sealed=b""))
+    same(await asked("c1", "totp", "passkey", keep=1), None, "who has no authenticator with a secret")
+    same(await store.challenge("before"), make_challenge("before"), "one of before")
+    await store.add_factor(make_factor(factor_id="passkey:\n"))
+    same([await asked("c1", "totp"), await asked("c1")], [None, None], "who has a passkey alone")
+    same((await store.challenge("c1"), await asked("c1", "totp", "passkey")), (None, ()))
+    evicted = await asked("c2", "passkey", keep=1) or ()
+    same([(each.challenge_id, each.state) for each in evicted], [("before", "abandoned"), ("c1", "abandoned")])
+    await store.add_factor(make_factor(factor_id="f1"))
+    await store.remove_factor("alice", "passkey:\n")
+    same([await asked("c3", "passkey"), await asked("c3", "totp")], [None, ()], "who has a code alone")
+    same(await store.open_challenge(make_challenge("c4", user="carol"), keep=9), (), "of whoever, without kinds")
 
 
 @promise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..state import Store
 from .promises import promise, refused, same
-from .records import STRANGE, keep_grant, make_grant
+from .records import STRANGE, keep_grant, make_grant, use
 
 
 async def _held(store: Store, user: str = "alice", now: float = 1001.0) -> list[str]:
@@ -31,9 +31,9 @@ async def uses_run_out(store: Store) -> None:
     """A grant with uses is used so often and no more; one without a count is never used up or counted."""
     twice = await keep_grant(store, make_grant("twice", uses_left=2))
     endless = await keep_grant(store, make_grant("open"))
-    same([await store.use_grant("twice") for _ in range(3)], [True, True, False])
+    same([await use(store, "twice") for _ in range(3)], [True, True, False])
     same(await store.grant("twice"), twice._replace(uses_left=0))
-    same([await store.use_grant(name) for name in ("open", "nothing")], [False, False])
+    same([await use(store, name) for name in ("open", "nothing")], [False, False])
     same(await store.grant("open"), endless)
 
 
@@ -71,7 +71,7 @@ async def revoking_takes_one_or_all(store: Store) -> None:
     await keep_grant(store, make_grant("bob", user="bob"))
     epoch = await store.epoch("alice")
     same([await store.revoke_grants("alice", name) for name in ("bob", "g2", "g2")], [0, 1, 0])
-    same((await store.grant("g2"), await store.use_grant("g2")), (None, False))
+    same((await store.grant("g2"), await use(store, "g2")), (None, False))
     same(await store.epoch("alice"), epoch, "the epoch after one")
     same([await store.revoke_grants("alice") for _ in range(2)], [2, 0])
     same((await _held(store), await _held(store, "bob")), ([], ["bob"]))
@@ -95,7 +95,7 @@ async def a_grant_of_an_ended_epoch_is_dead(store: Store) -> None:
     grant = await keep_grant(store, make_grant(uses_left=1))
     other = await keep_grant(store, make_grant("bob", user="bob"))
     await store.raise_epoch("alice")
-    same((await store.grant("g1"), await store.use_grant("g1"), await _held(store)), (None, False, []))
+    same((await store.grant("g1"), await use(store, "g1"), await _held(store)), (None, False, []))
     same(await store.put_grant(grant._replace(grant_id="late"), keep=9), False, "a late grant")
     same(await store.put_grant(make_grant("none", epoch=0), keep=9), False, "a grant of no epoch")
     same(await store.grant("late"), None)

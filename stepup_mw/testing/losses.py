@@ -17,7 +17,7 @@ from typing import Protocol
 from ..state import Kept, Store
 from ..totp import time_step
 from .promises import StoreFault, same
-from .records import attempt, keep_grant, make_factor, make_grant
+from .records import attempt, keep_grant, make_factor, make_grant, use
 
 
 class Place(Protocol):
@@ -91,7 +91,7 @@ USES: dict[str, Callable[[Store, float], Awaitable[object]]] = {
     "new_recovery_codes": lambda store, _: store.put_recovery("alice", ["r3"]),
     "a_step": lambda store, now: store.consume_step("alice", "f1", time_step(now)),
     "a_guess": lambda store, now: attempt(store, now=now),
-    "a_use_of_a_grant": lambda store, _: store.use_grant("g1"),
+    "a_use_of_a_grant": lambda store, now: use(store, now=now),
     "one_grant": lambda store, _: store.revoke_grants("alice", "g1"),
     "all_grants": lambda store, _: store.revoke_grants("alice"),
     "a_kept_request": lambda store, now: store.take_request("alice", "k1", now=now),
@@ -106,7 +106,7 @@ LEFT = {"a_replaced_factor": [], "all_factors": [], "a_removed_factor": ["f1"]}
 
 async def _void(store: Store, now: float) -> None:
     """Nothing of before is good once more."""
-    same((await store.grant("g1"), await store.use_grant("g1")), (None, False), "a grant of before")
+    same((await store.grant("g1"), await use(store, now=now)), (None, False), "a grant of before")
     same(await store.take_request("alice", "k1", now=now), None, "a kept request")
     same([await store.consume_recovery("alice", code) for code in ("r1", "r2", "r3")], [False] * 3, "recovery codes")
     same(await store.consume_step("alice", "f1", time_step(now) + 1), False, "a code of this minute")

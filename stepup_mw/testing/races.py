@@ -9,7 +9,7 @@ from typing import Any
 
 from ..state import Store
 from .promises import Check, promise, same
-from .records import ADDRESS, attempt, keep_grant, make_challenge, make_factor, make_grant
+from .records import ADDRESS, attempt, keep_grant, make_challenge, make_factor, make_grant, use
 
 Call = Callable[[], Awaitable[Any]]
 Crowd = Callable[[Call], Awaitable[list[Any]]]
@@ -95,7 +95,22 @@ async def attempts_are_numbered_once(store: Store, crowd: Crowd) -> None:
 async def one_uses_the_grant(store: Store, crowd: Crowd) -> None:
     """A grant for one use is used once."""
     await keep_grant(store, make_grant(uses_left=1))
-    same(sum(map(bool, await crowd(lambda: store.use_grant("g1")))), 1, "who used it")
+    same(sum(await crowd(lambda: use(store, "g1"))), 1, "who used it")
+
+
+@_race
+async def one_of_those_it_fits_uses_the_grant(store: Store, crowd: Crowd) -> None:
+    """Of 64 who would use a grant, half of them on terms that it is not, one of the other half does."""
+    await keep_grant(store, make_grant(uses_left=1))
+    numbers, others = iter(range(64)), ({"binding": "other"}, {"session": "s2"}, {"rule": "wire"}, {"now": 9999.0})
+
+    async def one() -> tuple[bool, bool]:
+        number = next(numbers)
+        fits = number % 2 == 0
+        return fits, await use(store, "g1", **({} if fits else others[number // 2 % 4]))
+
+    found = await crowd(one)
+    same((sum(used for fits, used in found if fits), [used for fits, used in found if not fits]), (1, [False] * 32))
 
 
 @_race

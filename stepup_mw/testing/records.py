@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..settings import AccountThrottle, AddressThrottle
-from ..state import Attempt, Challenge, Factor, Grant, Store
+from ..state import Attempt, Carried, Challenge, Factor, Grant, Store, Terms
 
 ACCOUNT = AccountThrottle(failures=5, lock_s=30, grow=2.0, max_lock_s=100, ceiling=23)
 ADDRESS = AddressThrottle(failures=50, window_s=600)
@@ -62,6 +62,32 @@ async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
     grant = grant._replace(epoch=await store.epoch(grant.user))
     await store.put_grant(grant, keep=keep)
     return grant
+
+
+def make_terms(**changes: Any) -> Terms:
+    """What ``make_grant`` gives is that, a second after its proof."""
+    values: dict[str, Any] = {
+        "user": "alice",
+        "session": "s1",
+        "browser": "b1",
+        "service": "bank",
+        "scope": "route",
+        "rule": "transfer",
+        "rule_version": "v1",
+        "binding": "digest",
+        "methods": ("recovery_code", "totp"),
+        "now": 1001.125,
+        "max_age_s": 60.0,
+        "leeway_s": 5.0,
+    }
+    return Terms(**{**values, **changes})
+
+
+async def use(store: Store, grant_id: str = "g1", *, portable: bool = False, **changes: Any) -> bool:
+    """Whether a use of one grant was taken, on the terms of ``make_terms`` with these changes."""
+    terms = make_terms(**changes)
+    found = await store.use_grant(terms.user, "", [Carried(grant_id, portable)], terms)
+    return found.taken is not None
 
 
 async def attempt(

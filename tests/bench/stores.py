@@ -22,12 +22,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stepup_mw.settings import AccountThrottle
-from stepup_mw.state import Store
+from stepup_mw.state import FactorKind, Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
-from stepup_mw.testing.records import ADDRESS, keep_grant, make_challenge, make_factor, make_grant
+from stepup_mw.testing.records import ADDRESS, keep_grant, make_challenge, make_factor, make_grant, use
 
 from ..invariants.world import StoreKind, World
 from ..servers import PostgresServer, RedisServer
@@ -36,6 +36,7 @@ from .bare import Bare, Step
 from .replayed import Compared, Taken, measure, share
 from .rounds import table
 
+TOTP: tuple[FactorKind, ...] = ("totp",)
 ROUNDS = 80
 VERIFIES = 40
 NEVER = AccountThrottle(failures=10**8, lock_s=30, grow=2.0, max_lock_s=100, ceiling=10**9)
@@ -49,7 +50,7 @@ Rows = list[list[str]]
 
 def _reads(store: Store) -> dict[str, Step]:
     return {
-        "grant": lambda: store.grant("g1"),
+        "shown": lambda: store.shown("alice", "d1", ("g1",)),
         "factors": lambda: store.factors("alice"),
         "challenge": lambda: store.challenge("c1"),
         "failures": lambda: store.failures("bob"),
@@ -64,7 +65,7 @@ def _writes(store: Store) -> dict[str, Step]:
     async def opened() -> None:
         number = next(numbers)
         challenge = make_challenge(f"n{number}", user="carol", created_at=1000.0 + number, expires_at=1e9)
-        for evicted in await store.open_challenge(challenge, keep=4):
+        for evicted in await store.open_challenge(challenge, keep=4, kinds=TOTP) or ():
             await store.mark_logged(evicted.challenge_id)
 
     async def guess() -> None:
@@ -72,7 +73,7 @@ def _writes(store: Store) -> dict[str, Step]:
         await store.take_attempt("bob", "ip", now=now, account=NEVER, limit=ADDRESS)
 
     return {
-        "use_grant": lambda: store.use_grant("g1"),
+        "use_grant": lambda: use(store),
         "consume_step": lambda: store.consume_step("alice", "f1", next(numbers)),
         "take_attempt": guess,
         "count_attempt": lambda: store.count_attempt("c1", limit=10**9),
@@ -83,6 +84,8 @@ def _writes(store: Store) -> dict[str, Step]:
 
 async def _fill(store: Store) -> None:
     await store.put_factor(make_factor(), [])
+    await store.put_factor(make_factor("carol"), [])
+    await store.remember("alice", "device", "d1", now=1000.0, keep=9)
     await keep_grant(store, make_grant(uses_left=10**12, expires_at=1e12))
     await store.open_challenge(make_challenge(expires_at=1e12), keep=9)
     await store.epoch("alice")

@@ -12,12 +12,13 @@ from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
-from stepup_mw.testing.records import ACCOUNT, ADDRESS, make_challenge, make_factor, make_grant
+from stepup_mw.testing.records import ACCOUNT, ADDRESS, make_challenge, make_factor, make_grant, make_terms, use
 
 from ..servers import SERVERS, shared_url
 
 __all__ = [
-    "ACCOUNT", "ADDRESS", "STORES", "bare", "keep_grant", "make_challenge", "make_factor", "make_grant",
+    "ACCOUNT", "ADDRESS", "STORES", "bare", "keep_grant", "make_challenge", "make_factor", "make_grant", "make_terms",
+    "use",
 ]  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def test_the_oldest_open_ones_beyond_the_cap_are_abandoned(store: Store) -> None
         assert await store.open_challenge(make_challenge("other", user="bob"), keep=1) == ()
         assert await store.settle_challenge("c2", "approved", now=1003.0)
         assert await store.open_challenge(opened[3], keep=3) == ()
-        evicted = await store.open_challenge(opened[4], keep=2)
+        evicted = await store.open_challenge(opened[4], keep=2) or ()
         assert evicted == tuple(c._replace(state="abandoned", settled_at=1004.5) for c in opened[:2])
         assert await store.challenge("c0") == evicted[0]
         assert (await store.challenge("c3")) == opened[3]
@@ -45,7 +45,7 @@ def test_the_oldest_open_ones_beyond_the_cap_are_abandoned(store: Store) -> None
 def test_the_new_one_is_never_the_one_that_goes(store: Store) -> None:
     async def scene() -> None:
         await store.open_challenge(make_challenge("later", created_at=2000.0), keep=1)
-        evicted = await store.open_challenge(make_challenge("clock back", created_at=1000.0), keep=1)
+        evicted = await store.open_challenge(make_challenge("clock back", created_at=1000.0), keep=1) or ()
         assert [challenge.challenge_id for challenge in evicted] == ["later"]
 
     asyncio.run(scene())

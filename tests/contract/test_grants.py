@@ -9,7 +9,7 @@ import pytest
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import Store
 
-from .samples import bare, keep_grant, make_factor, make_grant
+from .samples import bare, keep_grant, make_factor, make_grant, use
 
 Ending = Literal["put", "add", "remove", "remove all", "revoke", "raise"]
 
@@ -56,10 +56,10 @@ def test_uses_run_out(store: Store) -> None:
     async def scene() -> None:
         await keep_grant(store, make_grant("twice", uses_left=2))
         await keep_grant(store, make_grant("open"))
-        assert [await store.use_grant("twice") for _ in range(3)] == [True, True, False]
+        assert [await use(store, "twice") for _ in range(3)] == [True, True, False]
         assert await bare(store, "twice") == make_grant("twice", uses_left=0)
-        assert await store.use_grant("open") is False
-        assert await store.use_grant("nothing") is False
+        assert await use(store, "open") is False
+        assert await use(store, "nothing") is False
         assert await bare(store, "open") == make_grant("open")
 
     asyncio.run(scene())
@@ -106,7 +106,7 @@ def test_revoking_takes_one_or_all_of_one_user(store: Store) -> None:
         assert await store.revoke_grants("alice", "g2") == 1
         assert await store.revoke_grants("alice", "g2") == 0
         assert await store.grant("g2") is None
-        assert await store.use_grant("g2") is False
+        assert await use(store, "g2") is False
         assert await store.revoke_grants("alice") == 2
         assert await store.revoke_grants("alice") == 0
         assert await _held(store) == []
@@ -128,7 +128,7 @@ def test_what_voids_grants_ends_the_epoch_in_the_same_step(store: Store, ending:
         await ENDINGS[ending](store)
 
         assert await store.grant("alive") is None
-        assert await store.use_grant("alive") is False
+        assert await use(store, "alive") is False
         assert await store.revoke_grants("alice", "alive") == 0
         assert await _held(store) == []
         late = make_grant("late", epoch=old.epoch)

@@ -16,10 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.settings import AccountThrottle, AddressThrottle
-from stepup_mw.state import Grant, Store
+from stepup_mw.state import Carried, Grant, Shown, Store
 from stepup_mw.stores.bounds import SETTLED_KEPT_S
 
-from .samples import STORES, bare, make_challenge, make_factor, make_grant
+from .samples import STORES, bare, make_challenge, make_factor, make_grant, make_terms
 
 ACCOUNT = AccountThrottle(failures=2, lock_s=10, grow=1.5, max_lock_s=40, ceiling=9)
 ADDRESS = AddressThrottle(failures=4, window_s=60)
@@ -27,6 +27,7 @@ ADDRESS = AddressThrottle(failures=4, window_s=60)
 users = st.sampled_from(["alice", "bob", "é"])
 names = st.sampled_from(["x1", "x2", "x3", "x4", "x5"])
 addresses = st.sampled_from(["", "ip1", "ip2"])
+carriers = st.lists(st.tuples(names, st.booleans()), max_size=3)
 few = st.integers(0, 3)
 steps = st.integers(-2, 5)
 kinds = st.sampled_from(["device", "network"])
@@ -37,6 +38,13 @@ leaps = st.sampled_from([0.0, 0.25, 1.0, 9.75, 10.0, 60.0, 301.5, float(SETTLED_
 
 async def held(store: Store, user: str, now: float) -> list[Grant]:
     return [grant._replace(epoch=0) for grant in await store.grants(user, now=now)]
+
+
+async def unnumbered(step: Awaitable[Shown]) -> Shown:
+    """Without the epochs, which no two stores draw alike."""
+    found = await step
+    taken = found.taken and found.taken._replace(epoch=0)
+    return Shown(found.known, tuple(grant and grant._replace(epoch=0) for grant in found.grants), taken)
 
 
 class Lockstep(RuleBasedStateMachine):
@@ -141,10 +149,17 @@ class Lockstep(RuleBasedStateMachine):
     def unlock(self, user: str) -> None:
         self.both(lambda store: store.unlock(user))
 
-    @rule(user=users, name=names, rule_name=st.sampled_from(["r1", "r2"]), life=lives, keep=few)
-    def open_challenge(self, user: str, name: str, rule_name: str, life: float, keep: int) -> None:
+    @rule(
+        user=users,
+        name=names,
+        rule_name=st.sampled_from(["r1", "r2"]),
+        life=lives,
+        keep=few,
+        kinds=st.none() | st.sampled_from([("totp",), ("passkey",), ("totp", "passkey")]),
+    )
+    def open_challenge(self, user: str, name: str, rule_name: str, life: float, keep: int, kinds: Any) -> None:
         challenge = make_challenge(name, user=user, rule=rule_name, created_at=self.now, expires_at=self.now + life)
-        self.both(lambda store: store.open_challenge(challenge, keep=keep))
+        self.both(lambda store: store.open_challenge(challenge, keep=keep, kinds=kinds))
 
     @rule(name=names, limit=few)
     def count_attempt(self, name: str, limit: int) -> None:
@@ -171,9 +186,17 @@ class Lockstep(RuleBasedStateMachine):
 
         self.both(put)
 
-    @rule(name=names)
-    def use_grant(self, name: str) -> None:
-        self.both(lambda store: store.use_grant(name))
+    @rule(
+        user=users, carried=carriers, browser=st.sampled_from(["b1", "b2"]), name=st.sampled_from(["transfer", "wire"])
+    )
+    def use_grant(self, user: str, carried: list[tuple[str, bool]], browser: str, name: str) -> None:
+        terms = make_terms(user=user, browser=browser, rule=name, now=self.now)
+        tokens = [Carried(*each) for each in carried]
+        self.both(lambda store: unnumbered(store.use_grant(user, "x1", tokens, terms)))
+
+    @rule(user=users, device=names, carried=st.lists(names, max_size=3))
+    def look_at_what_is_shown(self, user: str, device: str, carried: list[str]) -> None:
+        self.both(lambda store: unnumbered(store.shown(user, device, carried)))
 
     @rule(user=users, name=st.none() | names)
     def revoke(self, user: str, name: str | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .samples import ACCOUNT, ADDRESS, STORES, keep_grant, make_challenge, make_factor, make_grant
+from .samples import ACCOUNT, ADDRESS, STORES, keep_grant, make_challenge, make_factor, make_grant, use
 
 SHARED = [kind for kind in STORES if kind != "memory"]
 PROCESSES, ROUNDS, CALLERS = 4, 6, 16
@@ -31,7 +31,7 @@ def _race(kind: str, folder: Path, start: Barrier) -> dict[str, Any]:
                 ("step", turn, store.consume_step("alice", "f1", turn)),
                 ("code", turn, store.consume_recovery("alice", f"r{turn}")),
                 ("settle", turn, store.settle_challenge(f"settle{turn}", "approved", now=1001.0)),
-                ("use", turn, store.use_grant(f"g{turn}")),
+                ("use", turn, use(store, f"g{turn}")),
             ]
             for (name, value, _), taken in zip(calls, await asyncio.gather(*(c[2] for c in calls)), strict=True):
                 won[name] += [value] * taken

@@ -58,6 +58,7 @@ class Service(RuleBasedStateMachine):
         self.grants: dict[str, list[str]] = {user: [] for user in USERS}
         self.cookies: dict[str, dict[str, str]] = {user: {} for user in USERS}
         self.guessed: set[str] = set()
+        self.used_up: set[str] = set()
         self.looked_through = 0
         self.fault_for = 0
         self.unexplained = False
@@ -71,7 +72,7 @@ class Service(RuleBasedStateMachine):
         target += "" if "?" in target else "?q=QUERYMARK"
         if self.cookies.get(user):
             pairs.append(("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies[user].items())))
-        explained = self._explain(method, target, pairs)
+        explained, sure = self._explain(method, target, pairs), not self._faults and not self.unexplained
         before = len(self.world.lines())
         runs = len(self.world.runs)
         answer = self.world.ask(method, target, pairs, body)
@@ -86,7 +87,21 @@ class Service(RuleBasedStateMachine):
             assert lines[0]["risk"]["score"] == explained, "explain and live give one score"
         for run in self.world.runs[runs:]:
             self._check_run(run, user)
+        self._check_uses(self.world.runs[runs:], sure=sure)
         return answer
+
+    def _check_uses(self, runs: list[Any], *, sure: bool) -> None:
+        """Invariant 13: a use is taken for a request that is let through on it, and for no other. A fault in between
+        may cost one."""
+        if self.unexplained:
+            return
+        store = self.world.stage.faulty_store.inner
+        grants = [grant for user in USERS for grant in self.world.runner.run(store.grants(user, now=0.0))]
+        used = {grant.flow_id for grant in grants if grant.uses_left == 0}
+        if sure:
+            through = {run.context["flow_id"] for run in runs if run.context and run.context["basis"] == "grant"}
+            assert used - self.used_up <= through, "a use was taken, and nothing was let through on it"
+        self.used_up |= used
 
     def _explain(self, method: str, target: str, pairs: list[tuple[str, str]]) -> int | None:
         services = self.world.stage.gate.services

@@ -29,9 +29,8 @@ async def _a_turn(store: Store, first: int) -> None:
 
     async def one(number: int) -> None:
         now = 1000.0 + number
-        for old in await store.open_challenge(
-            make_challenge(f"c{number}", created_at=now, expires_at=now + 300), keep=KEEP_OPEN
-        ):
+        asked = make_challenge(f"c{number}", created_at=now, expires_at=now + 300)
+        for old in await store.open_challenge(asked, keep=KEEP_OPEN) or ():
             await store.mark_logged(old.challenge_id)
         await keep_grant(store, make_grant(f"g{number}", proved_at=now, expires_at=now + 300), keep=KEEP)
         await store.take_attempt("alice", "ip", now=now, account=ACCOUNT, limit=ADDRESS)

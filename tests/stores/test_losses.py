@@ -14,7 +14,7 @@ from stepup_mw.state import FOREVER, Store
 from stepup_mw.state import Kept as KeptRequest
 from stepup_mw.stores.lives import LAST_GUESS
 from stepup_mw.testing import LossPromise, loss_promises
-from stepup_mw.testing.records import attempt, keep_grant, make_factor, make_grant
+from stepup_mw.testing.records import attempt, keep_grant, make_factor, make_grant, use
 from stepup_mw.totp import time_step
 
 from ..servers import SERVERS, PostgresServer, RedisServer
@@ -59,7 +59,7 @@ async def _beside(act: Callable[[], None]) -> None:
 
 async def _check_void(store: Store) -> None:
     assert await store.grant("g1") is None
-    assert await store.use_grant("g1") is False
+    assert await use(store) is False
     assert await store.take_request("alice", "c1", now=NOW) is None
     assert [await store.consume_recovery("alice", code) for code in ("r1", "r2", "r3")] == [False] * 3
     factors = [factor.factor_id for factor in await store.factors("alice")]

@@ -19,7 +19,7 @@ from stepup_mw.state import Kept, Store
 from stepup_mw.stores.bounds import lock_until
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.postgres.people import lock_lengths
-from stepup_mw.testing.records import attempt, keep_grant, make_challenge, make_factor, make_grant
+from stepup_mw.testing.records import attempt, keep_grant, make_challenge, make_factor, make_grant, use
 
 from ..servers import PostgresServer
 from .test_redis_faults import STEPS
@@ -163,7 +163,7 @@ def test_tables_that_were_emptied_allow_nothing(server: PostgresServer, url: str
         await store.aclose()
         fresh = PostgresStore(url)
         assert await fresh.consume_step("alice", "f1", 50) is False
-        assert await fresh.use_grant("g1") is False
+        assert await use(fresh) is False
         assert await fresh.settle_challenge("c1", "approved", now=1002.0) is False
         await fresh.aclose()
 

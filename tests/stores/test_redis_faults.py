@@ -15,7 +15,7 @@ import pytest
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import Store
 from stepup_mw.stores.redis import RedisStore
-from stepup_mw.testing.records import attempt, keep_grant, make_challenge, make_factor, make_grant
+from stepup_mw.testing.records import attempt, keep_grant, make_challenge, make_factor, make_grant, use
 
 from ..servers import SERVERS, RedisServer, until
 
@@ -31,7 +31,8 @@ STEPS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "settle_challenge": lambda store: store.settle_challenge("c1", "approved", now=1001.0),
     "due_challenges": lambda store: store.due_challenges(now=1001.0, grace_s=1.0, limit=9),
     "grant": lambda store: store.grant("g1"),
-    "use_grant": lambda store: store.use_grant("g1"),
+    "shown": lambda store: store.shown("alice", "d1", ["g1"]),
+    "use_grant": use,
     "hits": lambda store: store.hits("k", now=1.0, window_s=60, record=True),
 }
 READS = {"factors", "users", "challenge", "grant"}
@@ -177,7 +178,7 @@ def test_an_answer_that_is_an_error_is_a_refusal(server: RedisServer, fault: str
         finally:
             assert server.ask(*end)[0] == "+"
         assert await store.consume_step("alice", "f1", 99) is True
-        assert await store.use_grant("g1") is True
+        assert await use(store) is True
         await store.aclose()
 
     asyncio.run(scene())
@@ -201,11 +202,11 @@ def test_what_is_lost_allows_nothing(server: RedisServer, lost: str) -> None:
             assert await store.consume_step("alice", "f1", 50)
             for _ in range(5):
                 await attempt(store, now=1000.0)
-            await store.use_grant("g1")
+            await use(store)
             await store.settle_challenge("c1", "denied", now=1001.0)
             assert server.ask(*(("DEL", key) if key else ("FLUSHALL",)))[0] in ":+"
             assert await store.consume_step("alice", "f1", 50) is False, key
-            assert await store.use_grant("g1") is False, key
+            assert await use(store) is False, key
             assert await store.settle_challenge("c1", "approved", now=1002.0) is False, key
             assert await store.count_attempt("c1", limit=9) is None, key
             factor_is_there = bool(await store.factors("alice"))
@@ -260,7 +261,7 @@ def test_a_crowd_of_challenges_and_grants_by_one_user_stays_small(server: RedisS
         for turn in range(2):
             for number in range(150):
                 name = f"{turn}-{number}"
-                evicted = await store.open_challenge(make_challenge(name, created_at=1000.5 + number), keep=8)
+                evicted = await store.open_challenge(make_challenge(name, created_at=1000.5 + number), keep=8) or ()
                 for challenge in evicted:
                     await store.mark_logged(challenge.challenge_id)
                 await keep_grant(store, make_grant(name, proved_at=1000.0 + number), keep=8)
@@ -344,7 +345,7 @@ def test_what_a_server_had_evicted_before_and_a_new_run_of_it_are_no_loss(server
         await asyncio.to_thread(server.start)
         await asyncio.sleep(0.05)  # the loop runs on, and sees that its connections have ended
         assert await store.loss() is None
-        assert await store.use_grant("g1") is True
+        assert await use(store) is True
         await store.aclose()
 
     asyncio.run(scene())

@@ -18,7 +18,7 @@ from stepup_mw.state import Store
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.redis.names import Names
 from stepup_mw.testing import Promise, store_promises
-from stepup_mw.testing.records import keep_grant, make_challenge, make_factor, make_grant
+from stepup_mw.testing.records import keep_grant, make_challenge, make_factor, make_grant, use
 
 from ..servers import RedisServer, free_port, until
 
@@ -70,7 +70,7 @@ def test_a_failover_under_three_processes_gives_no_step_twice(
         store = RedisStore(f"{after_url}&wait=1".replace("timeout=0.5", "timeout=5"))
         await store.put_factor(make_factor(), ["r1"])
         await keep_grant(store, make_grant(uses_left=1))
-        assert await store.use_grant("g1")
+        assert await use(store)
         await keep_grant(store, make_grant("dead", user="bob"))
         assert await store.revoke_grants("bob") == 1
         await store.aclose()
@@ -98,7 +98,7 @@ def test_a_failover_under_three_processes_gives_no_step_twice(
         store = RedisStore(after_url)
         assert await store.consume_step("alice", "f1", won[-1]) is False
         assert await store.consume_step("alice", "f1", won[-1] + 100) is True
-        assert await store.use_grant("g1") is False
+        assert await use(store) is False
         assert await store.grant("dead") is None
         await store.aclose()
 
@@ -152,7 +152,7 @@ def test_another_process_finds_what_this_one_put_on_a_cluster(cluster: list[Redi
         grant = await keep_grant(one, make_grant(uses_left=2))
         await one.open_challenge(make_challenge(), keep=9)
         assert await other.grant("g1") == grant
-        assert await other.use_grant("g1")
+        assert await use(other)
         assert await other.challenge("c1") == make_challenge()
         assert await other.count_attempt("c1", limit=9) == 1
         assert await one.settle_challenge("c1", "approved", now=1001.0)

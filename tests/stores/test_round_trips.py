@@ -21,14 +21,18 @@ README = Path(__file__).parents[2] / "README.md"
 
 TRIPS = {
     "a request with a grant": 1,
-    "the same from a browser with its cookie": 2,
-    "with a grant for this one request": 2,
-    "a challenge": 2,
+    "the same from a browser with its cookie": 1,
+    "with several grants in its cookie": 1,
+    "with a grant for this one request": 1,
+    "with that from a browser with its cookie": 1,
+    "a challenge": 1,
+    "a challenge for a browser with its cookie": 2,
     "a code sent for it": 12,
     "a code sent with the request": 12,
 }
 ROUTES = [
     {"name": "transfer", "path": "/transfer", "methods": ["POST"], "challenge": "always"},
+    {"name": "payroll", "path": "/payroll", "methods": ["POST"], "challenge": "always"},
     {"name": "wire", "path": "/wire", "methods": ["POST"], "challenge": "always", "grant": "request"},
 ]
 SIGNALS = {"burst": {"points": 5, "limit": 3, "window": "1m"}, "recent_failures": 5, "new_network": 5}
@@ -113,22 +117,37 @@ def _trips(world: World, wire: Wire) -> tuple[dict[str, int], dict[str, int]]:
         store.fail_after = None
         return answer
 
-    def granted(path: str) -> tuple[str, str]:
-        world.clock.now += 301
-        asked = counted("a challenge", 401, lambda: world.post("alice", path))
-        code, cookies = world.code("alice"), asked.cookies
-        given = counted("a code sent for it", 200, lambda: world.verify("alice", asked, code))
-        return given.json["grant"], "; ".join(f"{name}={value}" for name, value in cookies.items())
+    device, held = dict[str, str](), list[str]()
 
-    grant, cookie = granted("/transfer")
+    def granted(path: str, **headers: str) -> str:
+        world.clock.now += 31
+        what = "a challenge for a browser with its cookie" if headers else "a challenge"
+        asked = counted(what, 401, lambda: world.post("alice", path, b"", **headers))
+        code = world.code("alice")
+        given = counted("a code sent for it", 200, lambda: world.verify("alice", asked, code))
+        held.append(given.cookies["stepup"])
+        device.setdefault("Cookie", f"stepup-device={asked.cookies.get('stepup-device')}")
+        return str(given.json["grant"])
+
+    world.clock.now += 301
+    grant = granted("/transfer")
     counted("a request with a grant", 200, lambda: world.post("alice", "/transfer", Step_Up_Grant=grant))
     counted(
         "the same from a browser with its cookie",
         200,
-        lambda: world.post("alice", "/transfer", Step_Up_Grant=grant, Cookie=cookie),
+        lambda: world.post("alice", "/transfer", b"", Step_Up_Grant=grant, **device),
     )
-    single, _ = granted("/wire")
+    single = granted("/wire")
     counted("with a grant for this one request", 200, lambda: world.post("alice", "/wire", Step_Up_Grant=single))
+    single = granted("/wire", **device)
+    counted(
+        "with that from a browser with its cookie",
+        200,
+        lambda: world.post("alice", "/wire", b"", Step_Up_Grant=single, **device),
+    )
+    granted("/payroll")
+    several = {"Cookie": f"{device['Cookie']}; stepup={'~'.join(held)}"}
+    counted("with several grants in its cookie", 200, lambda: world.post("alice", "/payroll", b"", **several))
     world.clock.now += 301
     code = world.code("alice")
     counted("a code sent with the request", 200, lambda: world.post("alice", "/transfer", Step_Up_Code=code))
@@ -153,6 +172,10 @@ def test_a_signal_that_asks_the_store_takes_one_more(
     found, _ = _trips(world, wire)
     assert found["a request with a grant"] == TRIPS["a request with a grant"] + len(SIGNALS)
     assert found["a challenge"] == TRIPS["a challenge"] + len(SIGNALS)
+    several = "with several grants in its cookie"
+    assert found[several] == TRIPS[several] + len(SIGNALS), "the device is asked about with the grants"
+    one_use = "with that from a browser with its cookie"
+    assert found[one_use] == TRIPS[one_use] + len(SIGNALS) + 1, "what is known of it is weighed before a use is taken"
 
 
 def test_the_readme_says_so() -> None:

@@ -305,7 +305,7 @@ async def run():
     store = SqliteStore(path)
     print("read", (await store.grant("g1")).user)
     try:
-        await store.use_grant("g1")
+        await store.consume_step("alice", "f1", 5)
     except StoreUnavailable as error:
         print("write", "readonly" in str(error))
 asyncio.run(run())

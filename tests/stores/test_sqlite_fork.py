@@ -15,7 +15,7 @@ import pytest
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.stores.sqlite.database import _Handles
 
-from ..contract.samples import bare, keep_grant, make_factor, make_grant
+from ..contract.samples import bare, keep_grant, make_factor, make_grant, use
 
 # Python 3.12 warns of every fork beside threads; here that is what is tried.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -44,7 +44,7 @@ def _fork(body: str, store: SqliteStore) -> int:
 
 
 def _use(store: SqliteStore) -> int:
-    return int(asyncio.run(store.use_grant("g1"))) + 2 * int(asyncio.run(store.consume_step("alice", "f1", 5)))
+    return int(asyncio.run(use(store))) + 2 * int(asyncio.run(store.consume_step("alice", "f1", 5)))
 
 
 def _read_and_close(store: SqliteStore) -> int:
@@ -58,7 +58,7 @@ _BODIES = {"use": _use, "read and close": _read_and_close}
 
 def test_what_the_child_took_is_taken_in_the_parent(store: SqliteStore) -> None:
     assert _fork("use", store) == 3
-    assert asyncio.run(store.use_grant("g1")) is False
+    assert asyncio.run(use(store)) is False
     assert asyncio.run(store.consume_step("alice", "f1", 5)) is False
     assert asyncio.run(store.consume_step("alice", "f1", 6)) is True
 

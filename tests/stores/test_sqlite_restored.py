@@ -15,7 +15,7 @@ from stepup_mw.state import Grant
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.totp import time_step
 
-from ..contract.samples import bare, keep_grant, make_factor, make_grant
+from ..contract.samples import bare, keep_grant, make_factor, make_grant, use
 
 STEP = time_step(time.time())
 LATER = STEP + 1000
@@ -63,7 +63,7 @@ def _drop_logs(path: Path) -> None:
         lambda store: store.revoke_grants("alice"),
         lambda store: store.revoke_grants("alice", "g1"),
         lambda store: store.raise_epoch("alice"),
-        lambda store: store.use_grant("g1"),
+        use,
         lambda store: store.put_factor(make_factor(factor_id="f2"), []),
         lambda store: store.add_factor(make_factor(factor_id="f2")),
         lambda store: store.remove_factor("alice", "f1"),
@@ -85,7 +85,7 @@ def test_what_was_ended_since_stays_ended(
 
         store = SqliteStore(path)
         assert await store.grant("g1") is None
-        assert await store.use_grant("g1") is False
+        assert await use(store) is False
         assert await store.grants("alice", now=1001.0) == ()
         assert await store.consume_step("alice", "f1", STEP) is False
         assert await store.consume_step("alice", "f1", LATER) is True
@@ -146,9 +146,9 @@ def test_a_note_that_cannot_be_written_refuses_and_allows_nothing(path: Path) ->
     note.unlink()
     note.mkdir()
     with pytest.raises(StoreUnavailable):
-        asyncio.run(store.use_grant("g1"))
+        asyncio.run(use(store))
     note.rmdir()
-    assert asyncio.run(store.use_grant("g1")) is False, "the one use is gone"
+    assert asyncio.run(use(store)) is False, "the one use is gone"
     assert asyncio.run(store.revoke_grants("alice")) == 1
     assert asyncio.run(store.loss()) is None
     asyncio.run(store.aclose())

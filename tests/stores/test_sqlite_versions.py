@@ -13,7 +13,7 @@ from stepup_mw.state import Factor
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.stores.sqlite.schema import APPLICATION_ID, VERSION
 
-from ..contract.samples import ACCOUNT, ADDRESS, bare, keep_grant, make_factor, make_grant
+from ..contract.samples import ACCOUNT, ADDRESS, bare, keep_grant, make_factor, make_grant, use
 
 VERSION_1 = (
     """CREATE TABLE factor (
@@ -80,7 +80,7 @@ def test_what_it_held_is_there_and_its_grants_are_void(old_file: Path) -> None:
         assert await store.failures("alice") == (5, 9000.5)
         assert (await store.sighting("alice", "device", "d1")).known
         assert await store.grant("g1") is None
-        assert await store.use_grant("g1") is False
+        assert await use(store) is False
 
         await keep_grant(store, make_grant("g1"))
         assert await bare(store, "g1") == make_grant("g1")

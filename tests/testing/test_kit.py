@@ -14,7 +14,20 @@ from typing import Any
 import pytest
 
 from stepup_mw.errors import StoreUnavailable
-from stepup_mw.state import Attempt, Challenge, Factor, Grant, Kept, Loss, Place, Sighting, Store
+from stepup_mw.state import (
+    Attempt,
+    Carried,
+    Challenge,
+    Factor,
+    Grant,
+    Kept,
+    Loss,
+    Place,
+    Shown,
+    Sighting,
+    Store,
+    Terms,
+)
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.testing import StoreFault, check_losses, check_store, check_store_async, loss_promises, store_promises
@@ -51,11 +64,35 @@ class SettlesTwice(MemoryStore):
 
 
 class UsesTwice(MemoryStore):
-    async def use_grant(self, grant_id: str) -> bool:
-        grant = await self.grant(grant_id)
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        found = await self.shown(user, device, [each.grant_id for each in carried])
+        pairs = zip(carried, found.grants, strict=True)
+        taken = next((grant for each, grant in pairs if grant and terms.take(grant, portable=each.portable)), None)
         await asyncio.sleep(0)
-        await super().use_grant(grant_id)
-        return grant is not None and bool(grant.uses_left)
+        await super().use_grant(user, device, carried, terms)
+        return found._replace(taken=taken)
+
+
+class UsesWhatever(MemoryStore):
+    """The terms are asked once the use is gone."""
+
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        for each in carried:
+            grant = self._grants.get(each.grant_id)
+            if grant is not None and grant.uses_left:
+                used = grant._replace(uses_left=grant.uses_left - 1)
+                self._grants._all[each.grant_id] = (used, 0)
+                fits = terms.take(grant, portable=each.portable)
+                found = await self.shown(user, device, [one.grant_id for one in carried])
+                return found._replace(taken=used if fits else None)
+        return await self.shown(user, device, [each.grant_id for each in carried])
+
+
+class AsksAnyone(MemoryStore):
+    async def open_challenge(self, challenge: Challenge, *, keep: int, kinds: Any = None) -> Any:
+        able = kinds is None or any(each.proves(kinds) for each in await self.factors(challenge.user))
+        opened = await super().open_challenge(challenge, keep=keep)
+        return opened if able else None
 
 
 class GivesTwice(MemoryStore):
@@ -125,6 +162,8 @@ DEFECTS: dict[type[Store], str] = {
     CountsAfter: "the_budget_holds_on_one_loop",
     SettlesTwice: "one_settles_on_one_loop",
     UsesTwice: "one_uses_the_grant_on_one_loop",
+    UsesWhatever: "a_use_is_taken_on_all_its_terms",
+    AsksAnyone: "only_who_can_prove_is_asked",
     GivesTwice: "one_is_given_what_is_due_on_one_loop",
     KeepsOldGrants: "a_new_factor_replaces_all",
     TakesLateGrants: "a_grant_of_an_ended_epoch_is_dead",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
 
 from ...errors import StoreUnavailable
-from ...state import Grant
+from ...state import Carried, Grant, Terms
 from ..epochs import draw_epoch
 
 _SLACK = 16
@@ -54,12 +55,15 @@ class Grants:
         heappush(self._ends, (grant.expires_at, grant.grant_id))
         return True
 
-    def use(self, grant_id: str) -> bool:
-        grant, order = self._all.get(grant_id, (None, 0))
-        if grant is None or grant.uses_left is None or grant.uses_left <= 0 or self.get(grant_id) is None:
-            return False
-        self._all[grant_id] = (grant._replace(uses_left=grant.uses_left - 1), order)
-        return True
+    def use(self, carried: Sequence[Carried], terms: Terms) -> Grant | None:
+        """The grant of which a use was taken, as it is since."""
+        for grant_id, portable in carried:
+            grant = self.get(grant_id)
+            if grant is not None and grant.uses_left is not None and terms.take(grant, portable=portable):
+                used = grant._replace(uses_left=grant.uses_left - 1)
+                self._all[grant_id] = (used, self._all[grant_id][1])
+                return used
+        return None
 
     def of(self, user: str, *, now: float) -> tuple[Grant, ...]:
         return tuple(grant for grant in self._newest_first(user) if grant.expires_at > now)

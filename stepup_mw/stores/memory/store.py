@@ -6,22 +6,26 @@ never be shared by two processes, and refuses to answer in the second (StoreUnav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 
 from ...settings import AccountThrottle, AddressThrottle
 from ...state import (
     MAX_FACTORS,
     Attempt,
+    Carried,
     Challenge,
     ChallengeState,
     Factor,
+    FactorKind,
     Grant,
     Kept,
     Loss,
     Place,
+    Shown,
     Sighting,
     SightingKind,
+    Terms,
     UserSummary,
 )
 from ..bounds import HITS_KEPT
@@ -150,8 +154,12 @@ class MemoryStore:
 
     # Challenges
 
-    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+    async def open_challenge(
+        self, challenge: Challenge, *, keep: int, kinds: Collection[FactorKind] | None = None
+    ) -> tuple[Challenge, ...] | None:
         with self._step():
+            if kinds is not None and not any(each.proves(kinds) for each in self._factors.of(challenge.user)):
+                return None
             return self._challenges.open(challenge, keep=keep)
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
@@ -213,9 +221,18 @@ class MemoryStore:
         with self._step():
             return self._grants.get(grant_id)
 
-    async def use_grant(self, grant_id: str) -> bool:
+    async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
         with self._step():
-            return self._grants.use(grant_id)
+            return self._shown(user, device, grant_ids)
+
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        with self._step():
+            taken = self._grants.use(carried, terms)
+            return self._shown(user, device, [each.grant_id for each in carried])._replace(taken=taken)
+
+    def _shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
+        known = bool(device) and self._sightings.get(user, "device", device).known
+        return Shown(known, tuple(map(self._grants.get, grant_ids)))
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
         with self._step():

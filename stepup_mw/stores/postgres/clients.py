@@ -21,7 +21,7 @@ from .location import Location
 Connection = AsyncConnection[tuple[Any, ...]]
 Cursor = AsyncCursor[tuple[Any, ...]]
 
-VERSION = 3
+VERSION = 4
 _LOCK = 0x57E9_0001
 """The advisory lock under which tables are made: one number for all."""
 

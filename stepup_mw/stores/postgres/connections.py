@@ -51,10 +51,14 @@ class Connections:
 
     async def spend_row(self, statement: str, *values: object) -> Row:
         """The row of a step that may use something up, without its last column: the count that it raised, or NULL."""
-        row = (await self.all(statement, *values))[0]
-        if row[-1] is not None:
-            self._spent(row[-1])
-        return row[:-1]
+        return (await self.spend_rows(statement, *values))[0]
+
+    async def spend_rows(self, statement: str, *values: object) -> list[Row]:
+        """As ``spend_row``, of a step that answers several, each with the one count."""
+        rows = await self.all(statement, *values)
+        if rows[0][-1] is not None:
+            self._spent(rows[0][-1])
+        return [row[:-1] for row in rows]
 
     async def spend(self, statement: str, *values: object) -> Any:
         """As ``spend_row``, for a step that answers one thing more."""

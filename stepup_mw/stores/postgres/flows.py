@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ...state import Challenge, ChallengeState, Grant
-from ..bodies import dumps, format_challenge, format_grant, parse_challenge, parse_grant
+from collections.abc import Collection, Sequence
+
+from ...passkeys import PREFIX
+from ...state import Carried, Challenge, ChallengeState, FactorKind, Grant, Shown, Terms
+from ..bodies import dumps, format_challenge, format_grant, parse_challenge, parse_grant, spelt
 from ..bounds import SETTLED_KEPT, SETTLED_KEPT_S
 from ..epochs import draw_epoch
 from .connections import Connections, Row
@@ -31,15 +34,20 @@ class Challenges:
         )
         return _to_challenge(row) if row else None
 
-    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+    async def open_challenge(
+        self, challenge: Challenge, *, keep: int, kinds: Collection[FactorKind] | None = None
+    ) -> tuple[Challenge, ...] | None:
         rows = await self._connections.all(
             """SELECT body, attempts, state, settled_at, logged
-            FROM {s}.open_challenge(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            FROM {s}.open_challenge(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[])""",
             *(pack(challenge.challenge_id), pack(challenge.user)),
             dumps([challenge.session, challenge.rule, challenge.binding]),
             *(float(challenge.created_at), float(challenge.expires_at)),
             *(challenge.attempts, float(challenge.settled_at), format_challenge(challenge), keep, SETTLED_KEPT),
+            *(pack(PREFIX), None if kinds is None else list(kinds)),
         )
+        if rows and rows[0][0] is None:
+            return None
         return tuple(map(_to_challenge, rows))
 
     async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
@@ -105,8 +113,28 @@ class Grants:
         )
         return parse_grant(*row) if row else None
 
-    async def use_grant(self, grant_id: str) -> bool:
-        return await self._connections.spent("SELECT {s}.use_grant(%s)", pack(grant_id))
+    async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
+        ids = [pack(grant_id) for grant_id in grant_ids]
+        rows = await self._connections.all(
+            "SELECT body, number FROM {s}.shown(%s, %s, %s::bytea[])", pack(user), pack(device) or None, ids
+        )
+        return _to_shown(rows, grant_ids)
+
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        rows = await self._connections.spend_rows(
+            """SELECT body, number, taken, raised FROM {s}.use_grant(
+            %s, %s, %s::bytea[], %s::boolean[], %s::text[], %s, %s::text[], %s::text[], %s, %s, %s)""",
+            *(pack(user), pack(device) or None),
+            *([pack(each.grant_id) for each in carried], [each.portable for each in carried]),
+            *(list(map(spelt, (terms.user, terms.session))), spelt(terms.browser)),
+            list(map(spelt, terms[3:8])),  # service, scope, rule, version, binding
+            list(map(spelt, terms.methods)),
+            *(float(terms.now), float(terms.max_age_s), float(terms.leeway_s)),
+        )
+        taken = rows[0][2]
+        found = _to_shown([row[:2] for row in rows], [each.grant_id for each in carried])
+        used = (grant for grant in found.grants if grant is not None and pack(grant.grant_id) == taken)
+        return found._replace(taken=next(used, None))
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
         rows = await self._connections.all(
@@ -121,6 +149,12 @@ class Grants:
         if grant_id is None:
             return int(await self._connections.spend("SELECT ended, raised FROM {s}.revoke_all(%s)", pack(user)))
         return int(await self._connections.spent("SELECT {s}.revoke_one(%s, %s)", pack(user), pack(grant_id)))
+
+
+def _to_shown(rows: Sequence[Row], grant_ids: Sequence[str]) -> Shown:
+    held = {grant.grant_id: grant for grant in (parse_grant(*row) for row in rows if row[0] is not None)}
+    known = any(number for body, number in rows if body is None)
+    return Shown(known, tuple(map(held.get, grant_ids)))
 
 
 def _to_challenge(row: Row) -> Challenge:

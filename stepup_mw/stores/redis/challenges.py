@@ -7,17 +7,18 @@ to look; one that is behind is put right by the next look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ...errors import StoreUnavailable
-from ...state import Challenge, ChallengeState
+from ...passkeys import PREFIX
+from ...state import Challenge, ChallengeState, FactorKind
 from ..bodies import format_challenge
 from ..bounds import SETTLED_KEPT_S
 from .connections import Connections, Word
 from .names import Names, digest, member, parse_member
 from .owners import Owners
-from .records import format_match, format_number, parse_challenge
+from .records import format_match, format_number, parse_challenge, parse_factors
 
 KEPT_MS = 30 * 86_400 * 1000
 """A challenge whose outcome nobody ever logs is kept so long: a service may be down for a while."""
@@ -47,16 +48,20 @@ class Challenges:
         keys = self._names.challenges(user)
         return await self._connections.run("latest_challenge", keys, *words, read=_to_challenge)
 
-    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+    async def open_challenge(
+        self, challenge: Challenge, *, keep: int, kinds: Collection[FactorKind] | None = None
+    ) -> tuple[Challenge, ...] | None:
         hashed, tag = digest("id", challenge.challenge_id), self._names.tag(challenge.user)
-        keys: tuple[str, ...] = self._names.challenges(challenge.user)
+        keys: tuple[str, ...] = (*self._names.challenges(challenge.user), self._names.user(challenge.user))
         order = 0
         body = format_challenge(challenge)
         if self._connections.cluster:
+            if kinds is not None and not await self._can_prove(challenge.user, kinds):
+                return None  # or it would be announced for nothing
             order = await self._announce(challenge, tag, hashed)
         else:
             keys = (*keys, self._names.challenge(hashed), *self._names.shelves, self._names.counter)
-        settled, dropped = await self._connections.run(
+        opened = await self._connections.run(
             "open_challenge",
             keys,
             hashed,
@@ -73,11 +78,20 @@ class Challenges:
             LOGGED_KEPT,
             SETTLED_KEPT_S,
             self._names.challenge_index,
+            PREFIX,
+            "*" if kinds is None else " ".join(sorted(kinds)),
             read=_to_opened,
         )
+        if opened is None:
+            return None
+        settled, dropped = opened
         if self._connections.cluster:
             await self._tidy(tag, settled, dropped, challenge.created_at)
         return tuple(evicted for _, _, evicted in settled)
+
+    async def _can_prove(self, user: str, kinds: Collection[FactorKind]) -> bool:
+        factors = await self._connections.call("HGETALL", self._names.user(user), read=parse_factors)
+        return any(factor.proves(kinds) for factor in factors)
 
     async def _announce(self, challenge: Challenge, tag: str, hashed: str) -> int:
         index = self._names.challenge(hashed)
@@ -197,7 +211,9 @@ def _to_pair(answer: list[bytes] | None) -> tuple[int, bytes] | None:
     return (int(answer[0]), answer[1]) if answer else None
 
 
-def _to_opened(answer: Any) -> tuple[list[tuple[int, str, Challenge]], list[tuple[int, str]]]:
+def _to_opened(answer: Any) -> tuple[list[tuple[int, str, Challenge]], list[tuple[int, str]]] | None:
+    if answer is None:
+        return None
     if answer == 0:
         raise ValueError("there is a challenge of this id")
     settled, dropped = answer

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from ...errors import StoreUnavailable
-from ...state import Grant
+from ...state import Carried, Grant, Shown, Terms
 from ..bodies import format_grant
 from ..epochs import draw_epoch
-from .connections import Connections
+from .connections import Connections, Word
 from .names import Names, digest
 from .owners import Owners
 from .records import NO_COUNT, Held, fields_of, format_number, grant_order, parse_grant
@@ -68,12 +71,37 @@ class Grants:
         found, _ = await self._owners.run("grant", self._names.grant(hashed), (_GRANTS,), hashed, read=_to_grant)
         return found
 
-    async def use_grant(self, grant_id: str) -> bool:
-        hashed = digest("id", grant_id)
-        used, _ = await self._owners.run(
-            "use_grant", self._names.grant(hashed), (_GRANTS,), hashed, read=bool, acknowledged=True
+    async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
+        hashed = [digest("id", grant_id) for grant_id in grant_ids]
+        known, *held = await self._connections.run("shown", self._keys(user, hashed), _seen(device), *hashed, read=list)
+        return await self._complete(bool(known), held, grant_ids)
+
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        hashed = [digest("id", each.grant_id) for each in carried]
+        ages = map(format_number, (terms.now, terms.max_age_s, terms.leeway_s))
+        same = (terms.browser, terms.user, terms.session, *terms[3:8])  # service, scope, rule, version, binding
+        tokens = [word for name, each in zip(hashed, carried, strict=True) for word in (name, int(each.portable))]
+        words: tuple[Word, ...] = (_seen(device), *ages, *same, len(terms.methods), *terms.methods, *tokens)
+        known, number, *held = await self._connections.run(
+            "use_grant", self._keys(user, hashed), *words, read=list, acknowledged=True
         )
-        return used
+        found = await self._complete(bool(known), held, [each.grant_id for each in carried])
+        return found._replace(taken=found.grants[number - 1] if number else None)
+
+    def _keys(self, user: str, hashed: Sequence[str]) -> list[str]:
+        """Of the user, all in one slot; beside them, where there are no slots, those that say whose an id is."""
+        indexes = () if self._connections.cluster else map(self._names.grant, hashed)
+        return [self._names.user(user), self._names.grants(user), *indexes]
+
+    async def _complete(self, known: bool, held: Sequence[bytes | None], grant_ids: Sequence[str]) -> Shown:
+        """What is not the user's own is asked for on a Cluster, wherever it lies."""
+        found = [_to_grant(each) for each in held]
+        if self._connections.cluster:
+            others = [number for number, grant in enumerate(found) if grant is None]
+            asked = await asyncio.gather(*(self.grant(grant_ids[number]) for number in others))
+            for number, grant in zip(others, asked, strict=True):
+                found[number] = grant
+        return Shown(known, tuple(found))
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
         held = await self._connections.call("HGETALL", self._names.grants(user), read=_newest_first)
@@ -83,6 +111,11 @@ class Grants:
         hashed = "" if grant_id is None else digest("id", grant_id)
         keys = [self._names.grants(user)]
         return await self._connections.run("revoke_grants", keys, hashed, read=int, acknowledged=True)
+
+
+def _seen(device: str) -> str:
+    """The field of a device in the record of a user, as ``lua/sighting.lua`` has it; "" for none."""
+    return f"seen:device:{digest('device', device)}" if device else ""
 
 
 def _to_grant(answer: bytes | None) -> Grant | None:

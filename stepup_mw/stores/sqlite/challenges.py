@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from sqlite3 import Connection
 
-from ...state import Challenge, ChallengeState
+from ...state import Challenge, ChallengeState, FactorKind
 from ..bounds import SETTLED_KEPT, SETTLED_KEPT_S
 from .database import Row
+from .factors import FACTORS, to_factor
 
 _SELECT = """SELECT challenge_id, user, session, browser, rule, rule_version, binding, flow_id, reason, facts,
     created_at, expires_at, return_to, attempts, state, settled_at, logged FROM challenge """
@@ -28,7 +30,13 @@ def to_challenge(row: Row) -> Challenge:
     return Challenge._make((*row[:-1], bool(row[-1])))
 
 
-def open_challenge(db: Connection, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
+def open_challenge(
+    db: Connection, challenge: Challenge, *, keep: int, kinds: Collection[FactorKind] | None
+) -> tuple[Challenge, ...] | None:
+    if kinds is not None:
+        mine = map(to_factor, db.execute(FACTORS, (challenge.user,)))
+        if not any(factor.proves(kinds) for factor in mine):
+            return None
     _insert(db, challenge)
     db.execute(_DROP, (challenge.user, SETTLED_KEPT))
     beyond = db.execute(_OTHERS, (challenge.user, challenge.challenge_id, max(keep - 1, 0))).fetchall()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from sqlite3 import Connection
 
 from orjson import dumps, loads
 
-from ...state import Grant, Place, Sighting, SightingKind
+from ...state import Carried, Grant, Place, Shown, Sighting, SightingKind, Terms
 from ..epochs import draw_epoch
 from . import life
 from .database import Row
@@ -27,6 +29,20 @@ def to_grant(row: Row) -> Grant:
     """From ``body`` and ``uses_left``. The hot path reads one grant a request: two columns and one JSON array, of every
     field but the last, cost half of what fifteen columns do."""
     return Grant._make((*loads(row[0]), row[1]))
+
+
+@cache
+def shown(count: int) -> str:
+    """One statement for a user, a device and so many grants: a row for each grant that is there, and one without a body
+    that says whether the device is known."""
+    return f"""SELECT NULL, EXISTS (SELECT 1 FROM sighting WHERE user = ? AND kind = 'device' AND value = ?)
+        UNION ALL {_LIVE} WHERE grant_id IN ({", ".join("?" * count)})"""  # noqa: S608 - our own text
+
+
+def to_shown(rows: Sequence[Row], device: str, grant_ids: Sequence[str]) -> Shown:
+    held = {grant.grant_id: grant for grant in (to_grant(row) for row in rows if row[0] is not None)}
+    known = any(row[1] for row in rows if row[0] is None)
+    return Shown(known and device != "", tuple(map(held.get, grant_ids)))
 
 
 def to_sighting(row: Row) -> Sighting:
@@ -82,13 +98,25 @@ def put_grant(db: Connection, grant: Grant, *, keep: int) -> bool:
     return True
 
 
-def use_grant(db: Connection, grant_id: str) -> bool:
-    if db.execute(GRANT, (grant_id,)).fetchone() is None:
-        return False
-    found = db.execute("UPDATE granted SET uses_left = uses_left - 1 WHERE grant_id = ? AND uses_left > 0", (grant_id,))
-    if found.rowcount == 1:
-        life.spend(db)
-    return found.rowcount == 1
+def takeable(carried: Sequence[Carried], held: Sequence[Grant | None], terms: Terms) -> Grant | None:
+    """The first of these grants of which a use can be taken."""
+    pairs = zip(carried, held, strict=True)
+    return next((grant for (_, portable), grant in pairs if grant and terms.take(grant, portable=portable)), None)
+
+
+def use_grant(db: Connection, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+    def look() -> Shown:
+        ids = [each.grant_id for each in carried]
+        return to_shown(db.execute(shown(len(ids)), (user, device, *ids)).fetchall(), device, ids)
+
+    found = look()
+    taken = takeable(carried, found.grants, terms)
+    if taken is None:
+        return found
+    db.execute("UPDATE granted SET uses_left = uses_left - 1 WHERE grant_id = ?", (taken.grant_id,))
+    life.spend(db)
+    found = look()
+    return found._replace(taken=next(each for each in found.grants if each and each.grant_id == taken.grant_id))
 
 
 def revoke_grants(db: Connection, user: str, grant_id: str | None) -> int:

@@ -7,7 +7,7 @@ beside this one, how it becomes atomic and durable in ``database``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -16,15 +16,19 @@ from ...settings import AccountThrottle, AddressThrottle
 from ...state import (
     MAX_FACTORS,
     Attempt,
+    Carried,
     Challenge,
     ChallengeState,
     Factor,
+    FactorKind,
     Grant,
     Kept,
     Loss,
     Place,
+    Shown,
     Sighting,
     SightingKind,
+    Terms,
     UserSummary,
 )
 from ..bounds import HITS_KEPT
@@ -114,8 +118,10 @@ class SqliteStore:
 
     # Challenges
 
-    async def open_challenge(self, challenge: Challenge, *, keep: int) -> tuple[Challenge, ...]:
-        return await self._db.write(challenges.open_challenge, challenge, keep=keep)
+    async def open_challenge(
+        self, challenge: Challenge, *, keep: int, kinds: Collection[FactorKind] | None = None
+    ) -> tuple[Challenge, ...] | None:
+        return await self._db.write(challenges.open_challenge, challenge, keep=keep, kinds=kinds)
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
         return self._db.one(challenges.to_challenge, challenges.CHALLENGE, challenge_id)
@@ -163,8 +169,18 @@ class SqliteStore:
     async def grant(self, grant_id: str) -> Grant | None:
         return self._db.one(grants.to_grant, grants.GRANT, grant_id)
 
-    async def use_grant(self, grant_id: str) -> bool:
-        return await self._db.write(grants.use_grant, grant_id)
+    async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:
+        if not device and len(grant_ids) == 1:  # most requests of clients without cookies
+            return Shown(known=False, grants=(await self.grant(grant_ids[0]),))
+        rows = self._db.all(tuple, grants.shown(len(grant_ids)), user, device, *grant_ids)
+        return grants.to_shown(rows, device, grant_ids)
+
+    async def use_grant(self, user: str, device: str, carried: Sequence[Carried], terms: Terms) -> Shown:
+        """Nothing is written, and nobody waited for, where a look says that there is nothing to take."""
+        found = await self.shown(user, device, [each.grant_id for each in carried])
+        if grants.takeable(carried, found.grants, terms) is None:
+            return found
+        return await self._db.write(grants.use_grant, user, device, carried, terms)
 
     async def grants(self, user: str, *, now: float) -> tuple[Grant, ...]:
         return self._db.all(grants.to_grant, grants.GRANTS, user, now)

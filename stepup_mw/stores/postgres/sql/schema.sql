@@ -1,4 +1,4 @@
--- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 3,
+-- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 4,
 -- with what is in kept.sql.
 -- Text of requests is kept as UTF-8 bytes: PostgreSQL's text has no U+0000, and bytes sort as code points do.
 -- To be run on no schema or on one of an older version: tables that are there stay, the steps are made anew.
@@ -10,7 +10,7 @@ END $$;
 DROP TABLE IF EXISTS {schema}.hit; -- of version 1: its minutes are counted anew
 CREATE TABLE IF NOT EXISTS {schema}.about (version integer NOT NULL);
 DELETE FROM {schema}.about;
-INSERT INTO {schema}.about VALUES (3);
+INSERT INTO {schema}.about VALUES (4);
 CREATE TABLE IF NOT EXISTS {schema}.factor (
     who bytea NOT NULL, factor_id bytea NOT NULL, sealed bytea NOT NULL, created_at float8 NOT NULL,
     last_step bigint NOT NULL, label bytea NOT NULL, drift integer NOT NULL, arrived bigserial,
@@ -232,12 +232,17 @@ BEGIN
     UPDATE {schema}.moment SET times = times[2:] WHERE key = address;
 END $$;
 
+-- A row without anything where the user has no authenticator of these kinds, of which there must be one (NULL: none).
+-- The same as records.Factor.proves, of any.
 CREATE FUNCTION {schema}.open_challenge(
     _id bytea, _who bytea, _match bytea, _created float8, _expires float8, _attempts integer, _settled float8,
-    _body bytea, keep integer, keep_logged integer
+    _body bytea, keep integer, keep_logged integer, begins bytea, kinds text[]
 ) RETURNS SETOF {schema}.challenge LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM {schema}.alone(1, _who);
+    IF kinds IS NOT NULL AND NOT EXISTS (SELECT FROM {schema}.factor WHERE who = _who AND length(sealed) > 0 AND
+        CASE WHEN substring(factor_id FOR length(begins)) = begins THEN 'passkey' ELSE 'totp' END = ANY(kinds))
+    THEN RETURN NEXT NULL::{schema}.challenge; RETURN; END IF;
     INSERT INTO {schema}.challenge VALUES
         (_id, _who, _match, _created, _expires, _attempts, 'open', _settled, false, _settled, _body);
     DELETE FROM {schema}.challenge c WHERE c.challenge_id IN (
@@ -293,12 +298,35 @@ BEGIN
     RETURN true;
 END $$;
 
-CREATE FUNCTION {schema}.use_grant(_id bytea) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE _who bytea;
+-- What is known of what a request shows: a row for each grant that is there, and one without a body, whose number says
+-- whether the device is known.
+CREATE FUNCTION {schema}.shown(_who bytea, device bytea, ids bytea[]) RETURNS TABLE (body bytea, number bigint)
+LANGUAGE sql STABLE AS $$
+    SELECT NULL::bytea, (SELECT count(*) FROM {schema}.sighting WHERE who = _who AND kind = 'device' AND value = device)
+    UNION ALL
+    SELECT g.body, g.uses_left FROM {schema}.granted g JOIN {schema}.epoch e ON e.who = g.who AND e.number = g.epoch
+        WHERE g.grant_id = ANY(ids) $$;
+
+-- As shown, and one use is taken of the first grant that is what the terms say: its id, and the count raised for it. The
+-- same as records.Terms.take; ``held`` are the fields of a body, which stand as those of records.Grant do, as JSON spells
+-- them; so are the words that they are held against, ``same`` from the service to the binding.
+CREATE FUNCTION {schema}.use_grant(
+    _who bytea, device bytea, ids bytea[], portable boolean[], person text[], browser text, same text[], methods text[],
+    _now float8, max_age_s float8, leeway_s float8
+) RETURNS TABLE (body bytea, number bigint, taken bytea, raised bigint) LANGUAGE plpgsql AS $$
+DECLARE held text[]; used bytea; spent bigint;
 BEGIN
-    UPDATE {schema}.granted g SET uses_left = g.uses_left - 1 FROM {schema}.epoch e
-        WHERE g.grant_id = _id AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch RETURNING g.who INTO _who;
-    RETURN CASE WHEN FOUND THEN {schema}.spend(_who) END;
+    FOR n IN 1 .. cardinality(ids) LOOP
+        SELECT ARRAY(SELECT each::text FROM json_array_elements(convert_from(g.body, 'UTF8')::json) AS each) INTO held
+            FROM {schema}.granted g WHERE g.grant_id = ids[n] AND g.who = _who AND g.uses_left > 0
+            AND _now - g.proved_at >= -leeway_s AND _now - g.proved_at < max_age_s AND _now < g.expires_at;
+        CONTINUE WHEN NOT FOUND OR held[2:3] <> person OR held[5:9] <> same OR held[10] <> ALL(methods)
+            OR NOT (portable[n] OR held[4] IN ('""', browser));
+        UPDATE {schema}.granted g SET uses_left = g.uses_left - 1 FROM {schema}.epoch e
+            WHERE g.grant_id = ids[n] AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch;
+        IF FOUND THEN used := ids[n]; spent := {schema}.spend(_who); EXIT; END IF;
+    END LOOP;
+    RETURN QUERY SELECT s.body, s.number, used, spent FROM {schema}.shown(_who, device, ids) s;
 END $$;
 
 CREATE FUNCTION {schema}.revoke_one(_who bytea, _id bytea) RETURNS bigint LANGUAGE plpgsql AS $$

@@ -1,17 +1,30 @@
 -- Keep an open challenge; settle the oldest open ones beyond the cap; drop the logged ones beyond theirs.
--- KEYS: challenges, bodies, and (index, the shelves, the counter) where these are to be written here.
+-- KEYS: challenges, bodies, user, and (index, the shelves, the counter) where these are to be written here.
 -- ARGV: id, created at, expires at, attempts, settled at, match, body, keep, tag, order, life in ms, logged kept,
---       settled kept s, prefix of an index.
--- Answers 0 where there is a challenge of this id, else {{id, head, body} of each settled, {order, id} of each dropped}.
+--       settled kept s, prefix of an index, how the id of a passkey begins, kinds of authenticators (any one there must
+--       be; "*": none).
+-- Answers false where there is no such authenticator, 0 where there is a challenge of this id, else
+-- {{id, head, body} of each settled, {order, id} of each dropped}.
 local id, created, tag, life_ms = ARGV[1], tonumber(ARGV[2]), ARGV[9], ARGV[11]
-local here, shelves = KEYS[3] ~= nil, {KEYS[4], KEYS[5], KEYS[6]}
+local here, shelves = KEYS[4] ~= nil, {KEYS[5], KEYS[6], KEYS[7]}
+
+-- The same as records.Factor.proves, of any. The secret is what stands behind the first line of a record.
+local function proves(begins, kinds)
+  for _, field in ipairs(fields_of(KEYS[3], 'factor')) do
+    local kind = field:sub(8, 7 + #begins) == begins and 'passkey' or 'totp'
+    local record = redis.call('HGET', KEYS[3], field)
+    if kinds:find(kind, 1, true) and #record > record:find('\n', 1, true) then return true end
+  end
+  return false
+end
+if ARGV[16] ~= '*' and not proves(ARGV[15], ARGV[16]) then return false end
 if redis.call('HEXISTS', KEYS[1], id) == 1 then return 0 end
 local seq = ARGV[10]
 if here then
-  local other = redis.call('GET', KEYS[3])
+  local other = redis.call('GET', KEYS[4])
   if other and redis.call('HEXISTS', other .. ':challenges', id) == 1 then return 0 end
-  redis.call('SET', KEYS[3], tag, 'PX', life_ms)
-  seq = redis.call('INCR', KEYS[7])
+  redis.call('SET', KEYS[4], tag, 'PX', life_ms)
+  seq = redis.call('INCR', KEYS[8])
 end
 
 local open, logged = {}, {}
