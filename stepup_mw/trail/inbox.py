@@ -19,6 +19,10 @@ MAX_QUEUED = 10_000
 _LINGER_S = 0.005
 """How long lines that nobody waits for are gathered: to wake this thread for each costs more than to write it."""
 
+WORTH = 32
+"""So many records are worth a write of their own while those before them are being synced; fewer are gathered until
+that is over."""
+
 
 class Inbox:
     """Filled by any thread, emptied by one. ``numbered``: records that have got a number so far, see ``Marks``."""
@@ -30,6 +34,7 @@ class Inbox:
         self._asleep = False
         self._lingering = False
         self._urgent = False
+        self._gathering = False
         self._rousing: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self._entries: list[Entry] = []
@@ -70,8 +75,29 @@ class Inbox:
 
     def _rouse(self) -> None:
         self._urgent = True
-        if self._asleep:
+        if self._asleep and self._ready():
             self._release()
+
+    def _ready(self) -> bool:
+        """Whether what is there is to be taken at once."""
+        return self._closing or (self._urgent and not (self._gathering and self._queued < WORTH))
+
+    @property
+    def full(self) -> bool:
+        """Whether what is there is worth a write of its own while what was taken before is being synced."""
+        return self._queued >= WORTH
+
+    def gather(self) -> None:
+        """What was taken is being synced, until ``rest``."""
+        with self._mutex:
+            self._gathering = True
+
+    def rest(self, urgent: bool = False) -> None:
+        """Nothing is being synced any more. ``urgent``: wake the one who empties this though nothing waits in it."""
+        with self._mutex:
+            self._gathering = False
+            if urgent or self._urgent:
+                self._rouse()
 
     def _release(self) -> None:
         self._asleep = False
@@ -94,7 +120,7 @@ class Inbox:
         """What is there, once it is worth it or ``patience`` seconds (-1: any time) are over, and whether it was
         closed."""
         with self._mutex:
-            if self._urgent or self._closing:
+            if self._ready():
                 return self._taken()
             self._lingering = bool(self._entries)
             self._asleep = True
@@ -102,7 +128,7 @@ class Inbox:
         with self._mutex:
             self._asleep = False
             self._wake.acquire(blocking=False)
-            if self._entries and not (self._urgent or self._closing or self._lingering):
+            if self._entries and not (self._ready() or self._lingering):
                 return [], False  # woken by the first of them: gather
             entries, _ = self._taken()
             return entries, False

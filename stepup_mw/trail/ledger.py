@@ -18,9 +18,10 @@ from .disk import Disk, free_bytes
 from .files import Layout, identity, make_folder
 from .live import Live
 from .locks import FileLock
+from .syncing import Syncer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ..chain import Tip
@@ -37,12 +38,15 @@ _FULL = _NO_ROOM | {errno.EFBIG}
 class Ledger:
     """Appends records to the chain that all processes of the host share."""
 
-    def __init__(self, settings: TrailSettings, marks: Marks) -> None:
+    def __init__(self, settings: TrailSettings, marks: Marks, on_rest: Callable[[bool], None]) -> None:
+        """``on_rest``: see ``Syncer``."""
         self.layout = Layout(settings.path)
         self._settings = settings
         self._marks = marks
         self._lock = FileLock(self.layout.lock)
         self._live = Live(self.layout, marks)
+        self.syncer = Syncer(self._live.sync_beside, on_rest)
+        self._live.quiet = self.syncer.wait
         self.disk = Disk(settings, self.layout.reserve, free_bytes)
         self._notices = [marks.start(settings.durability)]
         self._failed: OSError | None = None
@@ -87,11 +91,11 @@ class Ledger:
             self._failed = error
             raise
 
-    def again(self, bodies: Sequence[bytes]) -> None:
+    def again(self, bodies: Sequence[bytes], failed: OSError) -> None:
         """Write closed records a second time, into a new file, after a sync failed: what the system could not store it
         reports only once, so a second sync of the same file would prove nothing. Durable on return."""
+        self._failed = failed
         with self._locked(), self._within_room():
-            failed = self._failed or OSError(errno.EIO, os.strerror(errno.EIO))
             self._live.roll([self._io_error(failed, len(bodies)), *self._notices], bodies)
             self._settled()
 

@@ -20,7 +20,7 @@ from .files import create, identity, make_folder, open_regular, sync_data, sync_
 from .marks import event_of, said_again
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from .files import Layout
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 class Live:
     """``tip`` and ``size``: the end of the chain and of the file as last seen or written. ``first_seq`` and ``since``:
-    the number and the time of the file's first line."""
+    the number and the time of the file's first line. ``quiet``: returns once no other thread syncs the file, with what
+    the system said if that failed."""
 
-    __slots__ = ("_layout", "_marks", "fd", "file", "first_seq", "since", "size", "tip")
+    __slots__ = ("_layout", "_marks", "fd", "file", "first_seq", "quiet", "since", "size", "tip")
 
     def __init__(self, layout: Layout, marks: Marks) -> None:
         self._layout = layout
         self._marks = marks
+        self.quiet: Callable[[], OSError | None] = lambda: None
         self.fd: int | None = None
         self.file = (0, 0)
         self.size = 0
@@ -64,6 +66,8 @@ class Live:
         return notices
 
     def close(self) -> None:
+        """Let go of the file, but not under the hands of one who syncs it."""
+        self.quiet()
         fd, self.fd = self.fd, None
         if fd is not None:
             os.close(fd)
@@ -134,7 +138,17 @@ class Live:
         return sealed
 
     def sync(self) -> None:
+        """Make durable what stands in the file. A sync that failed before tells this one, too: the system would not."""
+        failure = self.quiet()
+        if failure is not None:
+            raise failure
         sync_data(self._open_fd)
+
+    def sync_beside(self) -> None:
+        """``sync`` for the thread that ``quiet`` waits for."""
+        if self.fd is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        sync_data(self.fd)
 
     @property
     def _open_fd(self) -> int:

@@ -19,6 +19,7 @@ from .ledger import Ledger
 from .marks import is_mark
 from .packing import Packer
 from .signing import Signing
+from .syncing import Batch
 from .waiting import Entry, close_all, release
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ class Writer:
     ) -> None:
         self._settings = settings
         self._marks = marks
-        self._ledger = Ledger(settings, marks)
+        self._inbox = Inbox()
+        self._ledger = Ledger(settings, marks, self._inbox.rest)
+        self._syncer = self._ledger.syncer
         self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
         self._packer = Packer(settings, self._ledger.layout, lambda why: self._on_record(marks.compress(why)))
-        self._inbox = Inbox()
         self._wrote_at, self._opened = marks.clock(), False
         self._unsynced: list[bytes] = []
+        self._handed_over = False
         self._backlog = Backlog(marks, self._ledger.layout)
         self._vital_at, self._watch_at = 0.0, float("inf")
         self._late: list[bytes] = []
@@ -106,7 +109,7 @@ class Writer:
     def _patience(self) -> float:
         """Seconds until there may be something to do though nobody asks; -1 for never."""
         disk = self._opened and (self._ledger.disk.stage == "full" or not self._ledger.disk.looked)
-        if self._unsynced or self._backlog.waits or disk or self._signing.has_new(self._ledger):
+        if self._unsynced or self._handed_over or self._backlog.waits or disk or self._signing.has_new(self._ledger):
             return _TICK_S
         return max(_TICK_S, self._signing.beat_s / 10) if self._beats else -1
 
@@ -134,7 +137,9 @@ class Writer:
             release([entry], None, result)
 
     def _commit(self, bodies: list[bytes], entries: list[Entry], *, vital: bool = False) -> None:
-        """Write, release those who wait for the write, sync, release the rest."""
+        """Write, release those who wait for the write, sync, release the rest; or have them synced beside what is
+        written next, where enough waits for that."""
+        self._mend()
         owed = self._backlog.bodies()
         try:
             self._ledger.append([*owed, *bodies], vital=vital)
@@ -148,27 +153,60 @@ class Writer:
         self._marks.n = max([self._marks.n, *(item.number + len(item.records) - 1 for item in entries if item.records)])
         waiting = [entry for entry in entries if entry.synced and entry.future is not None]
         release([entry for entry in entries if not entry.synced], None)
-        if waiting or len(self._unsynced) > _MAX_UNSYNCED:
+        if not waiting and len(self._unsynced) <= _MAX_UNSYNCED:
+            return
+        if not self._sync_beside(waiting):
             failure = self._sync()
             if failure is None:
                 release(waiting, None)
             else:
                 self._fail(waiting, failure, again=True)
 
+    def _sync_beside(self, waiting: list[Entry]) -> bool:
+        """Have it made durable while the next lines are written, where there are enough of them."""
+        if not (self._syncer.busy or self._inbox.full):
+            return False
+        self._inbox.gather()
+        if not self._syncer.hand_over(Batch(self._unsynced, waiting)):
+            self._inbox.rest()
+            return False
+        self._unsynced, self._handed_over = [], True
+        return True
+
     def _sync(self) -> Exception | None:
         """Make durable what was written; if the system says it cannot, write it again elsewhere."""
         unsynced, self._unsynced = self._unsynced, []
         try:
             self._ledger.sync()
-        except OSError:
-            try:
-                self._ledger.again(unsynced)
-            except Exception as error:  # noqa: BLE001 - as in _commit
-                return error
+        except OSError as failed:
+            failure = self._again(unsynced, failed)
+            if failure is not None:
+                return failure
         except TrailUnavailable as error:
             return error
         self._backlog.synced()
         return None
+
+    def _again(self, bodies: list[bytes], failed: OSError) -> Exception | None:
+        try:
+            self._ledger.again(bodies, failed)
+        except Exception as error:  # noqa: BLE001 - as in _commit
+            return error
+        return None
+
+    def _mend(self) -> None:
+        """Write again elsewhere what was handed over and is in doubt, and with it what nobody waits for."""
+        doubt = self._syncer.take_doubt()
+        if doubt is None:
+            return
+        unsynced, self._unsynced = self._unsynced, []
+        bodies = [body for batch in doubt.batches for body in batch.bodies] + unsynced
+        entries = [entry for batch in doubt.batches for entry in batch.entries]
+        failure = self._again(bodies, doubt.error)
+        if failure is None:
+            release(entries, None)
+        else:
+            self._fail(entries, failure, again=True)
 
     def _sync_unasked(self) -> None:
         count, failure = len(self._unsynced), self._sync()
@@ -180,11 +218,15 @@ class Writer:
 
     def _tend(self, *, idle: bool) -> None:
         """What is due though nobody waits for it."""
+        self._mend()
         self._backlog.settle(self._ledger.disk.stage)
         if idle and (self._backlog or self._ledger.disk.stage == "full"):
             self._pay()
         if idle and self._unsynced:
             self._sync_unasked()
+        if idle and self._handed_over and not self._syncer.busy and self._syncer.wait() is None:
+            self._handed_over = False
+            self._backlog.synced()
         if idle and self._beats and not 0 <= self._marks.clock() - self._wrote_at < self._signing.beat_s:
             self._beat()
         if self._opened and self._signing.is_due(self._ledger):
@@ -234,6 +276,8 @@ class Writer:
         return Entry(records, synced=False, number=self._inbox.skip(len(records)))
 
     def _finish(self) -> None:
+        self._syncer.close()
+        self._mend()
         self._packer.close()
         self._signing.wait()
         self._backlog.settle(self._ledger.disk.stage, ending=True)

@@ -27,10 +27,11 @@ folder = Path(sys.argv[1])
 parse_signer(generate_signing_key(), "warm")
 
 def work(subject, out, thread):
+    many = 40 if thread > 1 else 1  # so many that they are synced beside what is written next
     for number in range(100_000):
-        key = f"{os.getpid()}-{thread}-{number}"
-        subject.append_blocking([record(key)])
-        os.write(out, key.encode() + b"\\n")
+        keys = [f"{os.getpid()}-{thread}-{number}-{each}" for each in range(many)]
+        subject.append_blocking([record(key) for key in keys])
+        os.write(out, "".join(f"{key}\\n" for key in keys).encode())
 
 def load(name):
     subject = trail(folder, signed=True, rotate_size=40_000, checkpoint_lines=50)

@@ -1,7 +1,8 @@
 """Every system call of an append, of a rotation and of a checkpoint on the files of a trail, failed in turn.
 
 A warm writer is traced as it does the one thing; ``strace`` lists its calls. Then, for each of them, another such
-writer has just that call fail, or dies at it; so does a thread that signs beside it. The tracer's log shows the call.
+writer has just that call fail, or dies at it; so does a thread that syncs or signs beside it. The tracer's log shows
+the call.
 
 Each thread is traced alone and each file is counted alone, so that it does not matter how the threads meet.
 """
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATH = ":".join(item for item in (str(Path.cwd()), *sys.path) if item)
-OPERATIONS = {"append": ("writer",), "rotate": ("writer", "signer"), "checkpoint": ("writer",)}
+OPERATIONS = {
+    "append": ("writer",),
+    "beside": ("writer", "syncer"),
+    "rotate": ("writer", "signer"),
+    "checkpoint": ("writer",),
+}
 """What is done, and the threads that do it."""
+THREADS = ("writer", "syncer", "signer")
 HOWS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "KILL": "signal=KILL"}
 
 WRITERS = """
@@ -35,7 +42,7 @@ import os, sys, threading
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 from tests.trail.parts import record, trail
-from stepup_mw.trail import signing, writer
+from stepup_mw.trail import inbox, signing, syncing, writer
 from stepup_mw.errors import TrailUnavailable
 from stepup_mw.note import generate_signing_key, parse_signer
 
@@ -50,29 +57,34 @@ def attempt(subject, name):
     else:
         say("written", name)
 
-def hold_signer(folder):
-    sign = signing.Signing._sign
-    def held(self):
-        if threading.current_thread().name == "stepup-checkpoint":
-            say("signer", str(threading.get_native_id()))
-            (folder / "sign").read_bytes()
-        return sign(self)
-    signing.Signing._sign = held
+def hold(owner, name, thread, gate):
+    # What this thread does is held at its gate, once.
+    act, words = getattr(owner, name), [gate.name]
+    def held(*given):
+        if words and threading.current_thread().name == thread:
+            say(words.pop(), str(threading.get_native_id()))
+            gate.read_bytes()
+        return act(*given)
+    setattr(owner, name, held)
 
 def life(operation, folder, thread):
-    if thread == "signer":
-        hold_signer(folder)
     subject = trail(folder, signed=True, checkpoint_lines=10**6, checkpoint_every_s=10**6)
+    if operation == "beside":
+        inbox.Inbox.full = True
     attempt(subject, "before")
     attempt(subject, "warm")  # after which nothing of the first is left to be done
+    if thread == "signer":
+        hold(signing.Signing, "_sign", "stepup-checkpoint", folder / "signer")
+    elif thread == "syncer":
+        hold(syncing.Syncer, "_settle", "stepup-sync", folder / "syncer")
     if operation == "checkpoint":
         subject.checkpoint_now()
         attempt(subject, "more")
     (writing,) = [item.native_id for item in threading.enumerate() if item.name == "stepup-trail"]
     say("ready", str(os.getpid()), str(writing))
-    (folder / "go").read_bytes()
+    (folder / "writer").read_bytes()
     try:
-        if operation == "append":
+        if operation in ("append", "beside"):
             attempt(subject, "struck")
         elif operation == "rotate":
             subject.rotate_now()
@@ -133,20 +145,19 @@ class Writers:
         folder = self.folder / f"{operation}-{self._count}"
         folder.mkdir()
         settings(folder, signed=True)
-        gates = {"writer": folder / "go", "signer": folder / "sign"}
-        for gate in gates.values():
-            os.mkfifo(gate)
+        for gate in THREADS:
+            os.mkfifo(folder / gate)
         assert self._process.stdin is not None
         self._process.stdin.write(f"{operation} {folder} {thread}\n")
         self._process.stdin.flush()
         (*said, ready) = self._until("ready")
         traced = [int(word) for word in ready.split()[1:]]
-        if thread == "signer":
-            gates["writer"].write_bytes(b"")
-            (*more, ready) = self._until("signer")
+        if thread != "writer":
+            (folder / "writer").write_bytes(b"")
+            (*more, ready) = self._until(thread)
             said, traced = said + more, [traced[0], int(ready.split()[1])]
         tracer = _trace(traced, [item.replace("{folder}", str(folder)) for item in strace], folder / "log")
-        gates[thread].write_bytes(b"")
+        (folder / thread).write_bytes(b"")
         (*more, ended) = self._until("ended")
         assert tracer.wait(20) in (0, -9)
         return Life(folder, said + more, (folder / "log").read_text(), int(ended.split()[1]))
@@ -185,7 +196,7 @@ def calls_of(log: str, folder: Path, thread: str) -> list[tuple[Call, bool]]:
     for line in log.splitlines():
         match = _LINE.match(line)
         targets = [path for path in _TARGET.findall(match[2]) if path.startswith(str(folder))] if match else []
-        if match is None or not targets or targets[0].endswith(("/go", "/sign")):
+        if match is None or not targets or Path(targets[0]).name in THREADS:
             continue
         done = match[1], targets[0].removeprefix(str(folder)) or "/"
         counts[done] += 1
@@ -209,7 +220,7 @@ def census(writers: Writers) -> dict[str, list[Call]]:
         for thread in threads:
             life = writers.live(operation, thread, "-e", "trace=%file,%desc,write")
             assert (life.exit_code, "struck" in life.said, "written same-process" in life.said) == (0, True, True)
-            done = life.log if thread == "signer" else life.log.partition('"struck\\n"')[0]
+            done = life.log.partition('"struck\\n"')[0] if thread == "writer" else life.log
             found[operation] += [call for call, _ in calls_of(done, life.folder, thread)]
     return found
 
@@ -219,11 +230,12 @@ def test_what_an_operation_does(census: dict[str, list[Call]]) -> None:
     done = {operation: [(call.name, call.target) for call in calls] for operation, calls in census.items()}
     live, fresh, notes = "/audit/stepup.jsonl", "/audit/.stepup.next", "/audit/checkpoints.note"
     assert {("flock", "/audit/.stepup.lock"), ("write", live), ("fdatasync", live)} <= set(done["append"])
+    assert ("fdatasync", live) in [(call.name, call.target) for call in census["beside"] if call.thread == "syncer"]
     assert {("write", fresh), ("fsync", fresh), ("rename", live), ("rename", fresh), ("fsync", "/audit")} <= set(
         done["rotate"]
     )
     assert {("flock", "/audit/.stepup.signing"), ("write", notes), ("fsync", notes)} <= set(done["checkpoint"])
-    assert [len(calls) > least for calls, least in zip(census.values(), (5, 25, 40), strict=True)] == [True] * 3
+    assert [len(calls) > least for calls, least in zip(census.values(), (5, 5, 25, 40), strict=True)] == [True] * 4
 
 
 @pytest.mark.slow
