@@ -51,7 +51,7 @@ subject.close()
 """
 
 
-class Disk:
+class Slow:
     """What a sync of it says, in turn; it takes until ``go``. A number is that of an error."""
 
     def __init__(self, *said: int) -> None:
@@ -78,7 +78,7 @@ def rests() -> SimpleQueue[bool]:
 
 
 def test_what_comes_during_a_sync_is_synced_together_and_released_after_it(rests: SimpleQueue[bool]) -> None:
-    disk = Disk()
+    disk = Slow()
     subject = Syncer(disk.sync, rests.put)
     first, second, third = _batch("a"), _batch("b"), _batch("c")
     assert subject.hand_over(first[0])
@@ -103,7 +103,7 @@ def test_what_comes_during_a_sync_is_synced_together_and_released_after_it(rests
 
 def test_after_a_failure_nothing_is_synced_until_the_doubt_is_taken(rests: SimpleQueue[bool]) -> None:
     """A second sync of the same file would say that all is well."""
-    disk = Disk(errno.EIO)
+    disk = Slow(errno.EIO)
     subject = Syncer(disk.sync, rests.put)
     (first, one), (second, two), (third, three) = _batch("a"), _batch("b"), _batch("c")
     subject.hand_over(first)
@@ -126,7 +126,7 @@ def test_after_a_failure_nothing_is_synced_until_the_doubt_is_taken(rests: Simpl
 
 
 def test_a_child_waits_for_no_thread_of_its_parent(rests: SimpleQueue[bool]) -> None:
-    disk = Disk()
+    disk = Slow()
     subject = Syncer(disk.sync, rests.put)
     subject.hand_over(_batch("a")[0])
     disk.begun.acquire()
