@@ -22,7 +22,7 @@ class Disk:
         self._fsync, self._mutex = os.fsync, threading.Lock()
 
     def sync(self, fd):
-        time.sleep(0.001)
+        time.sleep(0.005 * self._chance.random())
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             return self._fsync(fd)
