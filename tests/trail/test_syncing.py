@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from queue import SimpleQueue
@@ -14,6 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stepup_mw.trail.files import Layout, identity, make_folder
+from stepup_mw.trail.live import Live
+from stepup_mw.trail.marks import Marks
 from stepup_mw.trail.syncing import Batch, Syncer
 from stepup_mw.trail.waiting import Entry, Ticket
 
@@ -137,6 +141,28 @@ def test_a_child_waits_for_no_thread_of_its_parent(rests: SimpleQueue[bool]) -> 
     assert os.waitpid(pid, 0)[1] == 0
     disk.go.release()
     subject.close()
+
+
+def test_a_file_is_neither_closed_nor_synced_under_the_hands_of_one_who_syncs_it(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "audit" / "stepup.jsonl")
+    make_folder(layout.folder)
+    marks = Marks("bank", time.time, os.urandom)
+    live, waited = Live(layout, marks), []
+
+    def quiet() -> OSError | None:
+        waited.append(identity(os.fstat(live.fd or -1)))
+        return None
+
+    live.open()
+    first, live.quiet = live.file, quiet
+    live.write([marks.start("commit")])
+    live.sync()
+    assert waited == [first]
+    live.roll([marks.start("commit")])
+    assert waited == [first, first]
+    assert live.file != first
+    live.close()
+    assert waited == [first, first, live.file]
 
 
 def _crowd(folder: Path, *prefix: str, rounds: int = 12) -> dict[str, list[str]]:
