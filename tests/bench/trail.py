@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import tempfile
 import time
@@ -10,17 +11,24 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from stepup_mw.chain import Tip, link
+from stepup_mw.trail import Trail
 
 from .appending import FLIGHT, SPAN_S, flight_of, folder, lines_in, open_trail, sync_one, together
 from .rounds import table
 from .verifying import TAIL, digest, most_memory, sample, verify, write_trail
 
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
 MEGABYTES = 1024
 SMALL_MB, LARGE_MB = 1, 4096
 BATCHES = (8, 32, 128)
 CALLS = 200
+SLICES = 5
 
 Ratio = Callable[[], float]
 """One round of it: how many times the base we are, more is better."""
@@ -67,8 +75,14 @@ def appending() -> dict[str, tuple[Ratio, str]]:
     batches: dict[str, tuple[Ratio, str]] = {
         f"append {size} lines, of a raw write and fdatasync": (partial(batch, size), "0.6") for size in BATCHES
     }
+    two: dict[str, tuple[Ratio, str]] = {
+        f"append {size} lines, two callers at once, of a raw write and fdatasync": (partial(crowd, size), "0.6")
+        for size in BATCHES
+    }
     return {
         **batches,
+        **two,
+        f"lines a sync with two callers of {BATCHES[-1]}, of {BATCHES[-1]}": (partial(gathered, BATCHES[-1]), ""),
         f"the same by hand, {BATCHES[-1]} lines: closed, chained, one write, one fdatasync": (by_hand, ""),
         f"append, {FLIGHT} in flight, times one sync a line": (in_flight, "12"),
         "append, four processes, times one": (four, "1"),
@@ -82,6 +96,53 @@ def batch(size: int) -> float:
         ratio = beside_raw(place, records, partial(trail.append_blocking, records))
         trail.close()
     return ratio
+
+
+def crowd(size: int) -> float:
+    """Two threads that each append so many lines at a time, beside one that writes and syncs as many."""
+    with folder() as place:
+        trail, records = open_trail(place), [sample()] * size
+        fd, data = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND), chained(records)
+        raw = ours = 0.0
+        for _ in range(SLICES):
+            raw += timed(lambda: repeat(partial(write_synced, fd, data), CALLS // SLICES))
+            ours += timed(lambda: both(trail, records, CALLS // SLICES // 2))
+        trail.close()
+        os.close(fd)
+    return raw / ours
+
+
+def both(trail: Trail, records: list[bytes], calls: int) -> None:
+    threads = [Thread(target=repeat, args=(partial(trail.append_blocking, records), calls)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def repeat(work: Callable[[], None], count: int) -> None:
+    for _ in range(count):
+        work()
+
+
+def gathered(size: int) -> float:
+    """How many lines a sync of the two callers' stored, of those that one call has."""
+    syncs = itertools.count()
+    fdatasync = os.fdatasync
+
+    def counted(fd: FileDescriptorLike) -> None:
+        next(syncs)
+        fdatasync(fd)
+
+    with folder() as place:
+        trail, records = open_trail(place), [sample()] * size
+        os.fdatasync = counted
+        try:
+            both(trail, records, CALLS // 2)
+        finally:
+            os.fdatasync = fdatasync
+        trail.close()
+    return CALLS / next(syncs)
 
 
 def by_hand() -> float:
