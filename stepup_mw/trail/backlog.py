@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import TrailUnavailable
+from .files import say_unwritten
 from .losses import Losses
 from .marks import said_again
 from .spool import Spool, find_orphans
@@ -84,7 +85,7 @@ class Backlog:
         """Let go of the files, in a forked child too."""
         self._disk.close()
 
-    def fail(self, entries: Sequence[Entry], error: Exception, told: str, *, again: bool) -> None:
+    def fail(self, entries: Sequence[Entry], error: Exception, *, again: bool = False) -> None:
         """None of these was written, or, ``again``, none is sure to be durable: those who wait are told, but for what
         is spooled, which is taken care of."""
         kept = [entry for entry in entries if entry.spooled and self._keep(entry, again=again)]
@@ -95,6 +96,7 @@ class Backlog:
         durable = bool(kept) and self._disk.keep([record for entry in kept for record in entry.records], error)
         release(kept, None, durable)
         release([entry for entry in rest if entry.spooled], None, False)
+        told = say_unwritten(self._layout.live, error)
         release([entry for entry in rest if not entry.spooled], told)
 
     def _keep(self, entry: Entry, *, again: bool) -> bool:

@@ -1,7 +1,8 @@
 """The one thread of a process that writes its audit lines: everything queued while it syncs goes out in the next write.
 
-Waiters are released together after the sync, one wake-up for each event loop. What could not be written is
-refused to those who wait, and counted for those who do not; the count is the first thing written afterwards.
+Where much is queued, it is chained and written while the lines before it are being synced (``storing``). Waiters are
+released together after the sync, one wake-up for each event loop. What could not be written is refused to those who
+wait, and counted for those who do not; the count is the first thing written afterwards.
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from .ledger import Ledger
 from .marks import is_mark
 from .packing import Packer
 from .signing import Signing
-from .syncing import Batch
+from .storing import Storing
 from .waiting import Entry, close_all, release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from ..note import Checkpoint
     from ..settings import TrailSettings
     from .checkpoints import Signed
     from .marks import Marks
 
-_MAX_UNSYNCED = 1000
 _VITAL_S = 5.0
 _TICK_S = 0.5
 """How soon what nobody waits for is synced, and checkpoints and gaps are looked after."""
@@ -46,13 +46,11 @@ class Writer:
         self._marks = marks
         self._inbox = Inbox()
         self._ledger = Ledger(settings, marks, self._inbox.rest)
-        self._syncer = self._ledger.syncer
         self._signing = Signing(settings, service, marks, self._on_record, on_checkpoint)
         self._packer = Packer(settings, self._ledger.layout, lambda why: self._on_record(marks.compress(why)))
         self._wrote_at, self._opened = marks.clock(), False
-        self._unsynced: list[bytes] = []
-        self._handed_over = False
         self._backlog = Backlog(marks, self._ledger.layout)
+        self._storing = Storing(self._ledger, self._backlog, self._inbox)
         self._vital_at, self._watch_at = 0.0, float("inf")
         self._late: list[bytes] = []
         self._ended = threading.Event()
@@ -109,7 +107,7 @@ class Writer:
     def _patience(self) -> float:
         """Seconds until there may be something to do though nobody asks; -1 for never."""
         disk = self._opened and (self._ledger.disk.stage == "full" or not self._ledger.disk.looked)
-        if self._unsynced or self._handed_over or self._backlog.waits or disk or self._signing.has_new(self._ledger):
+        if self._storing.waits or self._backlog.waits or disk or self._signing.has_new(self._ledger):
             return _TICK_S
         return max(_TICK_S, self._signing.beat_s / 10) if self._beats else -1
 
@@ -137,96 +135,30 @@ class Writer:
             release([entry], None, result)
 
     def _commit(self, bodies: list[bytes], entries: list[Entry], *, vital: bool = False) -> None:
-        """Write, release those who wait for the write, sync, release the rest; or have them synced beside what is
-        written next, where enough waits for that."""
-        self._mend()
+        """Write, release those who wait for the write, have the rest made durable."""
+        self._storing.mend()
         owed = self._backlog.bodies()
         try:
             self._ledger.append([*owed, *bodies], vital=vital)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever or be told it was written
-            self._fail(entries, error)
+            self._backlog.fail(entries, error)
             return
         self._opened = True
         self._wrote_at = self._marks.clock()
         self._backlog.written()
-        self._unsynced += [*owed, *bodies]
         self._marks.n = max([self._marks.n, *(item.number + len(item.records) - 1 for item in entries if item.records)])
-        waiting = [entry for entry in entries if entry.synced and entry.future is not None]
         release([entry for entry in entries if not entry.synced], None)
-        if not waiting and len(self._unsynced) <= _MAX_UNSYNCED:
-            return
-        if not self._sync_beside(waiting):
-            failure = self._sync()
-            if failure is None:
-                release(waiting, None)
-            else:
-                self._fail(waiting, failure, again=True)
-
-    def _sync_beside(self, waiting: list[Entry]) -> bool:
-        """Have it made durable while the next lines are written, where there are enough of them."""
-        if not (self._syncer.busy or self._inbox.full):
-            return False
-        self._inbox.gather()
-        if not self._syncer.hand_over(Batch(self._unsynced, waiting)):
-            self._inbox.rest()
-            return False
-        self._unsynced, self._handed_over = [], True
-        return True
-
-    def _sync(self) -> Exception | None:
-        """Make durable what was written; if the system says it cannot, write it again elsewhere."""
-        unsynced, self._unsynced = self._unsynced, []
-        try:
-            self._ledger.sync()
-        except OSError as failed:
-            failure = self._again(unsynced, failed)
-            if failure is not None:
-                return failure
-        except TrailUnavailable as error:
-            return error
-        self._backlog.synced()
-        return None
-
-    def _again(self, bodies: list[bytes], failed: OSError) -> Exception | None:
-        try:
-            self._ledger.again(bodies, failed)
-        except Exception as error:  # noqa: BLE001 - as in _commit
-            return error
-        return None
-
-    def _mend(self) -> None:
-        """Write again elsewhere what was handed over and is in doubt, and with it what nobody waits for."""
-        doubt = self._syncer.take_doubt()
-        if doubt is None:
-            return
-        unsynced, self._unsynced = self._unsynced, []
-        bodies = [body for batch in doubt.batches for body in batch.bodies] + unsynced
-        entries = [entry for batch in doubt.batches for entry in batch.entries]
-        failure = self._again(bodies, doubt.error)
-        if failure is None:
-            release(entries, None)
-        else:
-            self._fail(entries, failure, again=True)
-
-    def _sync_unasked(self) -> None:
-        count, failure = len(self._unsynced), self._sync()
-        if failure is not None:
-            self._backlog.losses.add(lost=count, refused=0, why=str(failure))
-
-    def _fail(self, entries: Sequence[Entry], error: Exception, *, again: bool = False) -> None:
-        self._backlog.fail(entries, error, say_unwritten(self._settings.path, error), again=again)
+        waiting = [entry for entry in entries if entry.synced and entry.future is not None]
+        self._storing.store([*owed, *bodies], waiting)
 
     def _tend(self, *, idle: bool) -> None:
         """What is due though nobody waits for it."""
-        self._mend()
+        self._storing.mend()
         self._backlog.settle(self._ledger.disk.stage)
         if idle and (self._backlog or self._ledger.disk.stage == "full"):
             self._pay()
-        if idle and self._unsynced:
-            self._sync_unasked()
-        if idle and self._handed_over and not self._syncer.busy and self._syncer.wait() is None:
-            self._handed_over = False
-            self._backlog.synced()
+        if idle:
+            self._storing.settle()
         if idle and self._beats and not 0 <= self._marks.clock() - self._wrote_at < self._signing.beat_s:
             self._beat()
         if self._opened and self._signing.is_due(self._ledger):
@@ -276,8 +208,7 @@ class Writer:
         return Entry(records, synced=False, number=self._inbox.skip(len(records)))
 
     def _finish(self) -> None:
-        self._syncer.close()
-        self._mend()
+        self._storing.close()
         self._packer.close()
         self._signing.wait()
         self._backlog.settle(self._ledger.disk.stage, ending=True)
@@ -285,8 +216,7 @@ class Writer:
             late = self._take_late()
             last = [*close_all([late], self._marks.close), self._marks.stop(self._inbox.numbered)]
             self._commit(last, [late], vital=self._ledger.disk.stage == "full")
-            if self._unsynced:
-                self._sync_unasked()
+            self._storing.settle()
             self._signing.now()
             late = self._take_late(only="io_error")
             if late.records:
