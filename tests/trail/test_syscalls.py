@@ -188,12 +188,26 @@ _LINE = re.compile(r"(?:[0-9]+ +)?([a-z0-9_]+)\((.*)")
 _TARGET = re.compile(r'[<"]((?:/[^>"]*)?)[>"]')
 
 
+def _whole(log: str) -> Iterator[str]:
+    """The log's lines, each call in one piece where another thread's came in between, in the order of their ends."""
+    begun: dict[str, str] = {}
+    for line in log.splitlines():
+        thread, _, what = line.partition(" ")
+        if what.endswith(" <unfinished ...>"):
+            begun[thread] = line.removesuffix(" <unfinished ...>")
+        elif " resumed>" in what:
+            yield begun.pop(thread, thread) + what.partition(" resumed>")[2]
+        else:
+            yield line
+    yield from begun.values()
+
+
 def calls_of(log: str, folder: Path, thread: str) -> list[tuple[Call, bool]]:
     """The calls in a tracer's log that concern a file of the trail or the key, each counted by its name and file, and
     whether it was struck: made to fail, or the one at which the process died."""
     counts: Counter[tuple[str, str]] = Counter()
-    found = []
-    for line in log.splitlines():
+    found: list[tuple[Call, bool]] = []
+    for line in _whole(log):
         match = _LINE.match(line)
         targets = [path for path in _TARGET.findall(match[2]) if path.startswith(str(folder))] if match else []
         if match is None or not targets or Path(targets[0]).name in THREADS:
