@@ -15,13 +15,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...errors import StoreUnavailable
 from . import forks
-from .life import LIFE, Lives
+from .groups import Group
+from .life import Lives
 from .schema import check_version, connect, identify, prepare
+from .transaction import PATIENCE, is_busy, transact
 from .turns import Turns
 
 P = ParamSpec("P")
@@ -36,7 +39,6 @@ _LOOK_EVERY_S = 0.25
 
 _FAULTS = (sqlite3.Error, OSError, OverflowError, TypeError, ValueError)
 """What SQLite raises, and what damaged rows and text that is no Unicode lead to."""
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _inherited: list[_Handles] = []
 
@@ -112,7 +114,7 @@ class Database:
 
     def _lost_reader(self, handles: _Handles, error: Exception) -> StoreUnavailable:
         handles.looked_at = 0.0
-        if handles.reader is not None and not _is_busy(error):
+        if handles.reader is not None and not is_busy(error):
             handles.reader.close()
             handles.reader = handles.cursor = None
         return self._unavailable(error)
@@ -122,9 +124,11 @@ class Database:
     async def write(
         self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run ``step(db, ...)`` as one transaction, on stable storage when this returns.
+        """Run ``step(db, ...)`` whole or not at all, after those that were asked for before it; on stable storage when
+        this returns.
 
-        A step that has begun runs to its end even if the caller is cancelled.
+        A step that has begun runs to its end even if the caller is cancelled. It may be taken back and run again, so
+        it changes nothing but the database.
         """
 
         handles = self._own()
@@ -133,48 +137,55 @@ class Database:
             return step(db, *args, **kwargs)
 
         try:
-            return await handles.turns.take(lambda: self._write(handles, run))
+            return await handles.turns.take(run, partial(self._write, handles))
         except TimeoutError as error:
             raise StoreUnavailable(f"{self._path}: too many writes are waiting") from error
+        except _FAULTS as error:
+            raise self._unavailable(error) from error
 
-    def _write(self, handles: _Handles, step: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, handles: _Handles, group: Group) -> None:
         if not handles.writing.acquire(timeout=self._wait_s):
             raise StoreUnavailable(f"{self._path}: a write takes too long")
         try:
-            if handles.writer is None:
-                handles.writer = self._open(self._wait_s, "synchronous = FULL")
-            return self._transact(handles.writer, step)
-        except _FAULTS as error:
-            if handles.writer is not None and not _is_busy(error):
-                handles.writer.close()
-                handles.writer = None
-            raise self._unavailable(error) from error
+            self._transact(handles, group)
         finally:
             handles.writing.release()
 
-    def _transact(self, db: sqlite3.Connection, step: Callable[[sqlite3.Connection], T]) -> T:
-        db.execute("BEGIN IMMEDIATE")
+    def _transact(self, handles: _Handles, group: Group) -> None:
         try:
-            result = step(db)
-            self._look()
-            life = db.execute(LIFE).fetchone()
-            db.execute("COMMIT")
+            life = self._commit(handles, group)
+        except BaseException as error:
+            if len(group.turns) == 1:
+                raise
+            group.fail(error)
+            # Nothing of it stands. A full disk or a damaged page may be in the way of one step and not of the next.
+            for turn in group.turns:
+                if time.monotonic() < turn.due:
+                    Group(turn).run(partial(self._transact, handles))
+        else:
             self.lives.note(life)
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+
+    def _commit(self, handles: _Handles, group: Group) -> Row:
+        try:
+            if handles.writer is None:
+                handles.writer = self._open(self._wait_s, "synchronous = FULL", PATIENCE)
+            return transact(handles.writer, group, wait_s=self._wait_s, look=self._look)
+        except _FAULTS as error:
+            if handles.writer is not None and not is_busy(error):
+                handles.writer.close()
+                handles.writer = None
             raise
-        return result
 
     # The file
 
-    def _open(self, wait_s: float, pragma: str) -> sqlite3.Connection:
+    def _open(self, wait_s: float, *pragmas: str) -> sqlite3.Connection:
         self._look()
         db = connect(self._path, wait_s=wait_s)
         try:
             self._look()
             check_version(db)
-            db.execute(f"PRAGMA {pragma}")
+            for pragma in pragmas:
+                db.execute(f"PRAGMA {pragma}")
         except BaseException:
             db.close()
             raise
@@ -218,7 +229,3 @@ class Database:
         _inherited.append(handles)
         self._handles = _Handles(self._wait_s)
         return self._handles
-
-
-def _is_busy(error: Exception) -> bool:
-    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
