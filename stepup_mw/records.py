@@ -198,6 +198,70 @@ class Place:
     at: float
 
 
+class Tried(NamedTuple):
+    """The answer to "may a code for this challenge be compared now?". Yes where ``attempt`` is allowed and ``number``
+    says which attempt of the challenge it is, from 1; None: the challenge has ended, or had all of its attempts. Then
+    ``epoch`` is the user's, and ``factors`` what they have, oldest first."""
+
+    attempt: Attempt
+    number: int | None = None
+    epoch: int = 0
+    factors: tuple[Factor, ...] = ()
+
+
+class Right(NamedTuple):
+    """A TOTP code that was compared and found right, and is not taken yet: of whose authenticator, for which time step,
+    and by how many steps its clock is off. ``told``: the key of hits that says that the code was recognised before its
+    time, in the last ``told_s`` seconds. ``challenge_id``: of the user's challenge that it is for, "" for none. ``at``:
+    when it was judged, Unix seconds."""
+
+    user: str
+    factor_id: str
+    step: int
+    drift: int
+    told: str
+    told_s: int
+    challenge_id: str
+    at: float
+
+
+class Taken(NamedTuple):
+    """The answer to "is this code taken?". ``settled``: its challenge has ended with it, approved."""
+
+    taken: bool
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """What follows a right code, its outcome on record. ``at``: when it was judged, Unix seconds.
+
+    address: whose attempt is given back, "" for none. grant: to be kept, None for none. device, seen and place: with
+    what the user has proved themself, "" for no device, nothing for no place (sealed by the service). kept: a request
+    waits for the code.
+    """
+
+    user: str
+    challenge_id: str
+    at: float
+    address: str = ""
+    grant: Grant | None = None
+    device: str = ""
+    seen: tuple[tuple[SightingKind, str], ...] = ()
+    place: bytes = b""
+    kept: bool = False
+
+
+class Given(NamedTuple):
+    """What came of it. ``granted``: the grant is kept. ``epoch``: the user's now, 0 where there is none. ``device``: as
+    it was known before. ``kept``: the request that waited, which is the caller's now."""
+
+    granted: bool
+    epoch: int
+    device: Sighting
+    kept: Kept | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """The store lost what it knew: ``found`` is what stood in its place, ``found_at`` when that was noticed."""

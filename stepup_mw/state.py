@@ -16,22 +16,28 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from .code_steps import CodeSteps
 from .records import (
     FOREVER,
     Attempt,
     Carried,
     Challenge,
     ChallengeState,
+    Earned,
     Factor,
     FactorKind,
+    Given,
     Grant,
     Kept,
     Loss,
     Place,
+    Right,
     Shown,
     Sighting,
     SightingKind,
+    Taken,
     Terms,
+    Tried,
     UserSummary,
 )
 from .settings import AccountThrottle, AddressThrottle
@@ -43,17 +49,22 @@ __all__ = [
     "Carried",
     "Challenge",
     "ChallengeState",
+    "Earned",
     "Factor",
     "FactorKind",
+    "Given",
     "Grant",
     "Kept",
     "Loss",
     "Place",
+    "Right",
     "Shown",
     "Sighting",
     "SightingKind",
     "Store",
+    "Taken",
     "Terms",
+    "Tried",
     "UserSummary",
 ]
 
@@ -61,8 +72,8 @@ MAX_FACTORS = 10
 """Authenticators of one user."""
 
 
-class Store(Protocol):
-    """The state that all workers share."""
+class Store(CodeSteps, Protocol):
+    """The state that all workers share. What is asked about a code for a challenge stands in ``code_steps``."""
 
     # Factors
 
@@ -171,11 +182,6 @@ class Store(Protocol):
         """The newest challenge that is open and not expired for exactly these."""
         ...
 
-    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        """Count one attempt of an open challenge and say which it is, from 1. None if the challenge is not open or
-        has had ``limit`` already."""
-        ...
-
     async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         """Move an open challenge to its one end. True for exactly one caller, ever."""
         ...
@@ -213,11 +219,6 @@ class Store(Protocol):
 
     async def raise_epoch(self, user: str) -> int:
         """End the user's epoch, void every grant, and begin a new epoch: which it is."""
-        ...
-
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        """Keep a grant; a user has at most ``keep``, the oldest beyond go. Expired ones go too. False, and the grant
-        is not kept, where ``grant.epoch`` is not the user's epoch now."""
         ...
 
     async def grant(self, grant_id: str) -> Grant | None:

@@ -11,7 +11,7 @@ from ..errors import BodyTooLarge
 from ..messages import Headers, Pass, Request, Response
 from ..pages import say
 from ..state import Grant
-from . import answers, challenges, form_tokens, grants, kept, replies, unable
+from . import answers, challenges, form_tokens, grants, kept, replies, rewards, unable
 from .asserted import Wanted, judge_token, make_known, want
 from .codes import prepare
 from .cookies import device_cookie, new_device, read_device
@@ -19,7 +19,7 @@ from .form_tokens import FormToken
 from .journal import proof
 from .passing import let_through
 from .services import Services
-from .trial import Attempting, forgive, try_code
+from .trial import Attempting, try_code
 from .visit import Person, Visit, facts_of, look, new_flow
 
 Decision = Pass | Response
@@ -196,16 +196,25 @@ def _device_of(services: Services, request: Request) -> tuple[str, Headers]:
 
 async def _inline(services: Services, visit: Visit, person: Person, binding: str, code: str) -> Decision:
     """The code came with the request: one round trip, and it opens this request only."""
-    if not await prepare(services, person.user, visit.now, allowed=visit.rule.factors):
-        return await unable.unenrolled(services, visit, person)
-    rule = visit.rule
+    rule, own = visit.rule, services.secrets is not None
     challenge = await services.store.latest_challenge(person.user, person.session, rule.name, binding, now=visit.now)
-    if challenge is None or not challenges.is_good(services, challenge, rule, person):
+    if challenge is not None and not challenges.is_good(services, challenge, rule, person):
+        challenge = None
+    if (challenge is not None or own) and not await prepare(services, person.user, visit.now, allowed=rule.factors):
+        return await unable.unenrolled(services, visit, person)
+    if challenge is None:
         challenge = await challenges.issue(
-            services, visit, person, reason=visit.assessment.reason, binding=binding, browser="", return_to=""
+            services,
+            visit,
+            person,
+            reason=visit.assessment.reason,
+            binding=binding,
+            browser="",
+            return_to="",
+            kinds=None if own else challenges.kinds_for(rule),
         )
-        if challenge is None:
-            return await unable.unenrolled(services, visit, person)
+    if challenge is None:
+        return await unable.unenrolled(services, visit, person)
     attempting = Attempting(
         request=visit.request,
         person=person,
@@ -215,7 +224,6 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
         code=code,
         now=visit.now,
         request_id=visit.request_id,
-        earns=False,
     )
     trial = await try_code(services, attempting)
     if trial.kind != "approved":
@@ -224,6 +232,5 @@ async def _inline(services: Services, visit: Visit, person: Person, binding: str
     shown = proof("inline", method=trial.method, challenge_id=challenge.challenge_id, attempt=trial.attempt, age_s=0)
     facts = facts_of(services, visit, challenge.flow_id)
     passed = await let_through(services, visit, facts, shown, proved_at=visit.now, before=trial.records)
-    await forgive(services, attempting, trial)
-    await challenges.mark(services, challenge)
+    await rewards.note(services, attempting, trial)
     return passed

@@ -22,7 +22,7 @@ from .fields import read_fields
 from .services import Services
 from .shared import own_challenge
 from .terms import rule_of
-from .trial import Attempting, Trial, forgive, try_code
+from .trial import Attempting, Trial, try_code
 from .visit import Person, identify
 from .whereabouts import locate
 
@@ -141,10 +141,10 @@ async def _verify(
         return answers.refusal(services, request, "bad-request", 400, text)
     attempting = _attempting(services, request, person, challenge, rule, code)
     trial = await try_code(services, attempting)
-    await challenges.conclude(services, trial)
     if trial.kind == "approved":
-        await forgive(services, attempting, trial)
+        await services.journal.write(*trial.records)
         return await earned.give(services, attempting, trial, seen=seen)
+    await challenges.conclude(services, trial)
     if trial.kind == "gone" and kept.digest_of(challenge):
         await resume.refuse_line(services, attempting, "resume_gone")
     return await _not_approved(services, attempting, trial)

@@ -115,20 +115,16 @@ async def _withdraw(services: Services, challenge: Challenge, now: float) -> Non
         await services.store.mark_logged(challenge.challenge_id)
 
 
-async def conclude(services: Services, trial: Trial, *more: bytes) -> None:
-    """Write the lines of a trial, and ``more`` after them, before anyone acts on it."""
-    if trial.records or more:
-        await services.journal.write(*trial.records, *more)
+async def conclude(services: Services, trial: Trial) -> None:
+    """Write the lines of a trial that gives nothing, before anyone acts on it. A store that cannot note now that the
+    outcome is on record changes nothing of what has been decided."""
+    if trial.records:
+        await services.journal.write(*trial.records)
     if trial.settled:
-        await mark(services, trial.challenge)
-
-
-async def mark(services: Services, challenge: Challenge) -> None:
-    """Note that the outcome is on record. A store that cannot note it now changes nothing of what has been decided."""
-    try:
-        await services.store.mark_logged(challenge.challenge_id)
-    except StoreUnavailable as error:
-        _log.warning("the store does not know yet that an outcome is on record: %s", error)
+        try:
+            await services.store.mark_logged(trial.challenge.challenge_id)
+        except StoreUnavailable as error:
+            _log.warning("the store does not know yet that an outcome is on record: %s", error)
 
 
 async def cancel(services: Services, challenge: Challenge, now: float) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from .. import recovery, totp
 from ..app_secrets import ProvidedSecret, row_id
 from ..errors import EnrollmentError, SealError, StoreUnavailable
-from ..state import Factor
+from ..state import Factor, Right
 from .services import Services
 
 Verdict = Literal["right", "wrong", "replayed", "skewed"]
@@ -22,23 +22,25 @@ Verdict = Literal["right", "wrong", "replayed", "skewed"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """``method`` is the proof that was right, "" for none; ``drift`` how many steps a clock is off, where the verdict
-    is ``skewed``; ``factor_id`` which authenticator it was, "" for a recovery code."""
+    is ``skewed``; ``factor_id`` which authenticator it was, "" for a recovery code. ``settled``: taking the code has
+    settled its challenge, too; only a TOTP code's does."""
 
     verdict: Verdict
     method: str = ""
     drift: int = 0
     factor_id: str = ""
+    settled: bool = False
+
+
+class Trying(NamedTuple):
+    """The challenge that a code is for, and what its user had when the attempt was counted, oldest first."""
+
+    challenge_id: str
+    factors: tuple[Factor, ...]
 
 
 MAX_LABEL = 64
 """Characters of an authenticator's name."""
-
-
-class _Held(NamedTuple):
-    """What a user has: every row of the store, oldest first, and those authenticators that have a secret, with it."""
-
-    rows: tuple[Factor, ...]
-    secrets: list[tuple[Factor, str]]
 
 
 TOLD_S = (totp.FAR_STEPS + totp.MAX_DRIFT + 3) * totp.PERIOD_S
@@ -47,11 +49,13 @@ TOLD_S = (totp.FAR_STEPS + totp.MAX_DRIFT + 3) * totp.PERIOD_S
 WRONG = Judged(verdict="wrong")
 
 
-async def judge_code(services: Services, user: str, code: str, *, allowed: Sequence[str], now: float) -> Judged:
+async def judge_code(
+    services: Services, user: str, code: str, *, allowed: Sequence[str], now: float, trying: Trying | None = None
+) -> Judged:
     """Compare a code as sent with what the user has, by the ``allowed`` proofs, and take it if it is right."""
     digits = totp.parse_code(code)
     if digits is not None and "totp" in allowed:
-        return await _judge_totp(services, user, digits, now)
+        return await _judge_totp(services, user, digits, now, trying)
     letters = recovery.parse_code(code)
     if letters is not None and "recovery_code" in allowed:
         return await _judge_recovery(services, user, letters, now)
@@ -80,22 +84,14 @@ async def own_factors(services: Services, user: str, *, kind: str | None = None)
     return tuple(factor for factor in rows if factor.sealed and kind in (None, factor.kind))
 
 
-async def _judge_totp(services: Services, user: str, digits: str, now: float) -> Judged:
-    worst, held = WRONG, await _authenticators(services, user, now)
-    for factor, secret in held.secrets:
-        found = totp.judge(
-            secret,
-            digits,
-            now=now,
-            window=services.settings.challenge.window,
-            last_step=factor.last_step,
-            drift=factor.drift,
-        )
+async def _judge_totp(services: Services, user: str, digits: str, now: float, trying: Trying | None) -> Judged:
+    worst = WRONG
+    for factor, secret in await _authenticators(services, user, now, trying):
+        found = _compare(services, factor, secret, digits, now)
         if found.kind == "fresh":
-            if not await _was_told(services, user, found.step, now) and await _take(
-                services, held.rows, factor, found.step, totp.learn_drift(factor.drift, found.drift)
-            ):
-                return Judged(verdict="right", method="totp", factor_id=factor.factor_id)
+            taken = await services.store.take_code(_right(services, factor, found, now, trying))
+            if taken.taken:
+                return Judged(verdict="right", method="totp", factor_id=factor.factor_id, settled=taken.settled)
             worst = Judged(verdict="replayed")
         elif found.kind != "wrong" and worst.verdict != "replayed":
             worst = Judged(verdict=found.kind, drift=found.drift)
@@ -104,29 +100,32 @@ async def _judge_totp(services: Services, user: str, digits: str, now: float) ->
     return worst
 
 
+def _compare(services: Services, factor: Factor, secret: str, digits: str, now: float) -> totp.Judgement:
+    window = services.settings.challenge.window
+    return totp.judge(secret, digits, now=now, window=window, last_step=factor.last_step, drift=factor.drift)
+
+
+def _right(services: Services, factor: Factor, found: totp.Judgement, now: float, trying: Trying | None) -> Right:
+    return Right(
+        user=factor.user,
+        factor_id=factor.factor_id,
+        step=found.step,
+        drift=totp.learn_drift(factor.drift, found.drift),
+        told=_told(services, factor.user, found.step),
+        told_s=TOLD_S,
+        challenge_id=trying.challenge_id if trying is not None else "",
+        at=now,
+    )
+
+
 async def _tell(services: Services, user: str, step: int, now: float) -> None:
     """Somebody is told that a code is right, though its time is still to come. It is not taken when that comes: who
     guesses would be told of more codes than can be taken at once, and have only to wait."""
     await services.store.hits(_told(services, user, step), now=now, window_s=TOLD_S, record=True)
 
 
-async def _was_told(services: Services, user: str, step: int, now: float) -> bool:
-    return await services.store.hits(_told(services, user, step), now=now, window_s=TOLD_S, record=False) > 1
-
-
 def _told(services: Services, user: str, step: int) -> str:
     return f"told:{services.keyring.digest('user', user)}:{step}"
-
-
-async def _take(services: Services, rows: Sequence[Factor], factor: Factor, step: int, drift: int) -> bool:
-    """Take a time step of a user, once, whichever authenticator its code came from. The oldest one is asked first by
-    everyone, so that of two codes for one step only one is taken; the others are brought up to the same step."""
-    for number, row in enumerate(rows):
-        learned = drift if row.factor_id == factor.factor_id else row.drift
-        taken = await services.store.consume_step(row.user, row.factor_id, step, drift=learned)
-        if number == 0 and not taken:
-            return False
-    return True
 
 
 async def match_step(services: Services, user: str, code: str, now: float) -> tuple[Factor, int] | None:
@@ -135,15 +134,8 @@ async def match_step(services: Services, user: str, code: str, now: float) -> tu
     if digits is None:
         return None
     matched: tuple[Factor, int] | None = None
-    for factor, secret in (await _authenticators(services, user, now)).secrets:
-        found = totp.judge(
-            secret,
-            digits,
-            now=now,
-            window=services.settings.challenge.window,
-            last_step=factor.last_step,
-            drift=factor.drift,
-        )
+    for factor, secret in await _authenticators(services, user, now):
+        found = _compare(services, factor, secret, digits, now)
         if found.kind == "fresh" and matched is None:
             matched = factor, found.step
     return matched
@@ -167,10 +159,12 @@ def recovery_digest(services: Services, user: str, letters: str) -> str:
     return services.keyring.digest("recovery", f"{user}\0{letters}")
 
 
-async def _authenticators(services: Services, user: str, now: float) -> _Held:
+async def _authenticators(
+    services: Services, user: str, now: float, trying: Trying | None = None
+) -> list[tuple[Factor, str]]:
     """Every authenticator with its secret, base32, and the highest step taken from any of them as its own: a step is
     the user's (RFC 6238 section 5.2). One whose row does not open counts for nothing."""
-    rows = await services.store.factors(user)
+    rows = trying.factors if trying is not None else await services.store.factors(user)
     found: list[tuple[Factor, str]] = []
     for factor in rows:
         if factor.sealed:
@@ -182,10 +176,7 @@ async def _authenticators(services: Services, user: str, now: float) -> _Held:
     kept = await _rows_of(services, user, provided, rows, now)
     found += [(kept[row_id(secret)], secret.secret) for secret in provided]
     highest = max((factor.last_step for factor in kept.values()), default=-1)
-    return _Held(
-        rows=tuple(kept.values()),
-        secrets=[(factor._replace(last_step=highest), secret) for factor, secret in found],
-    )
+    return [(factor._replace(last_step=highest), secret) for factor, secret in found]
 
 
 async def _rows_of(

@@ -6,9 +6,10 @@ from ..encoding import format_instant
 from ..messages import Headers, Pass, Request, Response
 from ..pages import say
 from ..policy import Rule
-from ..state import Challenge
+from ..state import Challenge, Grant
 from . import answers, challenges, grants, kept, replies, resume
 from .cookies import grants_cookie, renewed_device
+from .rewards import reward
 from .services import Services
 from .trial import Attempting, Trial
 
@@ -17,31 +18,34 @@ async def give(services: Services, attempting: Attempting, trial: Trial, *, seen
     """The answer to a right code; its outcome is on record. ``seen``: see ``resume.run``."""
     request, challenge = attempting.request, trial.challenge
     page, waits = answers.wants_page(request, challenge), bool(kept.digest_of(challenge))
-    if page and waits and attempting.rule.grant == "request":
-        if await services.store.epoch(challenge.user) != trial.epoch:
-            return replies.gone(services, request, 410)
-        return await resume.run(services, attempting, trial, seen=seen, headers=renewed_device(services, request))
-    found = await _mint(services, attempting, trial)
-    if found is None:
+    grant = None
+    if not (page and waits and attempting.rule.grant == "request"):
+        grant = grants.mint(
+            services,
+            challenge,
+            method=trial.method,
+            browser=attempting.person.device,
+            now=attempting.now,
+            epoch=trial.epoch,
+        )
+    given = await reward(services, attempting, trial, grant=grant, kept=waits)
+    if not given.granted if grant is not None else given.epoch != trial.epoch:
         return replies.gone(services, request, 410)
-    token, headers = found
+    token, headers = await _token_of(services, attempting, grant)
     if page and waits:
-        return await resume.run(services, attempting, trial, seen=seen, headers=headers)
+        waiting = kept.opened(services, challenge, attempting.person, given.kept)
+        return await resume.run(services, attempting, trial, waiting, seen=seen, headers=headers)
     if page:
         return _back(services, request, challenge, headers)
-    await resume.drop(services, challenge, attempting.person)
     return _document(attempting, token, headers)
 
 
-async def _mint(services: Services, attempting: Attempting, trial: Trial) -> tuple[str, Headers] | None:
-    """The token of the grant, as a cookie that counts in this browser only and by name to a client without cookies;
-    None where its epoch has ended."""
+async def _token_of(services: Services, attempting: Attempting, grant: Grant | None) -> tuple[str, Headers]:
+    """The token of the grant, if there is one, as a cookie that counts in this browser only and by name to a client
+    without cookies."""
     request, person, now = attempting.request, attempting.person, attempting.now
-    grant = await grants.mint(
-        services, trial.challenge, method=trial.method, browser=person.device, now=now, epoch=trial.epoch
-    )
     if grant is None:
-        return None
+        return "", renewed_device(services, request)
     held = await grants.held_tokens(services, request, person)
     bound = services.keyring.sign("grant_cookie", grant.grant_id)
     cookie = grants_cookie(services, [*held, bound], max(1, int(grant.expires_at - now)))

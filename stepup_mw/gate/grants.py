@@ -156,16 +156,14 @@ def _until(visit: Visit, grant: Grant) -> float:
     return min(grant.proved_at + visit.rule.max_age_s, grant.expires_at)
 
 
-async def mint(
-    services: Services, challenge: Challenge, *, method: str, browser: str, now: float, epoch: int
-) -> Grant | None:
-    """Keep the grant that a passed challenge has earned in the epoch its code was judged in; None where that epoch has
-    ended since. Its row goes when no rule could accept it any more."""
+def mint(services: Services, challenge: Challenge, *, method: str, browser: str, now: float, epoch: int) -> Grant:
+    """The grant that a passed challenge has earned in the epoch its code was judged in, to be kept. Its row goes when
+    no rule could accept it any more."""
     rule = rule_of(services, challenge)
     scope: Literal["request", "route", "service"] = rule.grant if rule is not None else "request"
     ages = [r.max_age_s for r in services.settings.rules if r.grant != "request"] if scope == "service" else []
     max_age_s = max([kept_age_s(services, challenge, rule) if rule is not None else 0, *ages])
-    grant = Grant(
+    return Grant(
         grant_id=b64url_encode(services.random(16)),
         user=challenge.user,
         session=challenge.session,
@@ -183,7 +181,6 @@ async def mint(
         uses_left=1 if scope == "request" else None,
         epoch=epoch,
     )
-    return grant if await services.store.put_grant(grant, keep=KEEP) else None
 
 
 def held_ids(services: Services, request: Request) -> frozenset[str]:

@@ -105,16 +105,11 @@ def reason_of(challenge: Challenge) -> str:
 async def look(services: Services, challenge: Challenge, person: Person) -> Waiting:
     """What waits for the code, for the page to show. Takes nothing."""
     found = await services.store.kept_request(person.user, challenge.challenge_id, now=services.clock())
-    return _opened(services, challenge, person, found)
+    return opened(services, challenge, person, found)
 
 
-async def take(services: Services, challenge: Challenge, person: Person) -> Waiting:
-    """What waited for the code, once; it is gone from the store, whatever comes of it."""
-    found = await services.store.take_request(person.user, challenge.challenge_id, now=services.clock())
-    return _opened(services, challenge, person, found)
-
-
-def _opened(services: Services, challenge: Challenge, person: Person, found: Kept | None) -> Waiting:
+def opened(services: Services, challenge: Challenge, person: Person, found: Kept | None) -> Waiting:
+    """What was kept, as the store has given it."""
     digest = digest_of(challenge)
     if found is None or not digest:
         return Waiting(trouble="gone" if digest else "")

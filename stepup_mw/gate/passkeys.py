@@ -21,7 +21,7 @@ from ..passkeys import (
     verify_assertion,
 )
 from ..state import Factor
-from .codes import WRONG, Judged, judge_code
+from .codes import WRONG, Judged, Trying, judge_code
 from .services import Services
 
 Use = Literal["challenge", "creation", "change"]
@@ -45,8 +45,12 @@ def signed_for(services: Services, use: Use, identifier: str) -> bytes:
 
 async def held(services: Services, user: str) -> tuple[Held, ...]:
     """The user's passkeys, oldest first. One whose row does not open counts for nothing."""
+    return _open(services, user, await services.store.factors(user))
+
+
+def _open(services: Services, user: str, rows: Sequence[Factor]) -> tuple[Held, ...]:
     found = []
-    for factor in await services.store.factors(user):
+    for factor in rows:
         if factor.kind == "passkey":
             try:
                 found.append(Held(factor, parse_passkey(services.keyring.unseal("passkey", factor.sealed, user))))
@@ -78,24 +82,28 @@ async def judge_answer(
     allowed: Sequence[str],
     now: float,
     signed: tuple[Use, str],
+    trying: Trying | None = None,
 ) -> Judged:
-    """A code as sent, or a passkey's answer for one use, by the ``allowed`` proofs; taken if it is right."""
+    """A code as sent, or a passkey's answer for one use, by the ``allowed`` proofs; taken if it is right. ``trying``:
+    the challenge that it is for, where it is for one."""
     if isinstance(answer, str):
-        return await judge_code(services, user, answer, allowed=allowed, now=now)
-    return await judge(services, user, answer, *signed) if "passkey" in allowed else WRONG
+        return await judge_code(services, user, answer, allowed=allowed, now=now, trying=trying)
+    if "passkey" not in allowed:
+        return WRONG
+    rows = trying.factors if trying is not None else await services.store.factors(user)
+    return await _judge(services, _open(services, user, rows), answer, signed_for(services, *signed))
 
 
-async def judge(services: Services, user: str, answer: Mapping[str, Any], use: Use, identifier: str) -> Judged:
-    """Whether a browser's answer is of a passkey of the user's, for this use; its count of signatures is taken."""
+async def _judge(services: Services, passkeys: Sequence[Held], answer: Mapping[str, Any], challenge: bytes) -> Judged:
+    """Whether a browser's answer is of one of these passkeys, for this use; its count of signatures is taken."""
     party = party_of(services)
     if party is None:
         return WRONG
     try:
         credential_id = credential_id_of(answer)
-        mine = next((each for each in await held(services, user) if each.passkey.credential_id == credential_id), None)
+        mine = next((each for each in passkeys if each.passkey.credential_id == credential_id), None)
         if mine is None:
             return WRONG
-        challenge = signed_for(services, use, identifier)
         found = verify_assertion(answer, passkey=mine.passkey, party=party, challenge=challenge)
     except PasskeyError:
         return WRONG

@@ -29,12 +29,11 @@ its rule holds no more; the page was not on the screen; the risk is too high now
 
 
 async def run(
-    services: Services, attempting: Attempting, trial: Trial, *, seen: str, headers: Headers
+    services: Services, attempting: Attempting, trial: Trial, waiting: kept.Waiting, *, seen: str, headers: Headers
 ) -> Pass | Response:
-    """Let what was kept through to the app, or say why not. ``seen``: the digest that the page's form carries, "" for
-    none; ``headers`` go with the app's answer."""
+    """Let what was kept, and has been taken, through to the app, or say why not. ``seen``: the digest that the page's
+    form carries, "" for none; ``headers`` go with the app's answer."""
     challenge, request = trial.challenge, attempting.request
-    waiting = await kept.take(services, challenge, attempting.person)
     if waiting.message is None:
         return await _refuse(services, attempting, f"resume_{waiting.trouble}", headers)
     if not answers.is_same_origin(request) or seen not in ("", kept.digest_of(challenge)):
@@ -88,6 +87,6 @@ async def refuse_line(services: Services, attempting: Attempting, why: str) -> N
 
 
 async def drop(services: Services, challenge: Challenge, person: Person) -> None:
-    """Whoever verifies by program, or cancels, sends the request again by itself or not at all."""
+    """Whoever cancels does not want it sent."""
     if kept.digest_of(challenge):
         await services.store.take_request(person.user, challenge.challenge_id, now=services.clock())

@@ -8,7 +8,7 @@ from ..encoding import safe_text
 from ..forwarding import Address
 from ..messages import Request
 from ..notices import Kind, Notice
-from ..state import FOREVER, Attempt
+from ..state import FOREVER, Attempt, Sighting
 from .services import Services
 from .visit import Person, shown_user
 
@@ -49,13 +49,16 @@ def shown_until(until: float) -> float | None:
     return until if until < FOREVER else None
 
 
-async def tell_of_proof(services: Services, person: Person, method: str, seen: Seen) -> None:
-    """A code has been right, the device is not remembered yet: whether that is news to its owner."""
+async def tell_of_proof(
+    services: Services, person: Person, method: str, seen: Seen, sighting: Sighting | None = None
+) -> None:
+    """A code has been right: whether that is news to its owner. ``sighting``: as the device was known before; None: it
+    is not remembered yet."""
     if services.notify is None:
         return
     if method == "recovery_code":
         tell(services, "recovery_code_used", person.user, left=await services.store.recovery_left(person.user), **seen)
     if person.device:
-        sighting = await services.store.sighting(person.user, "device", person.device)
-        if sighting.any and not sighting.known:
+        known = sighting or await services.store.sighting(person.user, "device", person.device)
+        if known.any and not known.known:
             tell(services, "new_device", person.user, **seen)

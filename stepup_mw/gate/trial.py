@@ -1,13 +1,12 @@
 """A code against a challenge: count, compare, consume, settle; and the lines that say so.
 
-The order is the safety: the attempt is counted before the code is looked at, the time step is consumed before the
-challenge is settled, and the outcome is on record before anything is given for it.
+The order is the safety: the attempt is counted before the code is looked at, a code is used up whether or not there is
+a challenge left for it to settle, and the outcome is on record before anything is given for it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,20 +15,17 @@ import orjson
 
 from .. import totp
 from ..encoding import format_uuid7
-from ..errors import StoreUnavailable
 from ..events import Facts
 from ..messages import Request
 from ..policy import Rule
 from ..state import Attempt, Challenge
 from . import duplicates, passkeys, unlocking
-from .codes import Judged
+from .codes import Judged, Trying
 from .journal import proof
 from .services import Services
-from .told import lock_begun, seen_from, tell_of_proof
+from .told import lock_begun, seen_from
 from .visit import Person, shown_user
-from .whereabouts import Whereabouts, origin_of, remember, throttled
-
-_log = logging.getLogger("stepup_mw")
+from .whereabouts import Whereabouts, origin_of, throttled
 
 Kind = Literal["approved", "wrong", "replayed", "skewed", "locked", "gone"]
 
@@ -41,7 +37,7 @@ class Trial:
     settled: this trial has ended the challenge, and ``records`` hold its outcome. locked_until: Unix seconds, also of a
     lock that this very code began.
     drift_s: how far off the authenticator's clock is, where kind is ``skewed``. epoch: the user's, before the code was
-    looked at; what is given for it lives in this one (0: nothing is).
+    looked at; what is given for it lives in this one.
     """
 
     kind: Kind
@@ -59,8 +55,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempting:
-    """One try: whose, from where, at which challenge, under which rule; ``code`` as sent, or a passkey's answer.
-    ``earns``: something may be given for it that lives on in the user's epoch."""
+    """One try: whose, from where, at which challenge, under which rule; ``code`` as sent, or a passkey's answer."""
 
     request: Request
     person: Person
@@ -70,11 +65,10 @@ class Attempting:
     code: str | Mapping[str, Any]
     now: float
     request_id: str
-    earns: bool = True
 
 
 async def try_code(services: Services, attempting: Attempting) -> Trial:
-    """Judge one code. The caller writes ``records`` before it acts on the verdict, and marks the challenge logged."""
+    """Judge one code. The caller writes ``records`` before it acts on the verdict; what follows is ``rewards``'."""
     challenge, now = attempting.challenge, attempting.now
     facts = facts_of_challenge(services, challenge, attempting)
     if challenge.state != "open" or now >= challenge.expires_at:
@@ -82,19 +76,19 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
         if now < until:
             return _locked(services, challenge, facts, until)
         return Trial(kind="gone", challenge=challenge, facts=facts)
-    counted = await services.store.take_attempt(
+    tried = await services.store.try_challenge(
+        challenge.challenge_id,
         attempting.person.user,
         throttled(services, attempting.where.address),
         now=now,
+        attempts=services.settings.challenge.attempts,
         account=services.settings.account_throttle,
         limit=services.settings.address_throttle,
     )
-    if not counted.allowed:
-        return await _refused(services, attempting, facts, counted)
-    number = await services.store.count_attempt(challenge.challenge_id, limit=services.settings.challenge.attempts)
-    if number is None:
+    if not tried.attempt.allowed:
+        return await _refused(services, attempting, facts, tried.attempt)
+    if tried.number is None:
         return Trial(kind="gone", challenge=challenge, facts=facts)
-    epoch = await services.store.epoch(attempting.person.user) if attempting.earns else 0
     judged = await passkeys.judge_answer(
         services,
         attempting.person.user,
@@ -102,17 +96,23 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
         allowed=attempting.rule.factors,
         now=now,
         signed=("challenge", challenge.challenge_id),
+        trying=Trying(challenge.challenge_id, tried.factors),
     )
     if judged.verdict == "right":
-        return await _approve(services, attempting, facts, judged, number, epoch)
-    return await _reject(services, attempting, facts, judged.verdict, number, counted, judged.drift)
+        return await _approve(services, attempting, facts, judged, tried.number, tried.epoch)
+    return await _reject(services, attempting, facts, judged.verdict, tried.number, tried.attempt, judged.drift)
 
 
 async def _approve(
     services: Services, attempting: Attempting, facts: Facts, judged: Judged, number: int, epoch: int
 ) -> Trial:
+    """The code has been used up, whatever became of its challenge meanwhile."""
     challenge, method = attempting.challenge, judged.method
-    if not await services.store.settle_challenge(challenge.challenge_id, "approved", now=attempting.now):
+    settled = judged.settled or (
+        method != "totp"  # whose challenge is settled in the same step
+        and await services.store.settle_challenge(challenge.challenge_id, "approved", now=attempting.now)
+    )
+    if not settled:
         return Trial(kind="gone", challenge=challenge, facts=facts)
     shown = proof(None, method=method, challenge_id=challenge.challenge_id, attempt=number)
     which = f"authenticator:{judged.factor_id}" if judged.factor_id else None
@@ -127,18 +127,6 @@ async def _approve(
         attempt=number,
         epoch=epoch,
     )
-
-
-async def forgive(services: Services, attempting: Attempting, trial: Trial) -> None:
-    """What a right code does beside opening: the count begins anew, and where it came from is known. To be called
-    once the trial is on record; where the store fails, the count stays."""
-    person, store = attempting.person, services.store
-    try:
-        await store.forgive(person.user, throttled(services, attempting.where.address))
-        await tell_of_proof(services, person, trial.method, seen_from(attempting.where.address, attempting.request))
-        await remember(services, person.user, person.device, attempting.where, attempting.now)
-    except StoreUnavailable as error:
-        _log.warning("a right code has not reset the count of failures: %s", error)
 
 
 async def _reject(

@@ -69,20 +69,34 @@ def throttled(services: Services, address: Address) -> str:
     return services.keyring.digest("address", line) if line else ""
 
 
+class Traces(NamedTuple):
+    """What is remembered after a proof: keyed hashes of whence it came, and the place, sealed, b"" for none."""
+
+    seen: tuple[tuple[SightingKind, str], ...] = ()
+    place: bytes = b""
+
+
+def traces_of(services: Services, user: str, where: Whereabouts) -> Traces:
+    """What no signal asks for is not kept, and in doubt nothing of a place."""
+    if where.address.doubt is not None:
+        return Traces()
+    marks = [(kind, mark_of(services, where, kind)) for kind in services.remembers]
+    seen = tuple((kind, mark) for kind, mark in marks if mark and (kind == "network" or where.geo is not None))
+    spot = where.geo.spot if where.geo is not None else None
+    if not services.remembers_places or spot is None:
+        return Traces(seen)
+    return Traces(seen, services.keyring.seal("place", format_spot(spot), user))
+
+
 async def remember(services: Services, user: str, device: str, where: Whereabouts, now: float) -> None:
-    """A user has proved themself, from here. What no signal asks for is not kept, and in doubt nothing of a place."""
-    store = services.store
+    """A user has proved themself, from here."""
+    store, traces = services.store, traces_of(services, user, where)
     if device:
         await store.remember(user, "device", device, now=now, keep=KEEP_SIGHTINGS)
-    if where.address.doubt is not None:
-        return
-    for kind in services.remembers:
-        mark = mark_of(services, where, kind)
-        if mark and (kind == "network" or where.geo is not None):
-            await store.remember(user, kind, mark, now=now, keep=KEEP_SIGHTINGS)
-    spot = where.geo.spot if where.geo is not None else None
-    if services.remembers_places and spot is not None:
-        await store.put_place(user, services.keyring.seal("place", format_spot(spot), user), now=now)
+    for kind, mark in traces.seen:
+        await store.remember(user, kind, mark, now=now, keep=KEEP_SIGHTINGS)
+    if traces.place:
+        await store.put_place(user, traces.place, now=now)
 
 
 def shown_address(services: Services, address: Address) -> dict[str, Any]:

@@ -22,7 +22,18 @@ from __future__ import annotations
 
 import asyncio
 
-from . import asked, granted, guesses, kept, people, races, shown, spaced  # noqa: F401 - each module adds its promises
+from . import (  # noqa: F401 - each module adds its promises
+    asked,
+    granted,
+    guesses,
+    kept,
+    people,
+    races,
+    rewarded,
+    shown,
+    spaced,
+    tried,
+)
 from .losses import LossPromise, MakePlace, Place, check_losses, loss_promises
 from .promises import Factory, Promise, StoreFault, store_promises
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..state import Challenge, ChallengeState, FactorKind, Store
 from ..stores.bounds import SETTLED_KEPT_S
 from .promises import promise, refused, same
-from .records import STRANGE, make_challenge, make_factor
+from .records import STRANGE, make_challenge, make_factor, try_challenge
 
 _ENDS: tuple[ChallengeState, ...] = ("approved", "denied", "expired", "abandoned", "locked", "error")
 
@@ -96,18 +96,6 @@ async def the_latest_is_for_exactly_these(store: Store) -> None:
 
 
 @promise
-async def attempts_are_numbered(store: Store) -> None:
-    """count_attempt numbers the attempts of an open challenge up to the limit."""
-    await store.open_challenge(make_challenge(), keep=9)
-    same([await store.count_attempt("c1", limit=3) for _ in range(4)], [1, 2, 3, None])
-    same(await store.count_attempt("c1", limit=4), 4)
-    same(await store.count_attempt("nobody", limit=3), None)
-    await store.settle_challenge("c1", "locked", now=1001.0)
-    same(await store.count_attempt("c1", limit=9), None, "an ended one")
-    same(await store.challenge("c1"), make_challenge(attempts=4, state="locked", settled_at=1001.0))
-
-
-@promise
 async def it_ends_once(store: Store) -> None:
     """A challenge has one end, ever."""
     for state in _ENDS:
@@ -140,7 +128,7 @@ async def what_ran_out_is_given_once(store: Store) -> None:
     await store.open_challenge(make_challenge("tried"), keep=9)
     await store.open_challenge(make_challenge("left", expires_at=1299.0), keep=9)
     await store.open_challenge(make_challenge("still", expires_at=1301.0), keep=9)
-    await store.count_attempt("tried", limit=5)
+    await try_challenge(store, "tried")
     same(await _due(store, 1298.9), ())
     wanted = (
         make_challenge("left", expires_at=1299.0, state="abandoned", settled_at=1300.5),

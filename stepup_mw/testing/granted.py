@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..state import Store
 from .promises import promise, refused, same
-from .records import STRANGE, keep_grant, make_grant, use
+from .records import STRANGE, keep_grant, make_grant, put_grant, use
 
 
 async def _held(store: Store, user: str = "alice", now: float = 1001.0) -> list[str]:
@@ -22,7 +22,7 @@ async def grants_come_back(store: Store) -> None:
     for grant in kept:
         same(await store.grant(grant.grant_id), grant)
     stranger = make_grant(user="mallory", epoch=await store.epoch("mallory"))
-    await refused(store.put_grant(stranger, keep=9), "a second one of this id")
+    await refused(put_grant(store, stranger), "a second one of this id")
     same(await store.grant("g1"), kept[0])
 
 
@@ -96,7 +96,7 @@ async def a_grant_of_an_ended_epoch_is_dead(store: Store) -> None:
     other = await keep_grant(store, make_grant("bob", user="bob"))
     await store.raise_epoch("alice")
     same((await store.grant("g1"), await use(store, "g1"), await _held(store)), (None, False, []))
-    same(await store.put_grant(grant._replace(grant_id="late"), keep=9), False, "a late grant")
-    same(await store.put_grant(make_grant("none", epoch=0), keep=9), False, "a grant of no epoch")
+    same(await put_grant(store, grant._replace(grant_id="late")), False, "a late grant")
+    same(await put_grant(store, make_grant("none", epoch=0)), False, "a grant of no epoch")
     same(await store.grant("late"), None)
     same(await store.grant("bob"), other, "another's grant")

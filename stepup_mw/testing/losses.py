@@ -17,7 +17,7 @@ from typing import Protocol
 from ..state import Kept, Store
 from ..totp import time_step
 from .promises import StoreFault, same
-from .records import attempt, keep_grant, make_factor, make_grant, use
+from .records import attempt, keep_grant, make_earned, make_factor, make_grant, make_right, try_challenge, use
 
 
 class Place(Protocol):
@@ -86,10 +86,17 @@ async def _fill(place: Place) -> None:
     await store.aclose()
 
 
+async def _reward(store: Store, now: float) -> None:
+    await store.reward(make_earned(challenge_id="k1", at=now, kept=True), keep_grants=9, keep_seen=9)
+
+
 USES: dict[str, Callable[[Store, float], Awaitable[object]]] = {
     "a_recovery_code": lambda store, _: store.consume_recovery("alice", "r1"),
     "new_recovery_codes": lambda store, _: store.put_recovery("alice", ["r3"]),
     "a_step": lambda store, now: store.consume_step("alice", "f1", time_step(now)),
+    "a_code": lambda store, now: store.take_code(make_right(time_step(now), at=now)),
+    "a_try": lambda store, now: try_challenge(store, now=now),
+    "a_reward": _reward,
     "a_guess": lambda store, now: attempt(store, now=now),
     "a_use_of_a_grant": lambda store, now: use(store, now=now),
     "one_grant": lambda store, _: store.revoke_grants("alice", "g1"),
@@ -110,6 +117,7 @@ async def _void(store: Store, now: float) -> None:
     same(await store.take_request("alice", "k1", now=now), None, "a kept request")
     same([await store.consume_recovery("alice", code) for code in ("r1", "r2", "r3")], [False] * 3, "recovery codes")
     same(await store.consume_step("alice", "f1", time_step(now) + 1), False, "a code of this minute")
+    same((await store.take_code(make_right(time_step(now) + 1, at=now))).taken, False, "a code of this minute")
     guesses = [await attempt(store, now=now) for _ in range(2)]
     same(guesses[1].allowed, False, "a second guess")
 

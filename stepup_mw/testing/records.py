@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..settings import AccountThrottle, AddressThrottle
-from ..state import Attempt, Carried, Challenge, Factor, Grant, Store, Terms
+from ..state import Attempt, Carried, Challenge, Earned, Factor, Grant, Right, Store, Terms, Tried
 
 ACCOUNT = AccountThrottle(failures=5, lock_s=30, grow=2.0, max_lock_s=100, ceiling=23)
+WIDE = AccountThrottle(failures=10**6, lock_s=30, grow=2.0, max_lock_s=100, ceiling=10**7)
+"""So many attempts lock nothing."""
 ADDRESS = AddressThrottle(failures=50, window_s=600)
 STRANGE = "zoë\0\U0001f600 {x}:*"
 
@@ -60,8 +62,32 @@ def make_grant(grant_id: str = "g1", **changes: Any) -> Grant:
 async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
     """Put a grant of the user's epoch, as the gate does; the grant as it should be kept."""
     grant = grant._replace(epoch=await store.epoch(grant.user))
-    await store.put_grant(grant, keep=keep)
+    await put_grant(store, grant, keep=keep)
     return grant
+
+
+async def put_grant(store: Store, grant: Grant, *, keep: int = 9) -> bool:
+    """Whether a grant is kept, as what a right code has earned."""
+    earned = make_earned(user=grant.user, challenge_id="", at=grant.proved_at, grant=grant)
+    return (await store.reward(earned, keep_grants=keep, keep_seen=9)).granted
+
+
+def make_right(step: int = 77, **changes: Any) -> Right:
+    values: dict[str, Any] = {
+        "user": "alice",
+        "factor_id": "f1",
+        "step": step,
+        "drift": 1,
+        "told": "told:alice",
+        "told_s": 60,
+        "challenge_id": "c1",
+        "at": 1001.0,
+    }
+    return Right(**{**values, **changes})
+
+
+def make_earned(**changes: Any) -> Earned:
+    return Earned(**{"user": "alice", "challenge_id": "c1", "at": 1001.0, **changes})
 
 
 def make_terms(**changes: Any) -> Terms:
@@ -100,3 +126,19 @@ async def attempt(
     limit: AddressThrottle = ADDRESS,
 ) -> Attempt:
     return await store.take_attempt(user, address, now=now, account=account, limit=limit)
+
+
+async def try_challenge(
+    store: Store,
+    challenge_id: str = "c1",
+    user: str = "alice",
+    address: str = "",
+    *,
+    now: float = 1001.0,
+    attempts: int = 9,
+    account: AccountThrottle = ACCOUNT,
+    limit: AddressThrottle = ADDRESS,
+) -> Tried:
+    return await store.try_challenge(
+        challenge_id, user, address, now=now, attempts=attempts, account=account, limit=limit
+    )

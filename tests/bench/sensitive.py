@@ -14,6 +14,7 @@ import uvloop
 
 from stepup_mw.asgi import StepUpMiddleware
 from stepup_mw.state import Grant
+from stepup_mw.testing.records import put_grant
 
 from .apps import Noop, case, hello, receive, scope_of, send, wrapped
 from .rounds import interleave, table
@@ -42,7 +43,7 @@ def granted(middleware: StepUpMiddleware, loop: asyncio.AbstractEventLoop) -> st
         expires_at=now + 86_400,
         epoch=loop.run_until_complete(services.store.epoch("alice")),
     )
-    loop.run_until_complete(services.store.put_grant(grant, keep=64))
+    loop.run_until_complete(put_grant(services.store, grant))
     return services.keyring.sign("grant", grant.grant_id)
 
 

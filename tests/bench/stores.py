@@ -22,12 +22,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stepup_mw.settings import AccountThrottle
-from stepup_mw.state import FactorKind, Store
+from stepup_mw.state import FactorKind, SightingKind, Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
-from stepup_mw.testing.records import ADDRESS, keep_grant, make_challenge, make_factor, make_grant, use
+from stepup_mw.testing.records import (
+    ADDRESS,
+    keep_grant,
+    make_challenge,
+    make_earned,
+    make_factor,
+    make_grant,
+    make_right,
+    use,
+)
 
 from ..invariants.world import StoreKind, World
 from ..servers import PostgresServer, RedisServer
@@ -60,7 +69,7 @@ def _reads(store: Store) -> dict[str, Step]:
 
 def _writes(store: Store) -> dict[str, Step]:
     """Each changes something every time."""
-    numbers = itertools.count(1)
+    numbers, epochs = itertools.count(1), list[int]()
 
     async def opened() -> None:
         number = next(numbers)
@@ -68,23 +77,37 @@ def _writes(store: Store) -> dict[str, Step]:
         for evicted in await store.open_challenge(challenge, keep=4, kinds=TOTP) or ():
             await store.mark_logged(evicted.challenge_id)
 
-    async def guess() -> None:
+    async def tried() -> None:
         now = 1000.0 + 60 * next(numbers)
-        await store.take_attempt("bob", "ip", now=now, account=NEVER, limit=ADDRESS)
+        await store.try_challenge("c1", "alice", "ip", now=now, attempts=10**9, account=NEVER, limit=ADDRESS)
+
+    async def taken() -> None:
+        number = next(numbers)
+        await store.take_code(make_right(number, user="bob", told=f"told{number}", at=1000.0 + number))
+
+    async def rewarded() -> None:
+        """The epoch is begun by the first, so that the bare client begins the same one."""
+        if not epochs:
+            epochs.append(await store.epoch("dave"))
+        number, at = next(numbers), 1000.0 + 60 * next(numbers)
+        grant = make_grant(f"r{number}", user="dave", proved_at=at, expires_at=at + 300, epoch=epochs[0])
+        network: tuple[SightingKind, str] = ("network", f"n{number % 9}")
+        earned = make_earned(user="dave", challenge_id="none", at=at, address="ip2", grant=grant, seen=(network,))
+        await store.reward(earned, keep_grants=4, keep_seen=50)
 
     return {
         "use_grant": lambda: use(store),
-        "consume_step": lambda: store.consume_step("alice", "f1", next(numbers)),
-        "take_attempt": guess,
-        "count_attempt": lambda: store.count_attempt("c1", limit=10**9),
+        "try_challenge": tried,
+        "take_code": taken,
+        "reward": rewarded,
         "hits": lambda: store.hits("k", now=float(next(numbers)), window_s=20, record=True),
         "open_challenge, mark_logged": opened,
     }
 
 
 async def _fill(store: Store) -> None:
-    await store.put_factor(make_factor(), [])
-    await store.put_factor(make_factor("carol"), [])
+    for user in ("alice", "bob", "carol"):
+        await store.put_factor(make_factor(user), [])
     await store.remember("alice", "device", "d1", now=1000.0, keep=9)
     await keep_grant(store, make_grant(uses_left=10**12, expires_at=1e12))
     await store.open_challenge(make_challenge(expires_at=1e12), keep=9)

@@ -13,6 +13,7 @@ from stepup_mw import recovery
 from stepup_mw.compose import Assembly, assemble
 from stepup_mw.gate.codes import judge_code
 from stepup_mw.state import Grant
+from stepup_mw.testing.records import put_grant
 from stepup_mw.totp import format_code, time_step
 
 from .conftest import CONFIG, SECRET, Run
@@ -47,7 +48,7 @@ def held(assembly: Assembly, user: str) -> str:
             scope="route", rule="transfer", rule_version="v", binding="", method="totp", flow_id="f", challenge_id="c",
             proved_at=now, expires_at=now + 300, epoch=await services.store.epoch(user),
         )  # fmt: skip
-        assert await services.store.put_grant(grant, keep=9)
+        assert await put_grant(services.store, grant)
 
     asyncio.run(put())
     return services.keyring.sign("grant", "g1")

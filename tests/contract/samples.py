@@ -12,13 +12,26 @@ from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
 from stepup_mw.stores.sqlite import SqliteStore
-from stepup_mw.testing.records import ACCOUNT, ADDRESS, make_challenge, make_factor, make_grant, make_terms, use
+from stepup_mw.testing.records import (
+    ACCOUNT,
+    ADDRESS,
+    WIDE,
+    make_challenge,
+    make_earned,
+    make_factor,
+    make_grant,
+    make_right,
+    make_terms,
+    put_grant,
+    try_challenge,
+    use,
+)
 
 from ..servers import SERVERS, shared_url
 
 __all__ = [
-    "ACCOUNT", "ADDRESS", "STORES", "bare", "keep_grant", "make_challenge", "make_factor", "make_grant", "make_terms",
-    "use",
+    "ACCOUNT", "ADDRESS", "STORES", "WIDE", "bare", "keep_grant", "make_challenge", "make_earned", "make_factor",
+    "make_grant", "make_right", "make_terms", "put_grant", "try_challenge", "use",
 ]  # fmt: skip
 
 
@@ -44,7 +57,7 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
 async def keep_grant(store: Store, grant: Grant, *, keep: int = 9) -> Grant:
     """Put a grant of the user's epoch, as the gate does; the grant as it was kept."""
     grant = grant._replace(epoch=await store.epoch(grant.user))
-    assert await store.put_grant(grant, keep=keep)
+    assert await put_grant(store, grant, keep=keep)
     return grant
 
 

@@ -8,7 +8,7 @@ from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import Challenge, ChallengeState, Store
 from stepup_mw.stores.bounds import SETTLED_KEPT_S
 
-from .samples import make_challenge
+from .samples import WIDE, make_challenge, try_challenge
 
 
 def test_a_challenge_comes_back_as_it_was_opened(store: Store) -> None:
@@ -80,11 +80,11 @@ def test_the_latest_is_the_newest_open_one_for_exactly_these(store: Store) -> No
 def test_attempts_are_numbered_up_to_the_limit_while_it_is_open(store: Store) -> None:
     async def scene() -> None:
         await store.open_challenge(make_challenge(), keep=9)
-        assert [await store.count_attempt("c1", limit=3) for _ in range(4)] == [1, 2, 3, None]
-        assert await store.count_attempt("c1", limit=4) == 4
-        assert await store.count_attempt("nobody", limit=3) is None
+        assert [(await try_challenge(store, attempts=3, account=WIDE)).number for _ in range(4)] == [1, 2, 3, None]
+        assert (await try_challenge(store, attempts=4, account=WIDE)).number == 4
+        assert (await try_challenge(store, "nobody", account=WIDE)).number is None
         await store.settle_challenge("c1", "locked", now=1001.0)
-        assert await store.count_attempt("c1", limit=9) is None
+        assert (await try_challenge(store, account=WIDE)).number is None
         found = await store.challenge("c1")
         assert found is not None
         assert (found.attempts, found.state, found.settled_at) == (4, "locked", 1001.0)
@@ -126,7 +126,7 @@ def test_what_ran_out_is_handed_out_once_and_says_whether_anyone_tried(store: St
         await store.open_challenge(make_challenge("tried"), keep=9)
         await store.open_challenge(make_challenge("left", expires_at=1299.0), keep=9)
         await store.open_challenge(make_challenge("still", expires_at=1301.0), keep=9)
-        await store.count_attempt("tried", limit=5)
+        await try_challenge(store, "tried")
         assert await _due(store, 1298.9) == ()
         ended = await _due(store, 1300.5)
         assert ended == (

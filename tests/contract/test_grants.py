@@ -9,7 +9,7 @@ import pytest
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.state import Store
 
-from .samples import bare, keep_grant, make_factor, make_grant, use
+from .samples import bare, keep_grant, make_factor, make_grant, put_grant, use
 
 Ending = Literal["put", "add", "remove", "remove all", "revoke", "raise"]
 
@@ -132,13 +132,13 @@ def test_what_voids_grants_ends_the_epoch_in_the_same_step(store: Store, ending:
         assert await store.revoke_grants("alice", "alive") == 0
         assert await _held(store) == []
         late = make_grant("late", epoch=old.epoch)
-        assert await store.put_grant(late, keep=9) is False, "proved before, kept after"
+        assert await put_grant(store, late) is False, "proved before, kept after"
         assert await store.grant("late") is None
         new = await store.epoch("alice")
         assert new != old.epoch
         assert await store.epoch("alice") == new
-        assert await store.put_grant(late, keep=9) is False
-        assert await store.put_grant(late._replace(epoch=new), keep=9) is True
+        assert await put_grant(store, late) is False
+        assert await put_grant(store, late._replace(epoch=new)) is True
         assert await store.grant("bob") == bob
 
     asyncio.run(scene())
@@ -170,6 +170,6 @@ def test_an_epoch_is_a_large_number_that_nobody_else_has(store: Store) -> None:
         assert all(0 < number < 2**53 for number in drawn)
         assert max(drawn) > 2**40, "drawn, not counted"
         assert await store.epoch("alice") == drawn[-1]
-        assert await store.put_grant(make_grant(user="nobody asked"), keep=9) is False
+        assert await put_grant(store, make_grant(user="nobody asked")) is False
 
     asyncio.run(scene())

@@ -16,10 +16,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from stepup_mw.errors import StoreUnavailable
 from stepup_mw.settings import AccountThrottle, AddressThrottle
-from stepup_mw.state import Carried, Grant, Shown, Store
+from stepup_mw.state import Carried, Given, Grant, Kept, Shown, Store, Tried
 from stepup_mw.stores.bounds import SETTLED_KEPT_S
 
-from .samples import STORES, bare, make_challenge, make_factor, make_grant, make_terms
+from .samples import (
+    STORES,
+    bare,
+    make_challenge,
+    make_earned,
+    make_factor,
+    make_grant,
+    make_right,
+    make_terms,
+    put_grant,
+    try_challenge,
+)
 
 ACCOUNT = AccountThrottle(failures=2, lock_s=10, grow=1.5, max_lock_s=40, ceiling=9)
 ADDRESS = AddressThrottle(failures=4, window_s=60)
@@ -161,9 +172,55 @@ class Lockstep(RuleBasedStateMachine):
         challenge = make_challenge(name, user=user, rule=rule_name, created_at=self.now, expires_at=self.now + life)
         self.both(lambda store: store.open_challenge(challenge, keep=keep, kinds=kinds))
 
-    @rule(name=names, limit=few)
-    def count_attempt(self, name: str, limit: int) -> None:
-        self.both(lambda store: store.count_attempt(name, limit=limit))
+    @rule(name=names, user=users, address=addresses, limit=few)
+    def try_challenge(self, name: str, user: str, address: str, limit: int) -> None:
+        async def tried(store: Store) -> Tried:
+            found = await try_challenge(
+                store, name, user, address, now=self.now, attempts=limit, account=ACCOUNT, limit=ADDRESS
+            )
+            assert found.epoch == (0 if found.number is None else await store.epoch(user))
+            return found._replace(epoch=0)
+
+        self.both(tried)
+
+    @rule(name=names, user=users, factor=names, step=steps, drift=steps, told=addresses)
+    def take_code(self, name: str, user: str, factor: str, step: int, drift: int, told: str) -> None:
+        right = make_right(
+            step, user=user, factor_id=factor, drift=drift, told=told, told_s=30, challenge_id=name, at=self.now
+        )
+        self.both(lambda store: store.take_code(right))
+
+    @rule(user=users, name=names, step=steps)
+    def take_own_code(self, user: str, name: str, step: int) -> None:
+        factors = self.both(lambda store: store.factors(user))
+        own = factors[-1].factor_id if factors else ""
+        right = make_right(step, user=user, factor_id=own, challenge_id=name, at=self.now)
+        self.both(lambda store: store.take_code(right))
+
+    @rule(
+        user=users,
+        name=names,
+        address=addresses,
+        device=addresses,
+        seen=st.lists(st.tuples(kinds, names), max_size=2),
+        place=st.sampled_from([b"", b"there"]),
+        kept=st.booleans(),
+        keep=few,
+    )
+    def reward(self, keep: int, seen: list[Any], **values: Any) -> None:
+        values["challenge_id"] = values.pop("name")
+        earned = make_earned(seen=tuple(seen), at=self.now, **values)
+
+        async def given(store: Store) -> Given:
+            found = await store.reward(earned, keep_grants=9, keep_seen=keep)
+            return found._replace(epoch=0)
+
+        self.both(given)
+
+    @rule(user=users, name=names, life=lives, limit=few)
+    def keep_request(self, user: str, name: str, life: float, limit: int) -> None:
+        kept = Kept(kept_id=f"{name}{user}", user=user, sealed=name.encode(), expires_at=self.now + life)
+        self.both(lambda store: store.keep_request(kept, now=self.now, limit=limit))
 
     @rule(name=names, state=states)
     def settle(self, name: str, state: Any) -> None:
@@ -182,7 +239,7 @@ class Lockstep(RuleBasedStateMachine):
         grant = make_grant(name, user=user, proved_at=self.now, expires_at=self.now + life, uses_left=uses)
 
         async def put(store: Store) -> bool:
-            return await store.put_grant(grant._replace(epoch=await store.epoch(user) if live else 1), keep=keep)
+            return await put_grant(store, grant._replace(epoch=await store.epoch(user) if live else 1), keep=keep)
 
         self.both(put)
 

@@ -13,6 +13,7 @@ from stepup_mw.gate.leases import RECHECK_S, Lease
 from stepup_mw.gate.services import Services
 from stepup_mw.state import Grant, Store
 from stepup_mw.stores.memory import MemoryStore
+from stepup_mw.testing.records import put_grant
 
 from .samples import NOW, Clock, make
 
@@ -56,7 +57,7 @@ async def begun(services: Services, *, life_s: float = 60, expires_s: float = 30
         expires_at=NOW + expires_s,
         epoch=epoch,
     )
-    await services.store.put_grant(grant, keep=8)
+    await put_grant(services.store, grant)
     return Lease(services, "alice", ends_at=NOW + life_s, epoch=epoch, grant=grant), grant
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from stepup_mw.state import Grant
+from stepup_mw.state import Earned, Given, Right, Taken
 from stepup_mw.stores.memory import MemoryStore
 
 from .conftest import MakeWorld
@@ -28,22 +28,18 @@ class Racing(MemoryStore):
             end, self._end = self._end, None
             await end(self)
 
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        await self._race("put")
-        return await super().put_grant(grant, keep=keep)
-
-    async def consume_step(self, user: str, factor_id: str, step: int, *, drift: int = 0) -> bool:
-        await self._race("before consume")
-        taken = await super().consume_step(user, factor_id, step, drift=drift)
-        await self._race("after consume")
+    async def take_code(self, right: Right) -> Taken:
+        await self._race("before it is taken")
+        taken = await super().take_code(right)
+        await self._race("after it is taken")
         return taken
 
-    async def forgive(self, user: str, address: str) -> None:
-        await super().forgive(user, address)
-        await self._race("forgive")
+    async def reward(self, earned: Earned, *, keep_grants: int, keep_seen: int) -> Given:
+        await self._race("before the grant")
+        return await super().reward(earned, keep_grants=keep_grants, keep_seen=keep_seen)
 
 
-@pytest.mark.parametrize("at", ["before consume", "after consume", "forgive", "put"])
+@pytest.mark.parametrize("at", ["before it is taken", "after it is taken", "before the grant"])
 @pytest.mark.parametrize(
     "end",
     [

@@ -9,6 +9,7 @@ from typing import Any
 
 from stepup_mw.compose import Assembly
 from stepup_mw.state import Grant
+from stepup_mw.testing.records import put_grant
 
 KEY = "uK3vY9wQ2rT7xB5nM8pL4sD6fG1hJ0zC+/aEiOqWUyk="
 CONFIG = """\
@@ -52,7 +53,7 @@ async def keep(assembly: Assembly, user: str, grant_id: str) -> None:
         rule_version="v", binding="", method="totp", flow_id="f", challenge_id="c", proved_at=now,
         expires_at=now + 300, epoch=await store.epoch(user),
     )  # fmt: skip
-    assert await store.put_grant(grant, keep=9)
+    assert await put_grant(store, grant)
 
 
 def held(assembly: Assembly, user: str) -> list[str]:

@@ -18,19 +18,24 @@ from stepup_mw.state import (
     Attempt,
     Carried,
     Challenge,
+    Earned,
     Factor,
-    Grant,
+    Given,
     Kept,
     Loss,
     Place,
+    Right,
     Shown,
     Sighting,
     Store,
+    Taken,
     Terms,
+    Tried,
 )
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.sqlite import SqliteStore
 from stepup_mw.testing import StoreFault, check_losses, check_store, check_store_async, loss_promises, store_promises
+from stepup_mw.testing.records import put_grant
 
 from ..stores.kept import KeptFile
 
@@ -107,14 +112,69 @@ class KeepsOldGrants(MemoryStore):
         before = await super().put_factor(factor, recovery)
         self._grants._epochs[factor.user] = epoch
         for grant in reversed(held):
-            await self.put_grant(grant, keep=99)
+            await put_grant(self, grant, keep=99)
         return before
 
 
 class TakesLateGrants(MemoryStore):
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        self._grants._epochs[grant.user] = grant.epoch
-        return await super().put_grant(grant, keep=keep)
+    async def reward(self, earned: Earned, *, keep_grants: int, keep_seen: int) -> Given:
+        if earned.grant is not None:
+            self._grants._epochs[earned.user] = earned.grant.epoch
+        return await super().reward(earned, keep_grants=keep_grants, keep_seen=keep_seen)
+
+
+class TakesTwice(MemoryStore):
+    """Looks at a code in one step, and takes it in another."""
+
+    async def take_code(self, right: Right) -> Taken:
+        held = await self.factors(right.user)
+        free = all(each.last_step < right.step for each in held) and right.factor_id in [
+            each.factor_id for each in held
+        ]
+        was_told = await self.hits(right.told, now=right.at, window_s=right.told_s, record=False) > 1
+        await asyncio.sleep(0)
+        if was_told or not free:
+            return Taken(taken=False)
+        await super().take_code(right)
+        challenge = await self.challenge(right.challenge_id)
+        return Taken(taken=True, settled=challenge is not None and challenge.settled_at == right.at)
+
+
+class SettlesFirst(MemoryStore):
+    """Gives the code back where its challenge has ended."""
+
+    async def take_code(self, right: Right) -> Taken:
+        challenge = await self.challenge(right.challenge_id)
+        if challenge is None or challenge.state != "open":
+            return Taken(taken=False)
+        return await super().take_code(right)
+
+
+class SettlesForAnybody(MemoryStore):
+    async def take_code(self, right: Right) -> Taken:
+        taken = await super().take_code(right)
+        settled = taken.taken and await self.settle_challenge(right.challenge_id, "approved", now=right.at)
+        return Taken(taken.taken, taken.settled or settled)
+
+
+class CountsWhileLocked(MemoryStore):
+    """Counts the attempt of the challenge before it asks whether there may be one."""
+
+    async def try_challenge(self, challenge_id: str, user: str, address: str, **limits: Any) -> Tried:
+        with self._lock:
+            number = self._challenges.count_attempt(challenge_id, user, limit=limits["attempts"])
+        attempt = await self.take_attempt(user, address, **{name: limits[name] for name in ("now", "account", "limit")})
+        if not attempt.allowed or number is None:
+            return Tried(attempt)
+        return Tried(attempt, number, await self.epoch(user), await self.factors(user))
+
+
+class RewardsTwice(MemoryStore):
+    async def reward(self, earned: Earned, *, keep_grants: int, keep_seen: int) -> Given:
+        kept = await self.kept_request(earned.user, earned.challenge_id, now=earned.at) if earned.kept else None
+        await asyncio.sleep(0)
+        given = await super().reward(earned, keep_grants=keep_grants, keep_seen=keep_seen)
+        return given._replace(kept=kept)
 
 
 class ForgetsTheLock(MemoryStore):
@@ -171,6 +231,11 @@ DEFECTS: dict[type[Store], str] = {
     KnowsEveryone: "sightings_are_of_a_user_and_kind",
     KnowsOnePlace: "the_last_place_of_a_user_is_kept",
     GivesARequestTwice: "a_kept_request_is_taken_once",
+    TakesTwice: "one_takes_the_code_on_one_loop",
+    SettlesFirst: "a_code_for_an_ended_challenge_is_used_up",
+    SettlesForAnybody: "a_code_for_an_ended_challenge_is_used_up",
+    CountsWhileLocked: "a_refused_try_counts_nothing",
+    RewardsTwice: "one_is_given_the_request_on_one_loop",
     IsDown: "factors_come_back",
 }
 

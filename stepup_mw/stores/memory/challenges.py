@@ -69,8 +69,12 @@ class Challenges:
         ]
         return max(found, key=lambda kept: kept.age).challenge if found else None
 
-    def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        kept = self._open.get(challenge_id)
+    def is_of(self, challenge_id: str, user: str) -> bool:
+        kept = self._all.get(challenge_id)
+        return kept is not None and kept.challenge.user == user
+
+    def count_attempt(self, challenge_id: str, user: str, *, limit: int) -> int | None:
+        kept = self._open_of.get(user, {}).get(challenge_id)
         if kept is None or kept.challenge.attempts >= limit:
             return None
         kept.challenge = kept.challenge._replace(attempts=kept.challenge.attempts + 1)

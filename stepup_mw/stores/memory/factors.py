@@ -60,6 +60,17 @@ class Factors:
         self._exchange(held, held._replace(last_step=step, drift=drift))
         return True
 
+    def take_step(self, user: str, factor_id: str, step: int, *, drift: int) -> bool:
+        """Of all factors of the user at once."""
+        mine = self.of(user)
+        if self._find(user, factor_id) is None or any(step <= factor.last_step for factor in mine):
+            return False
+        self._factors[user] = tuple(
+            factor._replace(last_step=step, drift=drift if factor.factor_id == factor_id else factor.drift)
+            for factor in mine
+        )
+        return True
+
     def replace_sealed(self, user: str, factor_id: str, sealed: bytes, *, expected: bytes) -> bool:
         held = self._find(user, factor_id)
         if held is None or held.sealed != expected:

@@ -30,6 +30,10 @@ class Grants:
     def epoch(self, user: str) -> int:
         return self._epochs.setdefault(user, draw_epoch())
 
+    def current(self, user: str) -> int:
+        """The epoch; 0 where there is none."""
+        return self._epochs.get(user, 0)
+
     def end_epoch(self, user: str) -> int:
         """Drop every grant of a user; how many there were."""
         self._epochs.pop(user, None)

@@ -31,6 +31,7 @@ from ...state import (
 from ..bounds import HITS_KEPT
 from ..workers import SoleProcess
 from .challenges import Challenges
+from .codes import Codes
 from .factors import Factors
 from .grants import Grants
 from .hits import Hits
@@ -39,7 +40,7 @@ from .sightings import Sightings
 from .throttle import Throttle
 
 
-class MemoryStore:
+class MemoryStore(Codes):
     """The Store protocol; what each method promises stands there."""
 
     def __init__(self) -> None:
@@ -172,10 +173,6 @@ class MemoryStore:
         with self._step():
             return self._challenges.latest(user, session, rule, binding, now=now)
 
-    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        with self._step():
-            return self._challenges.count_attempt(challenge_id, limit=limit)
-
     async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         with self._step():
             return self._challenges.settle(challenge_id, state, now=now)
@@ -212,10 +209,6 @@ class MemoryStore:
         with self._step():
             self._grants.end_epoch(user)
             return self._grants.epoch(user)
-
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        with self._step():
-            return self._grants.put(grant, keep=keep)
 
     async def grant(self, grant_id: str) -> Grant | None:
         with self._step():

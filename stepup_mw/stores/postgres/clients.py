@@ -109,7 +109,7 @@ async def prepare(connection: Connection, location: Location) -> None:
             await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
             found = await _version(connection, location)
             if found is None or found < VERSION:
-                for part in ("schema", "kept"):
+                for part in ("schema", "kept", "codes"):
                     await connection.execute(await asyncio.to_thread(_tables, location.schema, part))
             found = await _version(connection, location)
     if found != VERSION:

@@ -54,7 +54,7 @@ class Connections:
         return (await self.spend_rows(statement, *values))[0]
 
     async def spend_rows(self, statement: str, *values: object) -> list[Row]:
-        """As ``spend_row``, of a step that answers several, each with the one count."""
+        """As ``spend_row``, for a step that answers several rows, at least one; each ends in the same count."""
         rows = await self.all(statement, *values)
         if rows[0][-1] is not None:
             self._spent(rows[0][-1])

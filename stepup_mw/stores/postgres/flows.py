@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from ...passkeys import PREFIX
 from ...state import Carried, Challenge, ChallengeState, FactorKind, Grant, Shown, Terms
-from ..bodies import dumps, format_challenge, format_grant, parse_challenge, parse_grant, spelt
+from ..bodies import dumps, format_challenge, parse_challenge, parse_grant, spelt
 from ..bounds import SETTLED_KEPT, SETTLED_KEPT_S
 from ..epochs import draw_epoch
 from .connections import Connections, Row
@@ -50,14 +50,6 @@ class Challenges:
             return None
         return tuple(map(_to_challenge, rows))
 
-    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        row = await self._connections.one(
-            """UPDATE {s}.challenge SET attempts = attempts + 1
-            WHERE challenge_id = %s AND state = 'open' AND attempts < %s RETURNING attempts""",
-            *(pack(challenge_id), limit),
-        )
-        return row[0] if row else None
-
     async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         if state == "open":
             return False
@@ -95,15 +87,6 @@ class Grants:
         """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
         step = "SELECT number, raised FROM {s}.begin_epoch(%s, %s, %s)"
         return int(await self._connections.spend(step, pack(user), draw_epoch(), end))
-
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        return bool(
-            await self._connections.value(
-                "SELECT {s}.put_grant(%s, %s, %s, %s, %s, %s, %s, %s)",
-                *(pack(grant.grant_id), pack(grant.user), grant.epoch),
-                *(float(grant.proved_at), float(grant.expires_at), grant.uses_left, format_grant(grant), keep),
-            )
-        )
 
     async def grant(self, grant_id: str) -> Grant | None:
         row = await self._connections.one(

@@ -29,7 +29,7 @@ class Factors:
     _connections: Connections
 
     async def factors(self, user: str) -> tuple[Factor, ...]:
-        return tuple(_to_factor(row) for row in await self._connections.all(_FACTORS, pack(user)))
+        return tuple(to_factor(row) for row in await self._connections.all(_FACTORS, pack(user)))
 
     async def put_factor(self, factor: Factor, recovery: Sequence[str]) -> bool:
         step = "SELECT had, raised FROM {s}.put_factor(%s, %s, %s, %s, %s, %s, %s, %s::bytea[])"
@@ -106,13 +106,12 @@ class Throttle:
         allowed, failures, locked_until, locks = await self._connections.spend_row(
             """SELECT allowed, count, until_s, begins, raised
             FROM {s}.take_attempt(%s, %s, %s, %s, %s::text::float8[], %s, %s, %s, %s, %s)""",
-            *(pack(user), _address(address), float(now), max(account.failures, 1), lock_lengths(account)),
-            *(account.ceiling, float(FOREVER), limit.failures, limit.window_s, HITS_KEPT),
+            *(pack(user), pack_address(address), float(now), *pack_limits(account, limit)),
         )
         return Attempt(allowed=allowed, failures=failures, locked_until=locked_until, locks=locks)
 
     async def forgive(self, user: str, address: str) -> None:
-        await self._connections.all("SELECT {s}.forgive(%s, %s)", pack(user), _address(address))
+        await self._connections.all("SELECT {s}.forgive(%s, %s)", pack(user), pack_address(address))
 
     async def failures(self, user: str) -> tuple[int, float]:
         row = await self._connections.one("SELECT failures, locked_until FROM {s}.account WHERE who = %s", pack(user))
@@ -152,7 +151,7 @@ class Throttle:
         return await self._connections.spent(step, run, pack(user), before)
 
     async def hits(self, key: str, *, now: float, window_s: int, record: bool) -> int:
-        name = b"hit:" + pack(key)
+        name = pack_hits(key)
         if record:
             step = "SELECT {s}.record_hit(%s, %s, %s, %s)"
             return int(await self._connections.value(step, name, float(now), window_s, HITS_KEPT))
@@ -181,8 +180,18 @@ def lock_lengths(account: AccountThrottle) -> str:
     return f"{{{','.join(map(repr, lengths[: longest + 1]))}}}"
 
 
-def _address(address: str) -> bytes | None:
+def pack_limits(account: AccountThrottle, limit: AddressThrottle) -> tuple[object, ...]:
+    """As ``take_attempt`` has them in SQL."""
+    locks = max(account.failures, 1), lock_lengths(account), account.ceiling, float(FOREVER)
+    return (*locks, limit.failures, limit.window_s, HITS_KEPT)
+
+
+def pack_address(address: str) -> bytes | None:
     return b"address:" + pack(address) if address else None
+
+
+def pack_hits(key: str) -> bytes:
+    return b"hit:" + pack(key)
 
 
 def _columns(factor: Factor) -> tuple[object, ...]:
@@ -190,7 +199,7 @@ def _columns(factor: Factor) -> tuple[object, ...]:
     return (*texts, float(factor.created_at), factor.last_step, pack(factor.label), factor.drift)
 
 
-def _to_factor(row: Row) -> Factor:
+def to_factor(row: Row) -> Factor:
     who, factor_id, sealed, created_at, last_step, label, drift = row
     return Factor(
         user=who.decode(),

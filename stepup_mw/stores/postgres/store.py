@@ -1,7 +1,7 @@
 """``postgresql://``: the state of many machines, in tables of a schema of their own.
 
 Each step is one statement, one round trip and one transaction (READ COMMITTED); what a longer one does stands in
-``sql/schema.sql``. Steps of one user come one after the other (an advisory lock of the transaction), steps on one row
+``sql/``. Steps of one user come one after the other (an advisory lock of the transaction), steps on one row
 under its row lock. The server's own ``synchronous_commit`` and ``synchronous_standby_names`` say what a crash or a
 failover may lose; with several hosts in the URL, ``target_session_attrs=read-write`` finds the one that writes.
 """
@@ -17,6 +17,7 @@ from ...state import Factor, Loss
 from ..lives import loss_of
 from ..removals import noting
 from ..witness import Watch
+from .codes import Codes
 from .connections import Connections
 from .flows import Challenges, Grants
 from .kept import Requests
@@ -24,7 +25,7 @@ from .location import parse_location
 from .people import Factors, Throttle
 
 
-class PostgresStore(Factors, Throttle, Challenges, Grants, Requests):
+class PostgresStore(Factors, Throttle, Challenges, Codes, Grants, Requests):
     """The Store protocol; what each method promises stands there.
 
     url: see ``location``. Unsupported: no such URL. MissingExtra: psycopg is not installed. Connects at

@@ -26,7 +26,7 @@ KEPT_MS = 30 * 86_400 * 1000
 LOGGED_KEPT = 32
 """So many ended ones of a user still answer that they have ended; a crowd of them does not grow the store."""
 
-_OPEN, _UNLOGGED, _LOGGED = 1, 2, 3
+OPEN, UNLOGGED, LOGGED = 1, 2, 3
 _HEADS, _BODIES = ":challenges", ":bodies"
 
 
@@ -109,7 +109,7 @@ class Challenges:
     ) -> None:
         moves: list[Word] = []
         for order, hashed, _ in settled:
-            moves += (member(order, tag, hashed), _UNLOGGED, format_number(now))
+            moves += (member(order, tag, hashed), UNLOGGED, format_number(now))
         for order, hashed in dropped:
             moves += (member(order, tag, hashed), 0, 0)
             await self._connections.call("DEL", self._names.challenge(hashed), read=int)
@@ -118,14 +118,6 @@ class Challenges:
     async def _shelve(self, moves: list[Word]) -> None:
         if moves:
             await self._connections.run("shelve", self._names.shelves, *moves, read=int)
-
-    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        hashed = digest("id", challenge_id)
-        index = self._names.challenge(hashed)
-        number, _ = await self._owners.run(
-            "count_attempt", index, (_HEADS,), hashed, limit, read=_to_number, acknowledged=True
-        )
-        return number
 
     async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         if state == "open":
@@ -143,7 +135,7 @@ class Challenges:
             acknowledged=True,
         )
         if order and tag:
-            await self._shelve([member(order, tag, hashed), _UNLOGGED, format_number(now)])
+            await self._shelve([member(order, tag, hashed), UNLOGGED, format_number(now)])
         return order is not None
 
     async def mark_logged(self, challenge_id: str) -> None:
@@ -158,7 +150,7 @@ class Challenges:
         )
         if found and tag:
             order, settled_at = found
-            await self._shelve([member(order, tag, hashed), _LOGGED, settled_at])
+            await self._shelve([member(order, tag, hashed), LOGGED, settled_at])
 
     async def due_challenges(self, *, now: float, grace_s: float, limit: int) -> tuple[Challenge, ...]:
         words = (format_number(now), format_number(now - grace_s), format_number(now - SETTLED_KEPT_S))
@@ -195,8 +187,8 @@ def _place(head: bytes) -> tuple[int, bytes]:
     """The shelf of a record, and its score there."""
     _, _, expires, _, state, settled, logged, claimed, _ = head.split(b" ")
     if state == b"open":
-        return _OPEN, expires
-    return (_LOGGED, settled) if logged == b"1" else (_UNLOGGED, claimed)
+        return OPEN, expires
+    return (LOGGED, settled) if logged == b"1" else (UNLOGGED, claimed)
 
 
 def _to_challenge(answer: list[bytes] | None) -> Challenge | None:

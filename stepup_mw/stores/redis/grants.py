@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ...errors import StoreUnavailable
 from ...state import Carried, Grant, Shown, Terms
-from ..bodies import format_grant
 from ..epochs import draw_epoch
 from .connections import Connections, Word
 from .names import Names, digest
 from .owners import Owners
-from .records import NO_COUNT, Held, fields_of, format_number, grant_order, parse_grant
+from .records import Held, fields_of, format_number, grant_order, parse_grant
 
-_GRANTS = ":grants"
-_EPOCH_MS = 86_400 * 1000
+GRANTS = ":grants"
+EPOCH_MS = 86_400 * 1000
 """An epoch that nobody asks for, and that has no grant, ends by itself."""
-_SLACK_MS = 3600 * 1000
+SLACK_MS = 3600 * 1000
 """The server drops a grant so long after its end: its clock is not the one that decides."""
 
 
@@ -34,41 +32,13 @@ class Grants:
 
     async def _epoch(self, user: str, *, end: bool) -> int:
         """The epoch now; with ``end`` a new one, and every grant of the old one gone."""
-        keys, words = [self._names.grants(user)], (draw_epoch(), _EPOCH_MS)
+        keys, words = [self._names.grants(user)], (draw_epoch(), EPOCH_MS)
         step = "raise_epoch" if end else "epoch"
         return await self._connections.run(step, keys, *words, read=int, acknowledged=True)
 
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        hashed, tag = digest("id", grant.grant_id), self._names.tag(grant.user)
-        index, body = self._names.grant(hashed), format_grant(grant)
-        life_ms = int(max(grant.expires_at - grant.proved_at, 0) * 1000) + _SLACK_MS
-        keys = [self._names.grants(grant.user)]
-        if not self._connections.cluster:
-            keys.append(index)
-        elif not await self._owners.claim(index, tag, _GRANTS, hashed, life_ms=life_ms):
-            raise StoreUnavailable("there is a grant of this id")
-        kept = await self._connections.run(
-            "put_grant",
-            keys,
-            hashed,
-            format_number(grant.proved_at),
-            format_number(grant.expires_at),
-            NO_COUNT if grant.uses_left is None else grant.uses_left,
-            keep,
-            life_ms,
-            tag,
-            body,
-            grant.epoch,
-            self._names.grant_index,
-            read=int,
-        )
-        if kept == 0:
-            raise StoreUnavailable("there is a grant of this id")
-        return kept > 0
-
     async def grant(self, grant_id: str) -> Grant | None:
         hashed = digest("id", grant_id)
-        found, _ = await self._owners.run("grant", self._names.grant(hashed), (_GRANTS,), hashed, read=_to_grant)
+        found, _ = await self._owners.run("grant", self._names.grant(hashed), (GRANTS,), hashed, read=_to_grant)
         return found
 
     async def shown(self, user: str, device: str, grant_ids: Sequence[str]) -> Shown:

@@ -24,17 +24,17 @@ class Requests:
         held = await self._connections.call(
             "HGET", self._names.kept(user), digest("id", kept_id), read=lambda answer: answer
         )
-        return _parse(held, user, kept_id, now)
+        return parse_kept(held, user, kept_id, now)
 
     async def take_request(self, user: str, kept_id: str, *, now: float) -> Kept | None:
         words = (digest("id", kept_id), format_number(now))
         held = await self._connections.run(
             "take_request", [self._names.kept(user)], *words, read=lambda answer: answer, acknowledged=True
         )
-        return _parse(held, user, kept_id, now)
+        return parse_kept(held, user, kept_id, now)
 
 
-def _parse(held: bytes | None, user: str, kept_id: str, now: float) -> Kept | None:
+def parse_kept(held: bytes | None, user: str, kept_id: str, now: float) -> Kept | None:
     """``order expires_at sealed``."""
     if not held:
         return None

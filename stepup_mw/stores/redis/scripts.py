@@ -15,32 +15,38 @@ _PARTS = {
     "challenge": ("owner",),
     "claim": ("head",),
     "consume_step": ("user",),
-    "count_attempt": ("owner", "head"),
     "due": ("shelf",),
     "epoch": ("epoch",),
+    "forgive": ("pardon",),
     "grant": ("owner",),
     "hits": ("window",),
     "latest_challenge": ("head",),
-    "mark_logged": ("owner", "head", "shelf"),
+    "mark_logged": ("owner", "head", "shelf", "ends"),
     "open_challenge": ("user", "head", "shelf"),
     "put_factor": ("user",),
     "put_recovery": ("user",),
     "raise_epoch": ("epoch",),
+    "remember": ("seen",),
     "remove_factors": ("user",),
-    "settle_challenge": ("owner", "head", "shelf"),
+    "reward": ("keep_grant", "seen", "pardon", "head", "shelf", "ends", "waiting"),
+    "settle_challenge": ("owner", "head", "shelf", "ends"),
     "shelve": ("shelf",),
     "shown": ("carried",),
+    "sighting": ("seen",),
     "take_address": ("window",),
-    "take_attempt": ("window",),
+    "take_attempt": ("window", "guess"),
+    "take_code": ("user", "window", "head", "shelf", "ends"),
+    "take_request": ("waiting",),
+    "try_challenge": ("window", "guess", "head", "ends", "epoch"),
     "use_grant": ("carried",),
     "void_user": ("user",),
 }
 """What stands in front of a script; the rest stand alone."""
 
-OFTEN = frozenset({"consume_step", "swap_run", "take_attempt", "use_grant"})
+OFTEN = frozenset({"consume_step", "swap_run", "take_attempt", "take_code", "try_challenge", "use_grant"})
 SELDOM = frozenset(
     {"add_factor", "consume_recovery", "put_factor", "put_recovery", "raise_epoch", "remove_factor", "remove_factors"}
-    | {"revoke_grants", "take_request"}
+    | {"revoke_grants", "reward", "take_request"}
 )
 """The steps that use something up, or take it away: they are counted (see ``stores.lives``)."""
 

@@ -25,7 +25,7 @@ from ...state import Factor, Loss
 from ..lives import loss_of
 from ..removals import noting
 from ..witness import Watch
-from .challenges import Challenges
+from .codes import Codes
 from .connections import Connections
 from .factors import Factors
 from .grants import Grants
@@ -34,10 +34,9 @@ from .life import Lives
 from .location import parse_location
 from .names import Names
 from .owners import Owners
-from .throttle import Throttle
 
 
-class RedisStore(Factors, Throttle, Challenges, Grants, Requests):
+class RedisStore(Factors, Codes, Grants, Requests):
     """The Store protocol; what each method promises stands there.
 
     url: see ``location``. Unsupported: no such URL. MissingExtra: redis-py is not installed. Connects at first use,

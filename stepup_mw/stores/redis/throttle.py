@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from ...errors import StoreUnavailable
@@ -10,9 +11,11 @@ from ...settings import AccountThrottle, AddressThrottle
 from ...state import FOREVER, Attempt
 from ..bounds import HITS_KEPT
 from ..runs import Run, look, succeed
-from .connections import Connections
+from .connections import Connections, Word
 from .names import Names
 from .records import format_number, format_run, parse_run
+
+T = TypeVar("T")
 
 _TRIES = 16
 """How often a run of spaced codes that another changed meanwhile is read again."""
@@ -28,29 +31,47 @@ class Throttle:
     async def take_attempt(
         self, user: str, address: str, *, now: float, account: AccountThrottle, limit: AddressThrottle
     ) -> Attempt:
-        keys, full_until, member = [self._names.user(user)], "0", uuid4().hex
+        return await self._guess(
+            "take_attempt",
+            (self._names.user(user),),
+            address,
+            (),
+            now=now,
+            account=account,
+            limit=limit,
+            read=to_attempt,
+            allowed=lambda attempt: attempt.allowed,
+        )
+
+    async def _guess(
+        self,
+        name: str,
+        keys: tuple[str, ...],
+        address: str,
+        more: tuple[Word, ...],
+        *,
+        now: float,
+        account: AccountThrottle,
+        limit: AddressThrottle,
+        read: Callable[[Any], T],
+        allowed: Callable[[T], bool],
+    ) -> T:
+        """Run a step that counts a guess before anything else; ``more`` are its own words."""
+        full_until, member = "0", uuid4().hex
         window = (limit.failures, limit.window_s, member, HITS_KEPT)
-        if address and self._connections.cluster:
+        apart = bool(address) and self._connections.cluster
+        if apart:
             full_until = await self._connections.run(
                 "take_address", [self._names.address(address)], format_number(now), *window, read=bytes.decode
             )
         elif address:
-            keys.append(self._names.address(address))
-        words = (
-            format_number(now),
-            max(account.failures, 1),
-            account.lock_s,
-            format_number(account.grow),
-            account.max_lock_s,
-            account.ceiling,
-            FOREVER,
-            full_until,
-            *window,
-        )
-        attempt = await self._connections.run("take_attempt", keys, *words, read=_to_attempt, acknowledged=True)
-        if address and self._connections.cluster and not attempt.allowed and float(full_until) == 0:
+            keys = (*keys, self._names.address(address))
+        locks = (account.lock_s, format_number(account.grow), account.max_lock_s, account.ceiling, FOREVER)
+        words = (format_number(now), max(account.failures, 1), *locks, full_until, *window, *more)
+        answer = await self._connections.run(name, keys, *words, read=read, acknowledged=True)
+        if apart and not allowed(answer) and float(full_until) == 0:
             await self._connections.call("ZREM", self._names.address(address), member, read=int)
-        return attempt
+        return answer
 
     async def forgive(self, user: str, address: str) -> None:
         keys = [self._names.user(user)]
@@ -107,7 +128,7 @@ class Throttle:
         return await self._connections.run("hits", [self._names.hits(key)], *words, read=int)
 
 
-def _to_attempt(answer: list[Any]) -> Attempt:
+def to_attempt(answer: list[Any]) -> Attempt:
     allowed, failures, locked_until, locks = answer
     return Attempt(allowed=bool(allowed), failures=failures, locked_until=float(locked_until), locks=bool(locks))
 

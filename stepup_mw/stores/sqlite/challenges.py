@@ -50,17 +50,6 @@ def _insert(db: Connection, challenge: Challenge) -> None:
     )
 
 
-def count_attempt(db: Connection, challenge_id: str, *, limit: int) -> int | None:
-    found = db.execute(
-        "UPDATE challenge SET attempts = attempts + 1 WHERE challenge_id = ? AND state = 'open' AND attempts < ?",
-        (challenge_id, limit),
-    )
-    if not found.rowcount:
-        return None
-    attempts: int = db.execute("SELECT attempts FROM challenge WHERE challenge_id = ?", (challenge_id,)).fetchone()[0]
-    return attempts
-
-
 def settle_challenge(db: Connection, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
     found = db.execute(
         """UPDATE challenge SET state = ?, settled_at = ?, claimed_at = ?

@@ -36,10 +36,11 @@ from ..lives import Found, Life, loss_of
 from ..removals import noting
 from . import challenges, factors, grants, life, throttle
 from . import kept as kept_requests
+from .codes import Codes
 from .database import Database, Row
 
 
-class SqliteStore:
+class SqliteStore(Codes):
     """The Store protocol; what each method promises stands there.
 
     wait_s: how long a write waits for its turn, and then for other processes, before it is StoreUnavailable.
@@ -131,9 +132,6 @@ class SqliteStore:
     ) -> Challenge | None:
         return self._db.one(challenges.to_challenge, challenges.LATEST, user, session, rule, binding, now)
 
-    async def count_attempt(self, challenge_id: str, *, limit: int) -> int | None:
-        return await self._db.write(challenges.count_attempt, challenge_id, limit=limit)
-
     async def settle_challenge(self, challenge_id: str, state: ChallengeState, *, now: float) -> bool:
         return await self._db.write(challenges.settle_challenge, challenge_id, state, now=now)
 
@@ -162,9 +160,6 @@ class SqliteStore:
 
     async def raise_epoch(self, user: str) -> int:
         return await self._db.write(grants.raise_epoch, user)
-
-    async def put_grant(self, grant: Grant, *, keep: int) -> bool:
-        return await self._db.write(grants.put_grant, grant, keep=keep)
 
     async def grant(self, grant_id: str) -> Grant | None:
         return self._db.one(grants.to_grant, grants.GRANT, grant_id)

@@ -1,5 +1,5 @@
 -- The tables and steps of one state, in a schema of their own. {schema} is its name. Version 4,
--- with what is in kept.sql.
+-- with what is in kept.sql and codes.sql.
 -- Text of requests is kept as UTF-8 bytes: PostgreSQL's text has no U+0000, and bytes sort as code points do.
 -- To be run on no schema or on one of an older version: tables that are there stay, the steps are made anew.
 DO $$ DECLARE step regprocedure; BEGIN
