@@ -49,7 +49,7 @@ STEPS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "use_grant": use,
     "hits": lambda store: store.hits("k", now=1.0, window_s=60, record=True),
 }
-READS = {"factors", "users", "challenge", "grant"}
+READS = {"factors", "users", "challenge", "grant", "shown"}
 ANSWERED = {
     "full": READS | {"due_challenges", "consume_recovery"},  # they add nothing
     "read-only replica": READS | {"due_challenges"},  # nothing is due
