@@ -28,7 +28,8 @@ Heard = list[Command]
 
 class Bare(NamedTuple):
     """``client``: which, as ``heard`` knows it. ``send``: one command that was heard. ``read``, ``write``: the
-    plainest. ``hand_over``: several commands in a thread, where they would stop the event loop."""
+    plainest. Where they would stop the event loop: ``hand_over``, several commands in a thread; ``at_once``, several
+    in place, with nothing between them."""
 
     client: str
     send: Callable[[Command], Awaitable[Any]]
@@ -36,6 +37,7 @@ class Bare(NamedTuple):
     write: Step
     close: Step
     hand_over: Callable[[Heard], Awaitable[Any]] | None = None
+    at_once: Callable[[Heard], object] | None = None
 
 
 async def redis(port: int) -> Bare:
@@ -105,6 +107,7 @@ async def sqlite(path: Path) -> Bare:
         write=lambda: ask(("UPDATE raw SET number = number + 1 WHERE who = ?", ("bob",))),
         close=close,
         hand_over=lambda commands: asyncio.get_running_loop().run_in_executor(thread, ask_all, commands),
+        at_once=ask_all,
     )
 
 

@@ -7,10 +7,11 @@ sides, none is sent twice, and nothing that is timed is listened to.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -20,11 +21,15 @@ from .bare import Bare, Heard, Step, heard
 SLICE_S = 0.005
 """Short, and so many: on a shared machine a long one hides what it is beside."""
 
+TASKS, EACH = 16, 8
+"""Of a crowd: so many tasks of one event loop at once, each with so many steps, one after the other."""
+
 
 @dataclass(kw_only=True)
 class Taken:
     """Seconds a step, round by round: the store's, of the same commands by the bare client, of these handed to a thread
-    and back, and of its plainest step; and of CPU."""
+    and back, and of its plainest step; and of CPU. ``crowd``: the store's with a crowd of tasks in flight;
+    ``crowd_same``: of the same commands by the bare client, which has nothing else to do."""
 
     store: list[float] = field(default_factory=list)
     store_cpu: list[float] = field(default_factory=list)
@@ -32,11 +37,14 @@ class Taken:
     same_cpu: list[float] = field(default_factory=list)
     handed: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
+    crowd: list[float] = field(default_factory=list)
+    crowd_same: list[float] = field(default_factory=list)
 
 
 class Compared(NamedTuple):
     """``twin``: the same step of the store's twin. ``plain``: the one of the bare client that is as plain as can be.
-    ``handed``: the bare client is also asked in a thread, for these commands would stop the event loop."""
+    ``handed``: these commands would stop the event loop. So the bare client is also asked in a thread; and the store by
+    a crowd, beside the bare client in place."""
 
     step: Step
     twin: Step | None = None
@@ -75,6 +83,8 @@ async def _round(match: _Match, one: Bare | None, *, sends_first: bool) -> None:
     _note(await _timed([compared.step] * match.count), taken.store, taken.store_cpu)
     if not sends_first:
         await _send_waiting(match, one)
+    if compared.handed:
+        await _crowd(match, one, sends_first=sends_first)
     match.waiting = await _heard(one, compared.twin, match.count)
     if compared.plain is not None:
         _note(await _timed([compared.plain] * match.count), taken.plain, [])
@@ -89,6 +99,35 @@ async def _send_waiting(match: _Match, one: Bare | None) -> None:
     hand_over = one.hand_over if match.compared.handed else None
     if hand_over is not None:
         _note(await _timed([partial(hand_over, commands) for commands in match.waiting[here:]]), taken.handed, [])
+
+
+async def _crowd(match: _Match, one: Bare | None, *, sends_first: bool) -> None:
+    """Whole: the mean of its steps, as what each waits for is shared by several."""
+    if one is None or one.at_once is None:
+        return
+    taken, step = match.taken, match.compared.step
+    said = await _heard(one, match.compared.twin, TASKS * EACH)
+
+    async def several() -> None:
+        for _ in range(EACH):
+            await step()
+
+    async def asked() -> None:
+        begun = time.perf_counter()
+        await asyncio.gather(*(several() for _ in range(TASKS)))
+        taken.crowd.append((time.perf_counter() - begun) / (TASKS * EACH))
+
+    def sent(at_once: Callable[[Heard], object]) -> None:
+        begun = time.perf_counter()
+        for commands in said:
+            at_once(commands)
+        taken.crowd_same.append((time.perf_counter() - begun) / (TASKS * EACH))
+
+    if sends_first:
+        sent(one.at_once)
+    await asked()
+    if not sends_first:
+        sent(one.at_once)
 
 
 async def _begin(compared: Compared, one: Bare | None) -> _Match:

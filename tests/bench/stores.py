@@ -1,11 +1,14 @@
-"""Steps of each store beside its bare client: ``python -m tests.bench.stores [--rounds N]``, some two minutes.
+"""Steps of each store beside its bare client: ``python -m tests.bench.stores [--rounds N]``, some three minutes.
 
 Three tables. The first stands in the README: how many steps a second a store takes, of what its bare client does of
 the very same commands, and of what it does of the plainest round trip of that kind (see ``bare``). A figure is the
 median over short rounds, in each of which all that is compared runs once; half of the rounds lie between the two
-beside it. The aim is 0.7 of the same commands, for every step that asks a server. The second says what that came to in
-this run: steps a second, and the CPU of this process beside its bare client's. The third is one verify from end to
-end: a whole service in this process, a code judged and taken, its lines written.
+beside it. The aim is 0.7 of the same commands, for every step that asks a server or is synced. SQLite's last column is
+what a server has, a crowd of tasks in flight (``replayed.TASKS``), beside the bare client that does nothing but the
+same commands in place, one transaction after the other: a file has one writer at a time, so that is the most of it.
+The second says what all that came to in this run: steps a second, and the CPU of this process beside its bare
+client's. The third is one verify from end to end: a whole service in this process, a code judged and taken, its lines
+written.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ NEVER = AccountThrottle(failures=10**8, lock_s=30, grow=2.0, max_lock_s=100, cei
 """No attempt of these locks."""
 HEAD = (
     "a step, of the bare client's | Valkey 8: the same | GET, HSET | PostgreSQL: the same | a row read, committed | "
-    "SQLite: the same | the same in a thread | a row read, synced"
+    "SQLite: the same | the same in a thread | a row read, synced | 16 in flight: the same"
 )
 Rows = list[list[str]]
 
@@ -193,7 +196,7 @@ def _shares(stores: Mapping[str, Mapping[str, Taken]]) -> Rows:
         valkey, postgres, sqlite = (stores[name][step] for name in ("valkey", "postgres", "sqlite"))
         servers = [share(each.store, side) for each in (valkey, postgres) for side in (each.same, each.plain)]
         file = [share(sqlite.store, side) for side in (sqlite.same, sqlite.handed, sqlite.plain)]
-        rows.append([step, *servers, *file])
+        rows.append([step, *servers, *file, share(sqlite.crowd, sqlite.crowd_same)])
     return rows
 
 
@@ -203,7 +206,8 @@ def _figures(stores: Mapping[str, Mapping[str, Taken]]) -> Rows:
         for step, taken in steps.items():
             wall, cpu = statistics.median(taken.store), statistics.median(taken.store_cpu)
             client = share(taken.store_cpu, taken.same_cpu)
-            rows.append([f"{name} {step}", f"{1 / wall:,.0f}", f"{wall * 1e6:.1f}", f"{cpu * 1e6:.1f}", client])
+            crowd = f"{1 / statistics.median(taken.crowd):,.0f}" if taken.crowd else "-"
+            rows.append([f"{name} {step}", f"{1 / wall:,.0f}", f"{wall * 1e6:.1f}", f"{cpu * 1e6:.1f}", client, crowd])
     return rows
 
 
@@ -239,7 +243,11 @@ def main() -> None:
         stores = {name: runner.run(measured(rounds)) for name, measured in kinds.items()}
     print(table(HEAD, _shares(stores)))
     print()
-    print(table("step | a second | us | us of CPU | CPU, of the same command's", _figures(stores)))
+    print(
+        table(
+            "step | a second | us | us of CPU | CPU, of the same command's | a second, 16 in flight", _figures(stores)
+        )
+    )
     print()
     services: tuple[StoreKind, ...] = ("memory", "sqlite", "valkey-8", "postgres")
     print(table("from end to end | ms | ms of CPU | steps of the store", [_verify(kind) for kind in services]))
