@@ -54,10 +54,10 @@ class Connections:
         return (await self.spend_rows(statement, *values))[0]
 
     async def spend_rows(self, statement: str, *values: object) -> list[Row]:
-        """As ``spend_row``, for a step that answers several rows, at least one; each ends in the same count."""
+        """As ``spend_row``, for a step that answers several rows, at least one; the last one ends in the count."""
         rows = await self.all(statement, *values)
-        if rows[0][-1] is not None:
-            self._spent(rows[0][-1])
+        if rows[-1][-1] is not None:
+            self._spent(rows[-1][-1])
         return [row[:-1] for row in rows]
 
     async def spend(self, statement: str, *values: object) -> Any:

@@ -40,9 +40,15 @@ def shown(count: int) -> str:
 
 
 def to_shown(rows: Sequence[Row], device: str, grant_ids: Sequence[str]) -> Shown:
-    held = {grant.grant_id: grant for grant in (to_grant(row) for row in rows if row[0] is not None)}
-    known = any(row[1] for row in rows if row[0] is None)
-    return Shown(known and device != "", tuple(map(held.get, grant_ids)))
+    held: dict[str, Grant] = {}
+    known = False
+    for row in rows:
+        if row[0] is None:
+            known = bool(row[1]) and device != ""
+        else:
+            grant = to_grant(row)
+            held[grant.grant_id] = grant
+    return Shown(known, tuple(map(held.get, grant_ids)))
 
 
 def to_sighting(row: Row) -> Sighting:

@@ -298,35 +298,34 @@ BEGIN
     RETURN true;
 END $$;
 
--- What is known of what a request shows: a row for each grant that is there, and one without a body, whose number says
--- whether the device is known.
-CREATE FUNCTION {schema}.shown(_who bytea, device bytea, ids bytea[]) RETURNS TABLE (body bytea, number bigint)
-LANGUAGE sql STABLE AS $$
-    SELECT NULL::bytea, (SELECT count(*) FROM {schema}.sighting WHERE who = _who AND kind = 'device' AND value = device)
-    UNION ALL
-    SELECT g.body, g.uses_left FROM {schema}.granted g JOIN {schema}.epoch e ON e.who = g.who AND e.number = g.epoch
-        WHERE g.grant_id = ANY(ids) $$;
-
--- As shown, and one use is taken of the first grant that is what the terms say: its id, and the count raised for it. The
--- same as records.Terms.take; ``held`` are the fields of a body, which stand as those of records.Grant do, as JSON spells
--- them; so are the words that they are held against, ``same`` from the service to the binding.
+-- One use is taken of the first of these grants that is what the terms say. A row for each grant that is there, as it is
+-- since, and a last one without a body: whether the device is known, which grant was used, and the count raised for it.
+-- The same as records.Terms.take; ``held`` are the fields of a body, which stand as those of records.Grant do, as JSON
+-- spells them; so are the words that they are held against, ``same`` from the service to the binding. Each grant is
+-- asked for by itself: what is asked with a list is planned anew each time.
 CREATE FUNCTION {schema}.use_grant(
     _who bytea, device bytea, ids bytea[], portable boolean[], person text[], browser text, same text[], methods text[],
     _now float8, max_age_s float8, leeway_s float8
-) RETURNS TABLE (body bytea, number bigint, taken bytea, raised bigint) LANGUAGE plpgsql AS $$
-DECLARE held text[]; used bytea; spent bigint;
+) RETURNS TABLE (body bytea, number bigint, used bytea, raised bigint) LANGUAGE plpgsql AS $$
+DECLARE held text[];
 BEGIN
     FOR n IN 1 .. cardinality(ids) LOOP
         SELECT ARRAY(SELECT each::text FROM json_array_elements(convert_from(g.body, 'UTF8')::json) AS each) INTO held
             FROM {schema}.granted g WHERE g.grant_id = ids[n] AND g.who = _who AND g.uses_left > 0
             AND _now - g.proved_at >= -leeway_s AND _now - g.proved_at < max_age_s AND _now < g.expires_at;
-        CONTINUE WHEN NOT FOUND OR held[2:3] <> person OR held[5:9] <> same OR held[10] <> ALL(methods)
-            OR NOT (portable[n] OR held[4] IN ('""', browser));
-        UPDATE {schema}.granted g SET uses_left = g.uses_left - 1 FROM {schema}.epoch e
-            WHERE g.grant_id = ids[n] AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch;
-        IF FOUND THEN used := ids[n]; spent := {schema}.spend(_who); EXIT; END IF;
+        IF FOUND AND used IS NULL AND held[2:3] = person AND held[5:9] = same AND held[10] = ANY(methods)
+            AND (portable[n] OR held[4] IN ('""', browser))
+        THEN
+            UPDATE {schema}.granted g SET uses_left = g.uses_left - 1 FROM {schema}.epoch e
+                WHERE g.grant_id = ids[n] AND g.uses_left > 0 AND e.who = g.who AND e.number = g.epoch;
+            IF FOUND THEN used := ids[n]; raised := {schema}.spend(_who); END IF;
+        END IF;
+        RETURN QUERY SELECT g.body, g.uses_left, NULL::bytea, NULL::bigint FROM {schema}.granted g
+            JOIN {schema}.epoch e ON e.who = g.who AND e.number = g.epoch WHERE g.grant_id = ids[n];
     END LOOP;
-    RETURN QUERY SELECT s.body, s.number, used, spent FROM {schema}.shown(_who, device, ids) s;
+    body := NULL;
+    SELECT count(*) INTO number FROM {schema}.sighting s WHERE s.who = _who AND s.kind = 'device' AND s.value = device;
+    RETURN NEXT;
 END $$;
 
 CREATE FUNCTION {schema}.revoke_one(_who bytea, _id bytea) RETURNS bigint LANGUAGE plpgsql AS $$
