@@ -80,8 +80,9 @@ class Checkpoints:
         self._key_file = (0, 0, 0)
         self._last: Checkpoint | None = None
 
-    def sign(self) -> Signed | None:
-        """The checkpoint signed now. None if another process is at it, or no line worth it is new.
+    def sign(self, patience_s: float = 0.0) -> Signed | None:
+        """The checkpoint signed now. None if another process is at it, for longer than ``patience_s``, or no line worth
+        it is new.
 
         NoteError or TrailUnavailable, and nothing signed, if the key cannot be used; Forked if the trail does not
         continue what was signed before.
@@ -89,7 +90,7 @@ class Checkpoints:
         if self._settings.signing_key_file is None:
             return None
         with self._mutex:  # a flock keeps out other processes, not the other threads that share it
-            if not self._lock.try_acquire():
+            if not self._lock.try_acquire(patience_s):
                 return None
             try:
                 return self._sign(self._settings.signing_key_file)

@@ -21,6 +21,7 @@ if sys.platform != "win32":
     import fcntl
 
 _LOCKS = sys.platform != "win32"
+_POLL_S = 0.01
 
 
 class FileLock:
@@ -38,12 +39,16 @@ class FileLock:
         while not self._try(fcntl.LOCK_EX):
             pass
 
-    def try_acquire(self) -> bool:
-        """Take the lock if nobody has it."""
-        try:
-            return self._try(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+    def try_acquire(self, patience_s: float = 0.0) -> bool:
+        """Take the lock if nobody has it, or lets it go within ``patience_s`` seconds."""
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                return self._try(fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    return False
+            time.sleep(_POLL_S)
 
     def release(self) -> None:
         """Let others in. If the system will not unlock, closing the file does."""
@@ -97,7 +102,7 @@ class SharedLock:
                 try:
                     fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    time.sleep(0.01)
+                    time.sleep(_POLL_S)
                 else:
                     return
 

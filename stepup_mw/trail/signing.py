@@ -70,10 +70,11 @@ class Signing:
         with contextlib.suppress(RuntimeError):  # the interpreter is ending: the writer signs at its end
             self._thread.start()
 
-    def now(self) -> Checkpoint | None:
-        """Sign and return when it is done. None if there is nothing to sign, or it cannot be signed."""
+    def now(self, patience_s: float = 0.0) -> Checkpoint | None:
+        """Sign and return when it is done, waiting so long for another process that signs. None if there is nothing to
+        sign, or it cannot be signed."""
         self.wait()
-        return self._sign()
+        return self._sign(patience_s)
 
     def wait(self) -> None:
         """Return when the thread, if there is one, has ended."""
@@ -84,9 +85,9 @@ class Signing:
         """Let go of the files, in a forked child too."""
         self._checkpoints.close()
 
-    def _sign(self) -> Checkpoint | None:
+    def _sign(self, patience_s: float = 0.0) -> Checkpoint | None:
         try:
-            signed = self._checkpoints.sign()
+            signed = self._checkpoints.sign(patience_s)
         except (OSError, NoteError, TrailUnavailable) as error:
             self._complain("fork" if isinstance(error, Forked) else "checkpoint", str(error))
             return None

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from .marks import Marks
 
 _VITAL_S = 5.0
+_LAST_S = 2.0
+"""How long the last checkpoint of a process waits for another that is signing: of many that end together, the one that
+ends last covers the lines of all."""
+
 _TICK_S = 0.5
 """How soon what nobody waits for is synced, and checkpoints and gaps are looked after."""
 
@@ -217,7 +221,7 @@ class Writer:
             last = [*close_all([late], self._marks.close), self._marks.stop(self._inbox.numbered)]
             self._commit(last, [late], vital=self._ledger.disk.stage == "full")
             self._storing.settle()
-            self._signing.now()
+            self._signing.now(_LAST_S)
             late = self._take_late(only="io_error")
             if late.records:
                 self._commit(close_all([late], self._marks.close), [late])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from pymerkle import InmemoryTree  # type: ignore[import-untyped]  # it ships no
 from stepup_mw.errors import NoteError
 from stepup_mw.note import Checkpoint, generate_signing_key, parse_checkpoint, parse_note, parse_vkey, verify_note
 from stepup_mw.trail import check_signing_key, read_lines
+from stepup_mw.trail.files import Layout
+from stepup_mw.trail.locks import FileLock
 
+from ..servers import until
 from .parts import ORIGIN, check, entries, mark, marks, record, trail, vkey
 
 if TYPE_CHECKING:
@@ -163,6 +167,33 @@ def test_one_process_signs_at_a_time_and_all_agree(tmp_path: Path) -> None:
     assert sizes == sorted(sizes)
     assert sizes[-1] == len(entries(tmp_path))
     assert check(tmp_path).verdict == "VERIFIED"
+
+
+def test_who_ends_while_another_process_signs_is_signed_for(tmp_path: Path) -> None:
+    """Of many workers that end at once, one signs; the stop lines of the others come after what it has read."""
+    subject = trail(tmp_path, signed=True)
+    subject.append_blocking([record("a")])
+    other = FileLock(Layout(tmp_path / "audit" / "stepup.jsonl").signing_lock)
+    other.acquire()
+    ending = threading.Thread(target=subject.close)
+    ending.start()
+    until(lambda: marks(tmp_path)[-1] == "stop", what="the stop line")
+    time.sleep(0.1)
+    other.close()
+    ending.join()
+    assert notes(tmp_path)[-1].size == len(entries(tmp_path))
+
+
+def test_one_that_signs_for_ever_keeps_nobody_from_ending(tmp_path: Path) -> None:
+    subject = trail(tmp_path, signed=True)
+    subject.append_blocking([record("a")])
+    other = FileLock(Layout(tmp_path / "audit" / "stepup.jsonl").signing_lock)
+    other.acquire()
+    began = time.monotonic()
+    subject.close()
+    assert time.monotonic() - began < 10
+    assert not (tmp_path / "audit" / "checkpoints.note").exists()
+    assert marks(tmp_path)[-1] == "stop"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no key"])
