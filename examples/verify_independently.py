@@ -1,8 +1,7 @@
 """Checks an audit trail of stepup_mw without stepup_mw: the standard library and `cryptography` (Ed25519) only.
 
 python verify_independently.py AUDIT_FOLDER_OR_PACK.tar [VKEY ...]: VKEY is the operator's verifier key (a line of
-stepup-audit.vkey), got by another way than the trail itself.
-Ends with 0: every line is in its place, 2: tampered, 3: incomplete, 5: there is nothing to check.
+stepup-audit.vkey), got another way. Ends with 0: every line is in its place, 2: tampered, 3: incomplete, 5: no trail.
 """
 
 import json
@@ -49,13 +48,15 @@ def open_trail(path: pathlib.Path, stack: ExitStack):  # streams, oldest first; 
     if path.is_file() and tarfile.is_tarfile(path):
         pack = stack.enter_context(tarfile.open(path))  # noqa: SIM115 - the stack closes it
         names = sorted(pack.getnames(), key=lambda name: (name == "live.jsonl", name))
+        if len(set(names)) < len(names):
+            raise Bad(5, f"{path} holds a name twice")
         streams = [(name, unpacked(name, pack.extractfile(name))) for name in names if ".jsonl" in name]
         before = json.load(pack.extractfile("manifest.json")).get("before")
-        return streams, pack.extractfile("checkpoints.note").read(), before, 0
+        return streams, pack.extractfile("checkpoints.note").read() if "checkpoints.note" in names else b"", before, 0
     live = path / "stepup.jsonl" if path.is_dir() else path
     sealed = {file.name.split(".")[0]: file for file in sorted((live.parent / "segments").glob("*-*.jsonl*"))[::-1]}
     files, note = [*sorted(sealed.values()), *[live] * live.is_file()], live.parent / "checkpoints.note"
-    if not files or live.is_symlink() or any(file.is_symlink() for file in files):
+    if not files or any(file.is_symlink() or (file.exists() and not file.is_file()) for file in [live, note, *files]):
         raise Bad(5, f"{live} is not a file")
     gone = sealed and not (live.is_file() and live.stat().st_size > 0)
     missing = gone and (3 if (live.parent / ".stepup.next").exists() else 2)  # a rotation that was cut off, or worse
@@ -83,8 +84,7 @@ def read_checkpoints(data: bytes, keys: list) -> list:  # (size, root) of each c
             raise Bad(2, f"the checkpoint of {size} lines is not signed by the key given, or not well-formed")
         found.append((int(size), root))
     if rest := data.removeprefix(b"".join(text + b"\n" + signatures for text, signatures in notes)):
-        cut_off = b"\n\xe2\x80\x94 " not in rest or rest[-1:] != b"\n"
-        raise Bad(3 if cut_off else 2, "checkpoints.note holds something that is no checkpoint")
+        raise Bad(2 if b"\n\xe2\x80\x94 " in rest and rest[-1:] == b"\n" else 3, "what is no checkpoint is among them")
     if found != sorted(found, key=lambda item: item[0]):
         raise Bad(2, "a checkpoint of fewer lines after one of more: two histories")
     return found

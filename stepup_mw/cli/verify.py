@@ -236,7 +236,7 @@ def _checkpoint_text(report: Report, *, keyed: bool) -> str:
 def _finding_text(finding: Finding) -> str:
     place = safe(finding.file) if finding.file else ""
     place += f":{finding.line}" if finding.line is not None else ""
-    place += f" (seq {finding.seq})" if finding.seq is not None else ""
+    place += "" if finding.seq is None else f" (seq {finding.seq})" if place else f"seq {finding.seq}"
     return f"{paint(place, bold=True)}\n{safe(finding.why)}" if place else safe(finding.why)
 
 

@@ -87,7 +87,7 @@ class Finding:
     def __str__(self) -> str:
         place = "" if self.file is None else f"{self.file.name}"
         place += "" if self.line is None else f":{self.line}"
-        place += "" if self.seq is None else f" (seq {self.seq})"
+        place += "" if self.seq is None else f" (seq {self.seq})" if place else f"seq {self.seq}"
         return f"{place}: {self.why}" if place else self.why
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,9 +18,13 @@ from .sources import Source, View, find_layout, packed_source, take_view
 from .zst import SUFFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _MANIFEST = 1 << 24
+_MEMBER = re.compile(
+    r"segments/[0-9]{6,}-[0-9]{12,16}\.jsonl(\.zst)?|live\.jsonl|checkpoints\.note|manifest\.json|README\.txt"
+)
 
 
 def find_view(path: Path) -> View:
@@ -32,7 +38,8 @@ def pack_view(path: Path) -> View | None:
         return None
     try:
         with tarfile.open(path, mode="r:") as pack:
-            members = {item.name: item for item in pack.getmembers() if item.isreg()}
+            _require_no_doubt(path, pack.getmembers())
+            members = {item.name: item for item in pack.getmembers()}
             data = pack.extractfile(members["manifest.json"])
             manifest = orjson.loads(data.read(_MANIFEST)) if data is not None else {}
     except (tarfile.TarError, OSError, KeyError, ValueError) as error:
@@ -47,6 +54,17 @@ def pack_view(path: Path) -> View | None:
     start = parse_start(manifest.get("before"))
     live = sources.pop() if "live.jsonl" in members else None
     return View(Layout(path), tuple(sources), live, notes, notes.size if notes else 0, partial=True, start=start)
+
+
+def _require_no_doubt(path: Path, members: Sequence[tarfile.TarInfo]) -> None:
+    """Of two members of one name, one reader takes the first, another the last; what no pack has is passed over by one
+    and read by another: nobody would know what was verified."""
+    names = Counter(item.name for item in members)
+    for item in members:
+        if names[item.name] > 1:
+            raise TrailUnavailable(f"{path} holds {item.name} {names[item.name]} times, and only one can be meant")
+        if not item.isreg() or not _MEMBER.fullmatch(item.name):
+            raise TrailUnavailable(f"{path} holds {item.name}, which is no part of a pack")
 
 
 def _source(path: Path, member: tarfile.TarInfo) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from pathlib import Path
@@ -126,6 +127,36 @@ def test_a_changed_pack_is_found(golden: Path, tmp_path: Path) -> None:
     at = whole.index(b'"frontier"') + 25
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     assert agreed(path, vkey(golden)).exit_code in (2, 3)
+
+
+def _repack(pack: Path, out: Path, *more: tuple[str, bytes], without: str = "") -> None:
+    """The same with further members behind the others, or without one."""
+    with tarfile.open(pack) as old, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as new:
+        for item in old:
+            if item.name != without:
+                new.addfile(item, old.extractfile(item))
+        for name, data in more:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("name", ["live.jsonl", "segments/more.jsonl", "../live.jsonl"])
+def test_a_pack_that_two_readers_take_for_two_things_is_none(name: str, golden: Path, tmp_path: Path) -> None:
+    """Of two members of one name some take the first and some the last."""
+    export_pack(golden / "audit", tmp_path / "x.tar")
+    with tarfile.open(tmp_path / "x.tar") as pack:
+        line = (pack.extractfile("live.jsonl") or pytest.fail("no lines")).read()
+    _repack(tmp_path / "x.tar", tmp_path / "y.tar", (name, line))
+    report = agreed(tmp_path / "y.tar", vkey(golden), exactly=name == "live.jsonl")
+    assert (report.verdict, report.exit_code) == ("UNREADABLE", 5)
+    assert name in report.message
+
+
+def test_a_pack_without_its_checkpoints_is_not_complete(golden: Path, tmp_path: Path) -> None:
+    export_pack(golden / "audit", tmp_path / "x.tar")
+    _repack(tmp_path / "x.tar", tmp_path / "y.tar", without="checkpoints.note")
+    assert agreed(tmp_path / "y.tar", vkey(golden)).verdict == "NO_INTEGRITY_DATA"
 
 
 @hypothesis_settings(max_examples=60, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from stepup_mw.chain import Tip, extend, parse_opening
 from stepup_mw.note import Checkpoint, format_checkpoint, format_note, format_vkey, generate_signing_key, parse_signer
 from stepup_mw.trail import Report, verify_trail
+from stepup_mw.trail.report import Finding
 
 from .parts import ORIGIN, agreed, check, record, trail, vkey
 
@@ -324,6 +326,26 @@ def test_any_bytes_end_in_a_report(before: int, lines: list[bytes], notes: bytes
         assert (folder / "stepup.jsonl").read_bytes() == content
         assert sorted(folder.iterdir()) == listing
         json.dumps(report.message)
+
+
+@pytest.mark.parametrize("name", ["stepup.jsonl", "checkpoints.note", "segment"])
+@pytest.mark.parametrize("what", ["folder", "pipe", "symlink"])
+def test_what_is_no_file_in_place_of_one_is_never_read(name: str, what: str, copy: Path) -> None:
+    path = files(copy)[0] if name == "segment" else copy / "audit" / name
+    aside = path.rename(copy / "aside")
+    match what:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.symlink_to(aside)
+    assert check(copy).exit_code == 5
+
+
+def test_a_finding_without_a_file_names_its_line() -> None:
+    assert str(Finding(verdict="FORK", why="two", seq=7)) == "seq 7: two"
+    assert str(Finding(verdict="FORK", why="two", seq=7, file=Path("a/b"))) == "b (seq 7): two"
 
 
 def test_a_trail_that_is_written_meanwhile_is_verified(tmp_path: Path) -> None:
