@@ -52,14 +52,14 @@ async def find_grant(services: Services, visit: Visit, person: Person, binding: 
     if not tokens.carried:
         return Search(await look(services, visit), forged=tokens.forged)
     visit, found = await _look_up(services, visit, person, tokens, binding)
-    standings = [
-        (grant, _standing(services, visit, person, grant, binding, token.portable) if grant is not None else "stale")
-        for token, grant in zip(tokens.carried, found.grants, strict=True)
-    ]
-    good = [grant for grant, standing in standings if grant is not None and standing == "good"]
-    opens = next((grant for grant in good if grant.uses_left is None or grant == found.taken), None)
-    kinds = {standing for _, standing in standings}
-    return Search(visit, opens, stale=not kinds.isdisjoint(_ONCE), forged=tokens.forged, foreign="foreign" in kinds)
+    stale = foreign = False
+    for token, grant in zip(tokens.carried, found.grants, strict=True):
+        standing = "stale" if grant is None else _standing(services, visit, person, grant, binding, token.portable)
+        if grant is not None and standing == "good" and (grant.uses_left is None or grant == found.taken):
+            return Search(visit, grant)
+        stale |= standing in _ONCE
+        foreign |= standing == "foreign"
+    return Search(visit, None, stale, tokens.forged, foreign)
 
 
 async def _look_up(
