@@ -142,13 +142,22 @@ class Live:
         failure = self.quiet()
         if failure is not None:
             raise failure
-        sync_data(self._open_fd)
+        self._sync(self._open_fd)
 
     def sync_beside(self) -> None:
         """``sync`` for the thread that ``quiet`` waits for."""
         if self.fd is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        sync_data(self.fd)
+        self._sync(self.fd)
+
+    def _sync(self, fd: int) -> None:
+        """OSError also where somebody cut or deleted the file meanwhile: then it is not stored what was written. What
+        was sealed may be gone since it was compressed."""
+        size = self.size
+        sync_data(fd)
+        now = os.fstat(fd)
+        if now.st_size < size or (now.st_nlink == 0 and not recovery.has_sealed(self._layout, self.first_seq)):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     @property
     def _open_fd(self) -> int:

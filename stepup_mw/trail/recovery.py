@@ -82,6 +82,11 @@ def is_sealed(layout: Layout, file: tuple[int, int]) -> bool:
     return False
 
 
+def has_sealed(layout: Layout, first_seq: int) -> bool:
+    """Whether a sealed segment begins with that line."""
+    return any(item.first_seq == first_seq for item in layout.sealed())
+
+
 def is_continued(layout: Layout, tip: Tip) -> bool:
     """Whether another process has already begun the file that follows ``tip``."""
     paths = [layout.live, *(item.path for item in layout.sealed() if item.first_seq == tip.seq)]
@@ -90,7 +95,7 @@ def is_continued(layout: Layout, tip: Tip) -> bool:
 
 def rescue(layout: Layout, fd: int, size: int, first_seq: int) -> None:
     """Save the lines of a live file that was deleted or moved away, which only this descriptor still reaches."""
-    if size == 0 or any(item.first_seq == first_seq for item in layout.sealed()):
+    if size == 0 or has_sealed(layout, first_seq):
         return
     make_folder(layout.segments)
     draft = layout.segments / ".rescue"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from .parts import python
+from .parts import entries, mark, python, record, trail
 
 PATH = ":".join(item for item in (str(Path.cwd()), *sys.path) if item)
 DISK = """
@@ -105,3 +107,56 @@ def test_what_was_told_to_be_durable_had_been_stored(tmp_path: Path, fails: bool
     assert int(told) + int(refused) == 25 * 121
     assert int(told) > 25 * 60
     assert beside == "True"
+
+
+@pytest.mark.parametrize("many", [1, 200])
+@pytest.mark.parametrize("what", ["truncated", "deleted"])
+def test_a_file_that_is_destroyed_while_it_is_synced_acknowledges_nothing(
+    what: str, many: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system is right that what is left is stored: the hand came after the write, and before who waits is told."""
+    subject, live, sync, hand = trail(tmp_path), tmp_path / "audit" / "stepup.jsonl", os.fdatasync, threading.Event()
+    subject.append_blocking([record("first")])
+
+    def synced(fd: int) -> None:
+        sync(fd)
+        if not hand.is_set():
+            hand.set()
+            os.truncate(live, 10) if what == "truncated" else live.unlink()
+
+    monkeypatch.setattr(os, "fdatasync", synced)
+    names = [f"line-{number}" for number in range(many)]
+    threads = [threading.Thread(target=subject.append_blocking, args=([record(name)],)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    there = b"".join(path.read_bytes() for path in (*(tmp_path / "audit").glob("segments/*"), live))
+    assert [name for name in names if f'"{name}"'.encode() not in there] == []
+    assert b'"file_replaced"' in there
+    subject.close()
+    if what == "deleted":
+        assert mark(tmp_path, "file_replaced")["what"] == what
+        assert {"first", *names} <= {entry["event_id"] for entry in entries(tmp_path)}
+
+
+def test_a_file_that_was_sealed_and_compressed_while_it_was_synced_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process: its lines are elsewhere by then, and nothing is wrong."""
+    subject, other, sync, hand = trail(tmp_path), trail(tmp_path, compress="zstd"), os.fdatasync, threading.Event()
+    subject.append_blocking([record("first")])
+
+    def synced(fd: int) -> None:
+        sync(fd)
+        if not hand.is_set():
+            hand.set()
+            other.rotate_now()
+            other.close()
+
+    monkeypatch.setattr(os, "fdatasync", synced)
+    subject.append_blocking([record("second")])
+    assert [path.suffix for path in (tmp_path / "audit" / "segments").iterdir()] == [".zst"]
+    subject.close()
+    assert [entry["phase"] for entry in entries(tmp_path) if entry.get("phase") == "io_error"] == []
+    assert sum(entry["event_id"] == "second" for entry in entries(tmp_path)) == 1
