@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import tempfile
 import time
@@ -82,7 +81,6 @@ def appending() -> dict[str, tuple[Ratio, str]]:
     return {
         **batches,
         **two,
-        f"lines a sync with two callers of {BATCHES[-1]}, of {BATCHES[-1]}": (partial(gathered, BATCHES[-1]), ""),
         f"the same by hand, {BATCHES[-1]} lines: closed, chained, one write, one fdatasync": (by_hand, ""),
         f"append, {FLIGHT} in flight, times one sync a line": (in_flight, "12"),
         "append, four processes, times one": (four, "1"),
@@ -99,14 +97,29 @@ def batch(size: int) -> float:
 
 
 def crowd(size: int) -> float:
-    """Two threads that each append so many lines at a time, beside one that writes and syncs as many."""
+    """Two threads that each append so many lines at a time, beside one that writes and syncs as many at a time as each
+    sync of theirs stored: now and then that is what both had brought."""
+    fdatasync, syncs = os.fdatasync, 0
+
+    def counted(fd: FileDescriptorLike) -> None:
+        nonlocal syncs
+        syncs += 1
+        fdatasync(fd)
+
     with folder() as place:
         trail, records = open_trail(place), [sample()] * size
-        fd, data = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND), chained(records)
+        trail.append_blocking(records)
+        fd = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         raw = ours = 0.0
         for _ in range(SLICES):
-            raw += timed(lambda: repeat(partial(write_synced, fd, data), CALLS // SLICES))
-            ours += timed(lambda: both(trail, records, CALLS // SLICES // 2))
+            syncs, os.fdatasync = 0, counted
+            try:
+                ours += timed(lambda: both(trail, records, CALLS // SLICES // 2)) / (CALLS // SLICES * size)
+            finally:
+                os.fdatasync = fdatasync
+            each = round(CALLS // SLICES * size / syncs)
+            data, times = chained([sample()] * each), CALLS // SLICES * size // each
+            raw += timed(partial(repeat, partial(write_synced, fd, data), times)) / (times * each)
         trail.close()
         os.close(fd)
     return raw / ours
@@ -123,26 +136,6 @@ def both(trail: Trail, records: list[bytes], calls: int) -> None:
 def repeat(work: Callable[[], None], count: int) -> None:
     for _ in range(count):
         work()
-
-
-def gathered(size: int) -> float:
-    """How many lines a sync of the two callers' stored, of those that one call has."""
-    syncs = itertools.count()
-    fdatasync = os.fdatasync
-
-    def counted(fd: FileDescriptorLike) -> None:
-        next(syncs)
-        fdatasync(fd)
-
-    with folder() as place:
-        trail, records = open_trail(place), [sample()] * size
-        os.fdatasync = counted
-        try:
-            both(trail, records, CALLS // 2)
-        finally:
-            os.fdatasync = fdatasync
-        trail.close()
-    return CALLS / next(syncs)
 
 
 def by_hand() -> float:
