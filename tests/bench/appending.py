@@ -8,15 +8,15 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 
 from stepup_mw.chain import Tip, link
 from stepup_mw.settings import TrailSettings
 from stepup_mw.trail import Trail
-from stepup_mw.trail.ending import read_ending
 
 from .rounds import Case, interleave, table
 from .verifying import TAIL, sample
@@ -24,6 +24,9 @@ from .verifying import TAIL, sample
 BATCHES = (8, 32, 128)
 FLIGHT = 128
 SPAN_S = 1.5
+
+Worker = Callable[[Path, Barrier], int]
+"""What a process does in a folder for ``SPAN_S`` once all are ready: how many lines it has made durable."""
 
 
 def measure(rounds: int) -> str:
@@ -131,33 +134,33 @@ def processes(rounds: int) -> str:
     """Four processes into one file, beside one, each appending 32 lines at a time."""
     ratios, rates = [], []
     for _ in range(max(3, rounds // 2)):
-        one, four = together(1), together(4)
+        one, four = together(1, keep_appending), together(4, keep_appending)
         rates.append(four)
         ratios.append(four / one)
     return table("processes | lines/s | times one process", [["4", f"{median(rates):,.0f}", f"{median(ratios):.2f}"]])
 
 
-def together(count: int) -> float:
+def together(count: int, keep_on: Worker) -> float:
+    """Lines a second that so many processes of this kind come to in one folder; each says how many it has written."""
     with folder() as place:
         context = multiprocessing.get_context("fork")
-        ready = context.Barrier(count)
-        workers = [context.Process(target=keep_appending, args=(place, ready)) for _ in range(count)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        fd = os.open(place / "audit" / "stepup.jsonl", os.O_RDONLY)
-        tip = read_ending(fd, os.fstat(fd).st_size).tip
-        os.close(fd)
-        assert tip is not None
-        return tip.seq / SPAN_S
+        ready, told = context.Barrier(count), context.SimpleQueue()
+        processes = [context.Process(target=lambda: told.put(keep_on(place, ready))) for _ in range(count)]
+        for process in processes:
+            process.start()
+        lines: int = sum(told.get() for _ in processes)
+        for process in processes:
+            process.join()
+    return lines / SPAN_S
 
 
-def keep_appending(place: Path, ready: object) -> None:
-    trail, records = open_trail(place), [sample()] * 32
+def keep_appending(place: Path, ready: Barrier, *, size: int = 32) -> int:
+    trail, records, lines = open_trail(place), [sample()] * size, 0
     trail.append_blocking(records)
-    ready.wait()  # type: ignore[attr-defined]  # multiprocessing's Barrier has no type of its own
+    ready.wait()
     until = time.perf_counter() + SPAN_S
     while time.perf_counter() < until:
         trail.append_blocking(records)
+        lines += size
     trail.close()
+    return lines

@@ -8,26 +8,30 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
-from threading import Thread
-from typing import TYPE_CHECKING
 
 from stepup_mw.chain import Tip, link
-from stepup_mw.trail import Trail
 
-from .appending import FLIGHT, SPAN_S, flight_of, folder, lines_in, open_trail, sync_one, together
+from .appending import (
+    FLIGHT,
+    SPAN_S,
+    flight_of,
+    folder,
+    keep_appending,
+    lines_in,
+    open_trail,
+    sync_one,
+    together,
+)
 from .rounds import table
 from .verifying import TAIL, digest, most_memory, sample, verify, write_trail
-
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
 
 MEGABYTES = 1024
 SMALL_MB, LARGE_MB = 1, 4096
 BATCHES = (8, 32, 128)
 CALLS = 200
-SLICES = 5
 
 Ratio = Callable[[], float]
 """One round of it: how many times the base we are, more is better."""
@@ -75,8 +79,9 @@ def appending() -> dict[str, tuple[Ratio, str]]:
         f"append {size} lines, of a raw write and fdatasync": (partial(batch, size), "0.6") for size in BATCHES
     }
     two: dict[str, tuple[Ratio, str]] = {
-        f"append {size} lines, two callers at once, of a raw write and fdatasync": (partial(crowd, size), "0.6")
+        f"append {size} lines, two processes, of {what} that write raw and sync": (partial(workers, size, raw), goal)
         for size in BATCHES
+        for raw, what, goal in ((1, "one", "0.6"), (2, "two", ""))
     }
     return {
         **batches,
@@ -96,46 +101,18 @@ def batch(size: int) -> float:
     return ratio
 
 
-def crowd(size: int) -> float:
-    """Two threads that each append so many lines at a time, beside one that writes and syncs as many at a time as each
-    sync of theirs stored: now and then that is what both had brought."""
-    fdatasync, syncs = os.fdatasync, 0
-
-    def counted(fd: FileDescriptorLike) -> None:
-        nonlocal syncs
-        syncs += 1
-        fdatasync(fd)
-
-    with folder() as place:
-        trail, records = open_trail(place), [sample()] * size
-        trail.append_blocking(records)
-        fd = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        raw = ours = 0.0
-        for _ in range(SLICES):
-            syncs, os.fdatasync = 0, counted
-            try:
-                ours += timed(lambda: both(trail, records, CALLS // SLICES // 2)) / (CALLS // SLICES * size)
-            finally:
-                os.fdatasync = fdatasync
-            each = round(CALLS // SLICES * size / syncs)
-            data, times = chained([sample()] * each), CALLS // SLICES * size // each
-            raw += timed(partial(repeat, partial(write_synced, fd, data), times)) / (times * each)
-        trail.close()
-        os.close(fd)
-    return raw / ours
+def workers(size: int, raw: int) -> float:
+    """Two processes that each append so many lines at a time, beside ``raw`` that each write and sync as many."""
+    base = together(raw, partial(keep_writing, data=chained([sample()] * size), size=size))
+    return together(2, partial(keep_appending, size=size)) / base
 
 
-def both(trail: Trail, records: list[bytes], calls: int) -> None:
-    threads = [Thread(target=repeat, args=(partial(trail.append_blocking, records), calls)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def repeat(work: Callable[[], None], count: int) -> None:
-    for _ in range(count):
-        work()
+def keep_writing(place: Path, ready: Barrier, *, data: bytes, size: int) -> int:
+    fd = os.open(place / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    ready.wait()
+    rate = lines_in(SPAN_S, lambda: write_synced(fd, data)) * size
+    os.close(fd)
+    return round(rate * SPAN_S)
 
 
 def by_hand() -> float:
@@ -177,8 +154,8 @@ def in_flight() -> float:
 
 
 def four() -> float:
-    one = together(1)
-    return together(4) / one
+    one = together(1, keep_appending)
+    return together(4, keep_appending) / one
 
 
 def memory() -> list[str]:
