@@ -68,6 +68,11 @@ def verify(
     Exit codes: 0 verified; 2 tampered; 3 incomplete (a torn end, a gap, no checkpoints); 4 too much of the end is under
     no checkpoint yet; 5 could not be checked.
     """
+    whole = {"--from": since, "--save": save, "--chain": chain, "--anchors": anchors}
+    if proof is not None:
+        _refuse_unused("with --proof", {"a PATH": path, **whole})
+    else:
+        _refuse_unused("without --proof", {"--line": line_file})
     loaded = _config(path, key, config, needed=proof is None)
     vkey = name_key(key, path, config) if key is not None else find_keys(loaded, config) if loaded is not None else None
     if proof is not None:
@@ -76,6 +81,7 @@ def verify(
         return check_proof(proof, line_file, vkey, as_json=as_json)
     processes, place = jobs or os.cpu_count() or 1, places.bucket_of(path)
     if place is not None:
+        _refuse_unused("with a bucket", whole)
         return _verify_stored(place, loaded, vkey, processes, as_json=as_json)
     target = path if path is not None else _configured(loaded)
     refuse_key_inside(target, key)
@@ -88,6 +94,13 @@ def verify(
     if loaded is not None and not evidence:
         options |= _limits(loaded)
     return _verify_here(target, vkey, options, own, evidence, as_json=as_json)
+
+
+def _refuse_unused(where: str, given: Mapping[str, object]) -> None:
+    """Who is told VERIFIED is to know that what they gave was looked at."""
+    for name, value in given.items():
+        if value:
+            raise click.UsageError(f"{name} has no meaning {where}")
 
 
 def _verify_here(

@@ -162,10 +162,13 @@ class _Verification:
         return self._view.live.name if self._view.live is not None else None
 
     def save(self, path: Path) -> None:
-        """Keep how far this one came. OSError if it cannot be written."""
+        """Keep how far this one came. TrailUnavailable if it cannot be written."""
         if self._walk.tree is not None:
             origin = self._keys[0].name if self._keys else ""
-            path.write_bytes(format_held(origin, self._walk.tree, self._walk.leaf))
+            try:
+                path.write_bytes(format_held(origin, self._walk.tree, self._walk.leaf))
+            except OSError as error:
+                raise TrailUnavailable(f"all is well, but {path} cannot be written: {error.strerror}") from None
 
     def _conclude(self) -> None:
         """What only the whole shows, and what should be there and is not."""

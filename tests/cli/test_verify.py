@@ -217,3 +217,26 @@ def test_an_auditor_needs_no_secret_key(trail: Path, folder: Path, stepup: Run) 
     assert stepup("users").code == 2
     edit(trail)
     assert stepup("verify").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        ("--line x", "--line has no meaning without --proof"),
+        ("--proof x audit", "a PATH has no meaning with --proof"),
+        ("--proof x --from y", "--from has no meaning with --proof"),
+        ("s3://bucket/bank/ --from y", "--from has no meaning with a bucket"),
+        ("s3://bucket/bank/ --save y", "--save has no meaning with a bucket"),
+    ],
+)
+def test_what_would_not_be_looked_at_is_refused(words: str, where: str, trail: Path, stepup: Run) -> None:
+    """Or who gave a checkpoint, and is told VERIFIED, would think that it was compared."""
+    done = stepup(f"verify {words}")
+    assert done.code == 5
+    assert where in done.err
+
+
+def test_what_cannot_be_saved_is_not_said_of_the_trail(trail: Path, stepup: Run, folder: Path) -> None:
+    done = stepup("verify --save nowhere/held")
+    assert done.code == 5
+    assert "all is well, but nowhere/held cannot be written: No such file or directory" in done.out
