@@ -16,28 +16,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from .code_steps import CodeSteps
+from .code_steps import CodeSteps, Earned, Given, Guess, Right, Taken, Tried
 from .records import (
     FOREVER,
     Attempt,
     Carried,
     Challenge,
     ChallengeState,
-    Earned,
     Factor,
     FactorKind,
-    Given,
     Grant,
     Kept,
     Loss,
     Place,
-    Right,
     Shown,
     Sighting,
     SightingKind,
-    Taken,
     Terms,
-    Tried,
     UserSummary,
 )
 from .settings import AccountThrottle, AddressThrottle
@@ -54,6 +49,7 @@ __all__ = [
     "FactorKind",
     "Given",
     "Grant",
+    "Guess",
     "Kept",
     "Loss",
     "Place",

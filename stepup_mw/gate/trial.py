@@ -18,7 +18,7 @@ from ..encoding import format_uuid7
 from ..events import Facts
 from ..messages import Request
 from ..policy import Rule
-from ..state import Attempt, Challenge
+from ..state import Attempt, Challenge, Guess
 from . import duplicates, passkeys, unlocking
 from .codes import Judged, Trying
 from .journal import proof
@@ -76,15 +76,16 @@ async def try_code(services: Services, attempting: Attempting) -> Trial:
         if now < until:
             return _locked(services, challenge, facts, until)
         return Trial(kind="gone", challenge=challenge, facts=facts)
-    tried = await services.store.try_challenge(
-        challenge.challenge_id,
-        attempting.person.user,
-        throttled(services, attempting.where.address),
+    guess = Guess(
+        challenge_id=challenge.challenge_id,
+        user=attempting.person.user,
+        address=throttled(services, attempting.where.address),
         now=now,
         attempts=services.settings.challenge.attempts,
         account=services.settings.account_throttle,
         limit=services.settings.address_throttle,
     )
+    tried = await services.store.try_challenge(guess)
     if not tried.attempt.allowed:
         return await _refused(services, attempting, facts, tried.attempt)
     if tried.number is None:

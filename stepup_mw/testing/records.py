@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..settings import AccountThrottle, AddressThrottle
-from ..state import Attempt, Carried, Challenge, Earned, Factor, Grant, Right, Store, Terms, Tried
+from ..state import Attempt, Carried, Challenge, Earned, Factor, Grant, Guess, Right, Store, Terms, Tried
 
 ACCOUNT = AccountThrottle(failures=5, lock_s=30, grow=2.0, max_lock_s=100, ceiling=23)
 WIDE = AccountThrottle(failures=10**6, lock_s=30, grow=2.0, max_lock_s=100, ceiling=10**7)
@@ -139,6 +139,4 @@ async def try_challenge(
     account: AccountThrottle = ACCOUNT,
     limit: AddressThrottle = ADDRESS,
 ) -> Tried:
-    return await store.try_challenge(
-        challenge_id, user, address, now=now, attempts=attempts, account=account, limit=limit
-    )
+    return await store.try_challenge(Guess(challenge_id, user, address, now, attempts, account, limit))

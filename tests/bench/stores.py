@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stepup_mw.settings import AccountThrottle
-from stepup_mw.state import FactorKind, SightingKind, Store
+from stepup_mw.state import FactorKind, Guess, SightingKind, Store
 from stepup_mw.stores.memory import MemoryStore
 from stepup_mw.stores.postgres import PostgresStore
 from stepup_mw.stores.redis import RedisStore
@@ -82,7 +82,7 @@ def _writes(store: Store) -> dict[str, Step]:
 
     async def tried() -> None:
         now = 1000.0 + 60 * next(numbers)
-        await store.try_challenge("c1", "alice", "ip", now=now, attempts=10**9, account=NEVER, limit=ADDRESS)
+        await store.try_challenge(Guess("c1", "alice", "ip", now, 10**9, NEVER, ADDRESS))
 
     async def taken() -> None:
         number = next(numbers)

@@ -77,7 +77,7 @@ class FaultyStore:
             if name == "take_attempt":
                 self.attempts.append((arguments[0], named["now"], found))
             elif name == "try_challenge":
-                self.attempts.append((arguments[1], named["now"], found.attempt))
+                self.attempts.append((arguments[0].user, arguments[0].now, found.attempt))
             elif name in ("forgive", "put_factor", "reward"):
                 self.attempts.append((getattr(arguments[0], "user", arguments[0]), 0.0, None))
             return found

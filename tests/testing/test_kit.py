@@ -21,6 +21,7 @@ from stepup_mw.state import (
     Earned,
     Factor,
     Given,
+    Guess,
     Kept,
     Loss,
     Place,
@@ -160,10 +161,11 @@ class SettlesForAnybody(MemoryStore):
 class CountsWhileLocked(MemoryStore):
     """Counts the attempt of the challenge before it asks whether there may be one."""
 
-    async def try_challenge(self, challenge_id: str, user: str, address: str, **limits: Any) -> Tried:
+    async def try_challenge(self, guess: Guess) -> Tried:
+        challenge_id, user, address, now, attempts, account, limit = guess
         with self._lock:
-            number = self._challenges.count_attempt(challenge_id, user, limit=limits["attempts"])
-        attempt = await self.take_attempt(user, address, **{name: limits[name] for name in ("now", "account", "limit")})
+            number = self._challenges.count_attempt(challenge_id, user, limit=attempts)
+        attempt = await self.take_attempt(user, address, now=now, account=account, limit=limit)
         if not attempt.allowed or number is None:
             return Tried(attempt)
         return Tried(attempt, number, await self.epoch(user), await self.factors(user))

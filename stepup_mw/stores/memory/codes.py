@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
-from ...settings import AccountThrottle, AddressThrottle
-from ...state import Earned, Given, Kept, Place, Right, Sighting, Taken, Tried
+from ...state import Earned, Given, Guess, Kept, Place, Right, Sighting, Taken, Tried
 from .challenges import Challenges
 from .factors import Factors
 from .grants import Grants
@@ -23,21 +23,10 @@ class Codes:
     _sightings: Sightings
     _hits: Hits
     _kept: Requests
+    _step: Callable[[], Lock]
 
-    def _step(self) -> Lock:
-        raise NotImplementedError
-
-    async def try_challenge(
-        self,
-        challenge_id: str,
-        user: str,
-        address: str,
-        *,
-        now: float,
-        attempts: int,
-        account: AccountThrottle,
-        limit: AddressThrottle,
-    ) -> Tried:
+    async def try_challenge(self, guess: Guess) -> Tried:
+        challenge_id, user, address, now, attempts, account, limit = guess
         with self._step():
             attempt = self._throttle.take(user, address, now=now, account=account, limit=limit)
             number = self._challenges.count_attempt(challenge_id, user, limit=attempts) if attempt.allowed else None

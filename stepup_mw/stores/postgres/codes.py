@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...settings import AccountThrottle, AddressThrottle
-from ...state import Attempt, Earned, Given, Grant, Kept, Right, Sighting, Taken, Tried
+from ...state import Attempt, Earned, Given, Grant, Guess, Kept, Right, Sighting, Taken, Tried
 from ..bodies import format_grant
 from ..epochs import draw_epoch
 from .connections import Connections
@@ -15,23 +14,13 @@ _NO_GRANT = (None,) * 6
 class Codes:
     _connections: Connections
 
-    async def try_challenge(
-        self,
-        challenge_id: str,
-        user: str,
-        address: str,
-        *,
-        now: float,
-        attempts: int,
-        account: AccountThrottle,
-        limit: AddressThrottle,
-    ) -> Tried:
+    async def try_challenge(self, guess: Guess) -> Tried:
         rows = await self._connections.spend_rows(
             """SELECT allowed, count, until_s, begins, number, epoch, who, factor_id, sealed, created_at, last_step,
             label, drift, raised
             FROM {s}.try_challenge(%s, %s, %s, %s, %s, %s::text::float8[], %s, %s, %s, %s, %s, %s, %s)""",
-            *(pack(challenge_id), pack(user), pack_address(address), float(now)),
-            *(*pack_limits(account, limit), attempts, draw_epoch()),
+            *(pack(guess.challenge_id), pack(guess.user), pack_address(guess.address), float(guess.now)),
+            *(*pack_limits(guess.account, guess.limit), guess.attempts, draw_epoch()),
         )
         allowed, failures, locked_until, locks, number, epoch, *first = rows[0]
         attempt = Attempt(allowed=allowed, failures=failures, locked_until=locked_until, locks=locks)

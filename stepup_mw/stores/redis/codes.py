@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...errors import StoreUnavailable
-from ...settings import AccountThrottle, AddressThrottle
-from ...state import Earned, Given, Grant, Right, Sighting, Taken, Tried
+from ...state import Earned, Given, Grant, Guess, Right, Sighting, Taken, Tried
 from ..bodies import format_grant
 from ..epochs import draw_epoch
 from .challenges import LOGGED, UNLOGGED, Challenges
@@ -26,27 +25,18 @@ _NO_GRANT = ("", "0", "0", NO_COUNT, 0, 0, "", 0)
 
 
 class Codes(Challenges, Throttle):
-    async def try_challenge(
-        self,
-        challenge_id: str,
-        user: str,
-        address: str,
-        *,
-        now: float,
-        attempts: int,
-        account: AccountThrottle,
-        limit: AddressThrottle,
-    ) -> Tried:
+    async def try_challenge(self, guess: Guess) -> Tried:
+        user = guess.user
         keys = (self._names.user(user), self._names.challenges(user)[0], self._names.grants(user))
-        words = (digest("id", challenge_id), attempts, draw_epoch(), EPOCH_MS)
+        words = (digest("id", guess.challenge_id), guess.attempts, draw_epoch(), EPOCH_MS)
         return await self._guess(
             "try_challenge",
             keys,
-            address,
+            guess.address,
             words,
-            now=now,
-            account=account,
-            limit=limit,
+            now=guess.now,
+            account=guess.account,
+            limit=guess.limit,
             read=_to_tried,
             allowed=lambda tried: tried.attempt.allowed,
         )

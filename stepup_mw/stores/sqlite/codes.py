@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from ...settings import AccountThrottle, AddressThrottle
-from ...state import Earned, Given, Right, Sighting, Taken, Tried
+from ...state import Earned, Given, Guess, Right, Sighting, Taken, Tried
 from . import kept, life
 from .database import Database
 from .factors import FACTORS, to_factor
@@ -26,19 +25,8 @@ _TAKE = """UPDATE factor SET last_step = ?, drift = CASE WHEN factor_id = ? THEN
 class Codes:
     _db: Database
 
-    async def try_challenge(
-        self,
-        challenge_id: str,
-        user: str,
-        address: str,
-        *,
-        now: float,
-        attempts: int,
-        account: AccountThrottle,
-        limit: AddressThrottle,
-    ) -> Tried:
-        words = (challenge_id, user, address)
-        return await self._db.write(_try_challenge, *words, now=now, attempts=attempts, account=account, limit=limit)
+    async def try_challenge(self, guess: Guess) -> Tried:
+        return await self._db.write(_try_challenge, guess)
 
     async def take_code(self, right: Right) -> Taken:
         return await self._db.write(_take_code, right)
@@ -47,17 +35,8 @@ class Codes:
         return await self._db.write(_reward, earned, keep_grants=keep_grants, keep_seen=keep_seen)
 
 
-def _try_challenge(
-    db: Connection,
-    challenge_id: str,
-    user: str,
-    address: str,
-    *,
-    now: float,
-    attempts: int,
-    account: AccountThrottle,
-    limit: AddressThrottle,
-) -> Tried:
+def _try_challenge(db: Connection, guess: Guess) -> Tried:
+    challenge_id, user, address, now, attempts, account, limit = guess
     attempt = take_attempt(db, user, address, now=now, account=account, limit=limit)
     if not attempt.allowed or not db.execute(_COUNT, (challenge_id, user, attempts)).rowcount:
         return Tried(attempt)
