@@ -44,6 +44,7 @@ class Backlog:
         self._marks = marks
         self._spool: list[bytes] = []
         self._bytes = 0
+        self._unsure: list[bytes] = []
         self._dropped = 0
         self._dropped_at = 0.0
 
@@ -61,12 +62,21 @@ class Backlog:
 
     def written(self) -> None:
         self.losses.written()
+        self._unsure += self._spool
         self._spool, self._bytes = [], 0
 
     def synced(self) -> None:
         """All that was written is durable."""
+        self._unsure = []
         if not self._spool:
             self._disk.clear()
+
+    def unsure(self) -> int:
+        """What was kept and then written is not sure to be durable: it is owed again. Gives how many lines that is."""
+        owed, self._unsure = [said_again(body) for body in self._unsure[:MOST_LINES]], []
+        self._spool = [*owed, *self._spool]
+        self._bytes += sum(map(len, owed))
+        return len(owed)
 
     def adopt(self, offer: Callable[[Entry], bool]) -> None:
         """Once, where the trail can be written: queue what writers left that are gone."""
@@ -88,6 +98,8 @@ class Backlog:
     def fail(self, entries: Sequence[Entry], error: Exception, *, again: bool = False) -> None:
         """None of these was written, or, ``again``, none is sure to be durable: those who wait are told, but for what
         is spooled, which is taken care of."""
+        if again:
+            self.unsure()
         kept = [entry for entry in entries if entry.spooled and self._keep(entry, again=again)]
         rest = [entry for entry in entries if entry not in kept]
         refused = sum(len(entry.records) for entry in rest if entry.future is not None and not entry.spooled)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 IN_FLIGHT_S = 60.0
 """How old the first record of a writer may be and still count for the time of its start."""
 
+_AGAIN = b',"again":true'
+
 ROOM = 512
 """Bytes of a line that are kept for ``prev``, ``seq`` and ``writer``."""
 
@@ -108,9 +110,12 @@ class Marks:
 
 
 def said_again(body: bytes) -> bytes:
-    """A closed record that says that it stands a second time, after a sync that failed."""
+    """A closed record that says that it stands a second time, after a sync that failed; once, however often that was:
+    no line may say anything twice."""
     at = body.rindex(b',"writer":{')
-    return b'%b,"again":true%b' % (body[:at], body[at:])
+    if body.endswith(_AGAIN, 0, at):
+        return body
+    return b"%b%b%b" % (body[:at], _AGAIN, body[at:])
 
 
 def is_mark(line: bytes, phase: str) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from .files import Layout
 
+_LATE = b',"spooled":true}'
 _NAME = ".stepup.{}.spool"
 _MOST = 8 << 20
 _LOOK_BACK = 64 << 20
@@ -107,9 +108,14 @@ def find_orphans(layout: Layout) -> Iterator[Orphan]:
                 records = _read(path)
                 done = _written(layout) if records else frozenset[bytes]()
                 left = [record for record in records if not _ids(record) & done]
-                yield Orphan(path, lock, [record[:-1] + b',"spooled":true}' for record in left])
+                yield Orphan(path, lock, [_said_late(record) for record in left])
         except (OSError, TrailUnavailable):
             lock.close()
+
+
+def _said_late(record: bytes) -> bytes:
+    """The record as one that was kept; once, however often that was."""
+    return record if record.endswith(_LATE) else record[:-1] + _LATE
 
 
 def _read(path: Path) -> list[bytes]:

@@ -69,7 +69,7 @@ class Storing:
         if self._unsynced:
             count, failure = len(self._unsynced), self._sync()
             if failure is not None:
-                self._backlog.losses.add(lost=count, refused=0, why=str(failure))
+                self._backlog.losses.add(lost=max(0, count - self._backlog.unsure()), refused=0, why=str(failure))
         if self._handed_over and not self._syncer.busy and self._syncer.wait() is None:
             self._handed_over = False
             self._backlog.synced()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import functools
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +19,9 @@ from stepup_mw.trail import Trail
 
 from ..servers import until
 from .parts import check, entries, ids, record, trail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATH = ":".join(item for item in (str(Path.cwd()), *sys.path) if item)
 
@@ -108,6 +115,65 @@ def test_the_same_writer_writes_them_and_leaves_no_copy(tmp_path: Path) -> None:
     subject.close()
     assert (ids(tmp_path), late(tmp_path)) == (["a", "denied", "b"], [])
     assert check(tmp_path).verdict == "VERIFIED"
+
+
+class Failing:
+    """A disk that, while ``down``, stores no line of the trail and says so; ``falters``: once more after that."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.down = self.falters = False
+        for name in ("fsync", "fdatasync"):
+            monkeypatch.setattr(os, name, functools.partial(self._sync, getattr(os, name)))
+
+    def _sync(self, sync: Callable[[int], None], fd: int) -> None:
+        file = Path(f"/proc/self/fd/{fd}").readlink().name
+        falters, self.falters = self.falters and file == "stepup.jsonl", self.falters and file != "stepup.jsonl"
+        if falters or (self.down and file in ("stepup.jsonl", ".stepup.next")):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(fd)
+
+
+def test_what_was_kept_is_written_again_where_its_file_could_not_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was acknowledged because of its copy, which may go only when the line is durable elsewhere."""
+    disk, subject = Failing(monkeypatch), trail(tmp_path)
+    subject.append_blocking([record("a")])
+    shut(tmp_path)
+    deny(subject, "denied")
+    reopen(tmp_path)
+    disk.down = True
+    with pytest.raises(TrailUnavailable):
+        subject.append_blocking([record("refused")])
+    assert len(spools(tmp_path)) == 1
+    disk.down = False
+    subject.append_blocking([record("b")])
+    assert spools(tmp_path) == []
+    assert b'"denied","again":true' in (tmp_path / "audit" / "stepup.jsonl").read_bytes()
+    subject.close()
+    assert check(tmp_path).verdict == "VERIFIED"
+
+
+def test_a_line_says_once_that_it_stands_again_however_often_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, subject = Failing(monkeypatch), trail(tmp_path)
+    subject.append_blocking([record("a")])
+    disk.down = True
+    deny(subject, "denied")
+    disk.down, disk.falters = False, True
+    subject.append_blocking([record("b")])
+    subject.close()
+    assert ids(tmp_path).count("denied") == 3
+    assert check(tmp_path).verdict == "VERIFIED"
+
+
+def test_what_was_kept_by_two_writers_says_so_once(tmp_path: Path) -> None:
+    go_on(tmp_path, "a")
+    line = record("new")[:-1] + b',"spooled":true}\n'  # taken over by one that could not write it either
+    (tmp_path / "audit" / ".stepup.0123456789ab.spool").write_bytes(line)
+    go_on(tmp_path, "b")
+    assert (late(tmp_path), check(tmp_path).verdict) == (["new"], "VERIFIED")
 
 
 def test_what_a_living_writer_keeps_is_left_to_it(tmp_path: Path) -> None:
