@@ -165,14 +165,16 @@ class RedisServer(Process):
     def evict(self, key: str, *, spare: str = "", junk: str = "junk") -> None:
         """Let the server hold little more than it does, and fill it, until it has evicted ``key`` by itself; ``spare``
         is in use meanwhile. It evicts no more after that. ``junk``: what the keys that fill it begin with."""
+        for number in range(50):  # more to choose from: what is small alone would not do
+            self.ask("SET", f"{junk}{number}", "x" * 20_000)
         time.sleep(1.1)  # it tells by the second what was used last
         self.ask("TOUCH", spare)
         used = int(self.ask("INFO", "memory").partition("used_memory:")[2].split()[0])
-        self._limit("allkeys-lru", used + 300_000)
+        self._limit("allkeys-lru", used + 30_000)
         try:
-            for number in range(5000):
+            for number in range(50, 5000):
                 self.ask("TOUCH", spare)
-                self.ask("SET", f"{junk}{number % 50}", "x" * 20_000)
+                self.ask("SET", f"{junk}{number}", "x" * 20_000)
                 if self.ask("EXISTS", key) == ":0":
                     return
             raise AssertionError(f"{key} is not evicted")
