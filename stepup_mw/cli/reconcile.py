@@ -119,7 +119,10 @@ def _show(missing: list[Missing], tally: Tally) -> None:
         if len(missing) > _SHOWN:
             say(f"… and {len(missing) - _SHOWN:,} more: --json gives all of them")
     if tally.unread and tally.unread < tally.lines:
-        say(f"{tally.unread:,} lines of the access log could not be read", to_stderr=True)
+        say(
+            f"{tally.unread:,} line{'' if tally.unread == 1 else 's'} of the access log could not be read",
+            to_stderr=True,
+        )
 
 
 def _row(item: Missing) -> tuple[str, ...]:

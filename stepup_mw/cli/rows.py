@@ -179,6 +179,10 @@ def _plainly(detail: Event) -> str:
     return " ".join(f"{safe(name, 32)}={safe(value, 80)}" for name, value in detail.items())
 
 
+def _routes(count: str) -> str:
+    return f"{count} route{'' if count == '1' else 's'}"
+
+
 def _policy(detail: Event) -> str:
     return f"policy {clip(_text(detail, 'policy'), 19)}"
 
@@ -194,7 +198,7 @@ _TELL: dict[tuple[str, str], Callable[[Event], str]] = {
     ("grant", "accepted"): lambda detail: (
         f"{_text(detail, 'basis')} for {_text(detail, 'route')}, which the app asked for: {_text(detail, 'reason')}"
     ),
-    ("config", "loaded"): lambda detail: f"{_policy(detail)} in force, {_text(detail, 'routes')} routes",
+    ("config", "loaded"): lambda detail: f"{_policy(detail)} in force, {_routes(_text(detail, 'routes'))}",
     ("config", "reloaded"): lambda detail: f"{_policy(detail)} in force",
     ("config", "reload_failed"): lambda detail: (
         f"{_text(detail, 'problems')} problems; {_policy(detail)} stays in force"

@@ -53,6 +53,11 @@ class Ledger:
         self.rotations = 0
 
     @property
+    def failed(self) -> OSError | None:
+        """What the system said to a sync that failed, until what was written since the one before stands elsewhere."""
+        return self._failed
+
+    @property
     def tip(self) -> Tip:
         """The end of the chain as this process last saw it."""
         return self._live.tip

@@ -51,14 +51,16 @@ class Storing:
             self._backlog.fail(waiting, failure, again=True)
 
     def mend(self) -> None:
-        """Write again elsewhere what was handed over and is in doubt, and with it what nobody waits for."""
-        doubt = self._syncer.take_doubt()
-        if doubt is None:
+        """Write again elsewhere what was handed over and is in doubt, and what nobody waits for with it, or after a
+        rotation whose sync failed."""
+        doubt, failed = self._syncer.take_doubt(), self._ledger.failed
+        batches, said = (doubt.batches, doubt.error) if doubt is not None else ([], failed)
+        bodies = [body for batch in batches for body in batch.bodies] + self._unsynced
+        entries = [entry for batch in batches for entry in batch.entries]
+        if said is None or not bodies:
             return
-        unsynced, self._unsynced = self._unsynced, []
-        bodies = [body for batch in doubt.batches for body in batch.bodies] + unsynced
-        entries = [entry for batch in doubt.batches for entry in batch.entries]
-        failure = self._again(bodies, doubt.error)
+        self._unsynced = []
+        failure = self._again(bodies, said)
         if failure is None:
             release(entries, None)
         else:

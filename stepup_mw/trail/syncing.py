@@ -7,6 +7,7 @@ elsewhere.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from queue import Empty, SimpleQueue
@@ -120,8 +121,8 @@ class Syncer:
         if self._doubt is None:
             try:
                 self._sync()
-            except OSError as error:
-                self._doubt = Doubt(batches, error)
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
+                self._doubt = Doubt(batches, error if isinstance(error, OSError) else OSError(errno.EIO, str(error)))
             else:
                 release([entry for batch in batches for entry in batch.entries], None)
         else:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
-from .parts import check, expect_whole, ids, mark, marks, record, trail
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .parts import check, entries, expect_whole, ids, mark, marks, python, record, trail
 
 
 def test_by_size_each_segment_stays_within_it(tmp_path: Path) -> None:
@@ -65,3 +63,35 @@ def test_other_writers_follow(tmp_path: Path) -> None:
     assert ids(tmp_path) == names
     expect_whole(tmp_path, names)
     assert "file_replaced" not in marks(tmp_path)
+
+
+def test_what_nobody_waits_for_is_written_again_when_the_sync_of_a_rotation_fails(tmp_path: Path) -> None:
+    code = """
+import errno, os, sys, time
+from pathlib import Path
+sys.path[:0] = sys.argv[2].split(":")
+from tests.trail.parts import record, trail
+from stepup_mw.errors import TrailUnavailable
+folder = Path(sys.argv[1])
+subject, live, sync = trail(folder), folder / "audit" / "stepup.jsonl", os.fdatasync
+subject.append_blocking([record("a")])
+def fails(fd):
+    os.fdatasync = sync
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+subject.post([record("told")])
+while b"told" not in live.read_bytes():
+    time.sleep(0.001)
+os.fdatasync = fails
+try:
+    subject.rotate_now()
+except TrailUnavailable as error:
+    print(error)
+subject.append_blocking([record("b")])
+subject.close()
+"""
+    path = ":".join(item for item in (str(Path.cwd()), *sys.path) if item)
+    assert "Input/output error" in python(code, tmp_path, path)
+    assert ids(tmp_path) == ["a", "told", "told", "b"]
+    assert [entry.get("again") for entry in entries(tmp_path) if entry["event_id"] == "told"] == [None, True]
+    assert mark(tmp_path, "io_error")["again"] == 1
+    assert check(tmp_path).verdict == "VERIFIED"
