@@ -95,7 +95,7 @@ subject.close()
 """
 
 
-@pytest.mark.parametrize("chance", [1, 2, 3])
+@pytest.mark.parametrize("chance", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in range(2, 6))])
 @pytest.mark.parametrize(("fails", "moves"), [(True, False), (False, True), (True, True)])
 def test_what_was_told_to_be_durable_had_been_stored(tmp_path: Path, fails: bool, moves: bool, chance: int) -> None:
     """Also where every fifth sync fails and the next ones lie, and where somebody moves the live file away: a line

@@ -209,7 +209,7 @@ def test_the_next_lines_are_written_while_a_sync_is_under_way(tmp_path: Path) ->
     assert overlapped > 5
 
 
-@pytest.mark.parametrize("when", ["1+3", "2+5", "4"])
+@pytest.mark.parametrize("when", ["4", *(pytest.param(each, marks=pytest.mark.slow) for each in ("1+3", "2+5"))])
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 def test_a_sync_beside_that_fails_is_never_taken_back(tmp_path: Path, error: str, when: str) -> None:
     """Whoever was told that a line is durable finds it: once as first written, and again where that was in doubt."""
